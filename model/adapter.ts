@@ -1,0 +1,103 @@
+import type { TSchema } from 'typebox';
+import type { Clock } from './clock.ts';
+import type { PointKey, PointNumber, ValueKind } from './point.ts';
+import type { Batch } from './sample.ts';
+import type { Text } from './text.ts';
+
+/** Hands samples on; resolves when they are on disk. Only then may the adapter acknowledge to its source. */
+export type Emit = (batch: Batch) => Promise<void>;
+
+/** Holds one link to controllers. */
+export interface Adapter {
+  /**
+   * Connects, reads and emits until `signal` aborts, then closes everything and resolves. Calls `up` each time that
+   * the link begins to answer. Rejects with {@link LinkLost} when the link is gone (the supervisor tries again, with a
+   * new call of `run`) or {@link SetupRefused} when trying again cannot help. A fault of one point is a bad sample,
+   * never a throw.
+   */
+  run(emit: Emit, signal: AbortSignal, up: () => void): Promise<void>;
+}
+
+/** The link is gone or could not be made; it is tried again with back-off. */
+export class LinkLost extends Error {
+  readonly reason: Text;
+  constructor(reason: Text, options?: { cause?: unknown }) {
+    super(reason.en, options);
+    this.name = 'LinkLost';
+    this.reason = reason;
+  }
+}
+
+/** The link cannot work as it is set up; it waits for a change of the site file (or the slowest retry). */
+export class SetupRefused extends Error {
+  readonly reason: Text;
+  constructor(reason: Text, options?: { cause?: unknown }) {
+    super(reason.en, options);
+    this.name = 'SetupRefused';
+    this.reason = reason;
+  }
+}
+
+/** A point that a link must read: what it is, its number, and where the adapter finds it. */
+export interface LinkPoint<Address> {
+  readonly number: PointNumber;
+  readonly key: PointKey;
+  readonly kind: ValueKind;
+  /** Defined values of an enumeration; a value outside of them is bad with `unknown-enum`. */
+  readonly states?: Readonly<Record<string, Text>>;
+  readonly address: Address;
+}
+
+/** All that an adapter needs to hold one link. `${ENV}` in `settings` has been replaced. */
+export interface LinkPlan<Settings, Address> {
+  readonly key: string;
+  readonly settings: Settings;
+  readonly points: readonly LinkPoint<Address>[];
+  readonly clock: Clock;
+  /** Changes of state, not events: a fixed message plus fields; never a secret. */
+  readonly log: AdapterLog;
+}
+
+export interface AdapterLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+/** A mistake in a map, an address or the settings; `path` leads to it within what was given. */
+export interface Problem {
+  readonly path: readonly (string | number)[];
+  readonly text: Text;
+}
+
+export type Resolved<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** Which asset a point's address is resolved for. */
+export interface AddressContext {
+  readonly asset: string;
+  readonly point: string;
+  readonly kind: ValueKind;
+  /** Place of the asset among those that one entry of the site file expands to, from 0. */
+  readonly index: number;
+}
+
+/**
+ * One protocol, as its folder exports it to `adapters/registry.ts`. The schemas are those of the site file (`links[]`
+ * besides `key`, `name`, `protocol`; `assets[].address`) and of `maps/*.yaml` (one point); the pure functions make a
+ * point's address out of them and find what cannot be.
+ */
+export interface Protocol<Settings = unknown, Address = unknown, MapPoint = unknown, AssetAddress = unknown> {
+  readonly key: string;
+  readonly settingsSchema: TSchema;
+  readonly assetAddressSchema: TSchema;
+  readonly mapPointSchema: TSchema;
+  /** Makes the address of one point of one asset. */
+  resolve(mapPoint: MapPoint, assetAddress: AssetAddress, context: AddressContext): Resolved<Address>;
+  /**
+   * What is wrong among a link's points taken together, e.g. two points at one place. `path[0]` is the index in
+   * `points` of the later one.
+   */
+  conflicts(points: readonly { readonly key: PointKey; readonly address: Address }[]): readonly Problem[];
+  create(plan: LinkPlan<Settings, Address>): Adapter;
+}

@@ -1,0 +1,30 @@
+import type { Priority } from './alarm.ts';
+import type { Outcome } from './history.ts';
+import type { Text } from './text.ts';
+
+/** One message to one person about one activation. `id` is the same at every try, so that a receiver can drop doubles. */
+export interface Notice {
+  readonly id: string;
+  /** `raised`: someone must act; `returned`: the condition is gone again. */
+  readonly kind: 'raised' | 'returned';
+  readonly activationId: string;
+  readonly person: string;
+  readonly priority: Priority;
+  readonly site: Text;
+  readonly asset: { readonly key: string; readonly name: Text };
+  readonly text: Text;
+  readonly consequence: Text;
+  readonly action: Text;
+  readonly sinceMs: number;
+  /** How many assets this cause takes with it. */
+  readonly childCount: number;
+  /** Page that shows the alarm and takes the acknowledgement by a POST; signed and expiring. */
+  readonly acknowledgeUrl: string;
+  /** True on a simulated site. */
+  readonly simulated: boolean;
+}
+
+/** A way to a person. Never throws for a fault of the world; bounded in time by `signal`. */
+export interface Channel {
+  send(notice: Notice, signal: AbortSignal): Promise<Outcome>;
+}

@@ -1,0 +1,67 @@
+import type { Batch } from './sample.ts';
+import type { Site } from './site.ts';
+import type { Text } from './text.ts';
+
+/** What a person did, through the API. `by` is the person's key or name, `atMs` site time. */
+export type Action =
+  | { readonly type: 'acknowledge'; readonly activationId: string; readonly by: string }
+  | {
+      readonly type: 'plan';
+      readonly asset: string;
+      readonly fromMs: number;
+      readonly toMs: number;
+      readonly by: string;
+      readonly reason: string;
+    };
+
+/** An entry as a writer hands it to the log. */
+export type LogEntry =
+  | { readonly kind: 'samples'; readonly link: string; readonly batch: Batch }
+  | { readonly kind: 'tick' }
+  /** A link came up or went down at `atMs`; `reason` says why it is down. */
+  | {
+      readonly kind: 'link';
+      readonly link: string;
+      readonly up: boolean;
+      readonly atMs: number;
+      readonly reason: Text | null;
+    }
+  | { readonly kind: 'action'; readonly action: Action }
+  /** From here on this site file holds; secrets are still `${ENV}` in it. */
+  | { readonly kind: 'site'; readonly site: Site }
+  /** New numbers of point keys; append-only, never reused. `formerly` renames: the number stays. */
+  | { readonly kind: 'points'; readonly numbers: readonly (readonly [key: string, number: number])[] }
+  /** The gateway started; what happened since the record before is not known. */
+  | { readonly kind: 'start'; readonly version: string };
+
+/** Place and time that the log gave a record: `logSeq` counts from 1 without a gap, `logMs` never goes back. */
+export interface Stamp {
+  readonly logSeq: number;
+  readonly logMs: number;
+}
+
+/**
+ * A record as read back. `firstOrdinal` of a samples record is the place of its first sample among all samples of the
+ * log, fixed for good.
+ */
+export type LogRecord = Stamp &
+  (
+    | { readonly kind: 'samples'; readonly link: string; readonly batch: Batch; readonly firstOrdinal: number }
+    | Exclude<LogEntry, { kind: 'samples' }>
+  );
+
+/** The durable, ordered log: the one idea of the whole program. */
+export interface Log {
+  /** Appends; resolves when the entry is on disk, in the order of the calls. Rejects when it is not and will not be. */
+  append(entry: LogEntry): Promise<Stamp>;
+  /** Committed records after `afterSeq`, in order, at most `limit`; empty when there are none yet. */
+  read(afterSeq: number, limit: number): Promise<readonly LogRecord[]>;
+  /**
+   * Committed records after `afterSeq` for as long as `signal` is not aborted, a bounded number at a time. The next
+   * ones are fetched when the caller asks for them, so a slow reader holds up nobody.
+   */
+  follow(afterSeq: number, signal: AbortSignal): AsyncIterable<readonly LogRecord[]>;
+  /** Stamp of the newest committed record; zeros for an empty log. */
+  readonly last: Stamp;
+  close(): Promise<void>;
+}

@@ -1,0 +1,142 @@
+import type { Priority } from './alarm.ts';
+import type { PointKey, ValueKind } from './point.ts';
+import type { RateWindow } from './rate.ts';
+import type { Text } from './text.ts';
+
+/** A site as checked and resolved: templates expanded, profiles and maps merged in. Plain data, deeply frozen. */
+export interface Site {
+  readonly key: string;
+  readonly name: Text;
+  /** IANA zone, e.g. `Asia/Shanghai`. */
+  readonly timeZone: string;
+  /** Degrees, north and east positive. */
+  readonly latitude: number;
+  readonly longitude: number;
+  readonly systems: readonly System[];
+  readonly links: readonly Link[];
+  readonly assets: readonly Asset[];
+  /** The profiles that the assets use, by key. */
+  readonly profiles: Readonly<Record<string, Profile>>;
+  readonly people: readonly Person[];
+  /** SHA-256 of the resolved text, hexadecimal. */
+  readonly hash: string;
+}
+
+/** A trade of the estate (lift, CCTV …) with the rates that are promised for it. */
+export interface System {
+  readonly key: string;
+  readonly name: Text;
+  readonly rates: readonly RateDefinition[];
+}
+
+/**
+ * A promised rate. Without `good` and `due` it is taken from the asset's ledger (good = up, due = required); with them
+ * each is an expression over an asset's points.
+ */
+export interface RateDefinition {
+  readonly key: string;
+  readonly name: Text;
+  /** Only assets of this profile enter; all of the system's if absent. */
+  readonly profile?: string;
+  readonly window: RateWindow;
+  /** Count assets at this instant (`live` only), or weigh by time. */
+  readonly counted: boolean;
+  /** 0 to 1; met at or above it. */
+  readonly target: number;
+  readonly good?: string;
+  readonly due?: string;
+  /** Judge each group by itself; the figure is the worst group's. */
+  readonly per?: 'asset' | 'floor' | 'building';
+}
+
+/** A connection to controllers. `settings` belongs to the protocol; secrets in it are still `${ENV}`. */
+export interface Link {
+  readonly key: string;
+  readonly name: Text;
+  readonly protocol: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+export interface Location {
+  readonly building?: string;
+  readonly floor?: string;
+  readonly place?: string;
+}
+
+export interface Asset {
+  readonly key: string;
+  readonly name: Text;
+  readonly profile: string;
+  readonly system: string;
+  readonly link: string;
+  readonly parent?: string;
+  readonly location: Location;
+  readonly contractor?: string;
+  readonly points: readonly AssetPoint[];
+  readonly formerly?: string;
+}
+
+/** One point of an asset: what the profile says it is, and where on the link it is found. */
+export interface AssetPoint {
+  readonly key: PointKey;
+  /** Name within the asset, e.g. `pressure`. */
+  readonly point: string;
+  readonly name: Text;
+  readonly kind: ValueKind;
+  readonly unit?: string;
+  /** Texts of an enumeration by value, of a bitset by bit number. */
+  readonly states?: Readonly<Record<string, Text>>;
+  /** Without a reply for this long, site time, the point is stale. */
+  readonly staleAfterMs: number;
+  /** Belongs to the protocol; made by its `resolve`. */
+  readonly address: unknown;
+}
+
+/** An equipment pack, as in `rules/profiles/KEY.yaml`. Expressions are CEL; see `rules/README.md`. */
+export interface Profile {
+  readonly key: string;
+  readonly name: Text;
+  readonly points: Readonly<Record<string, ProfilePoint>>;
+  /** True while the asset does what it is there for. */
+  readonly up: string;
+  /** True while the asset is required to; `true` if absent. */
+  readonly required?: string;
+  /** True while this asset's own state proves that none of its children can work (tripped feeder). */
+  readonly childrenDead?: string;
+  readonly alarms: readonly AlarmDefinition[];
+}
+
+export interface ProfilePoint {
+  readonly kind: ValueKind;
+  readonly name: Text;
+  readonly unit?: string;
+  readonly states?: Readonly<Record<string, Text>>;
+  readonly staleAfterMs: number;
+  /** May be missing in a controller's map; expressions read it as unknown then. */
+  readonly optional?: boolean;
+}
+
+export interface AlarmDefinition {
+  readonly key: string;
+  readonly priority: Priority;
+  /** Condition; the built-in `data-lost` alarm has none: it stands while the asset's state is unknown. */
+  readonly when?: string;
+  readonly onDelayMs: number;
+  readonly offDelayMs: number;
+  /** While this stands, alarms of the asset's children are not created: it is their cause, and names them. */
+  readonly causesChildren?: boolean;
+  /** While this stands, these other alarms of the same asset are not created. */
+  readonly masks?: readonly string[];
+  readonly text: Text;
+  readonly consequence: Text;
+  readonly action: Text;
+}
+
+/** Someone who can be told. */
+export interface Person {
+  readonly key: string;
+  readonly name: Text;
+  /** Least urgent priority that is sent to this person. */
+  readonly upToPriority: Priority;
+  readonly channels: readonly { readonly kind: string; readonly settings: Readonly<Record<string, unknown>> }[];
+}
