@@ -1,0 +1,88 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { StorageError } from './storage-error.ts';
+
+/** Real ms that a statement waits for another connection's lock before it fails. */
+const BUSY_TIMEOUT_MS = 5000;
+/** Bytes to which the write-ahead file is cut back after a checkpoint. */
+const WAL_SIZE_LIMIT_BYTES = 32 * 1024 * 1024;
+
+/** SQL that takes a database from the version of its place in the list to the next one. */
+export type Migration = string;
+
+/**
+ * Opens (or makes) the database at `path` for writing: write-ahead log, each commit synced to disk, and brought up to
+ * the newest version by `migrations`, of which the first makes version 1 out of an empty file. Before an existing file
+ * is changed, a copy is kept beside it as `PATH.before-v{version}`. Throws a {@link StorageError}: `newer` where a later
+ * program wrote the file, `unreadable` where it cannot be opened.
+ */
+export function openDatabase(path: string, migrations: readonly Migration[]): DatabaseSync {
+  const database = connect(path);
+  try {
+    database.exec(
+      `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+       PRAGMA journal_size_limit = ${WAL_SIZE_LIMIT_BYTES};`,
+    );
+    migrate(database, path, migrations);
+    return database;
+  } catch (error) {
+    database.close();
+    if (error instanceof StorageError) throw error;
+    throw unreadable(path, error);
+  }
+}
+
+/** Opens a database that {@link openDatabase} has made, for reading only. Throws a {@link StorageError} `unreadable`. */
+export function openDatabaseForReading(path: string): DatabaseSync {
+  try {
+    return new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+function connect(path: string): DatabaseSync {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    return new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+function migrate(database: DatabaseSync, path: string, migrations: readonly Migration[]): void {
+  const version = Number(database.prepare('PRAGMA user_version').get()?.user_version);
+  if (version > migrations.length) {
+    throw new StorageError('newer', {
+      zh: `${path} 由更新版本的程序写入（文件版本 ${version}，本程序支持到 ${migrations.length}），请使用新版本打开`,
+      en: `${path} was written by a newer program (file version ${version}, this one knows up to ${migrations.length}); open it with that one`,
+    });
+  }
+  if (version === migrations.length) return;
+  if (version > 0) {
+    const copy = `${path}.before-v${migrations.length}`;
+    // A copy that a crash left half-written would stop the next try.
+    rmSync(copy, { force: true });
+    database.prepare('VACUUM INTO ?').run(copy);
+  }
+  for (let next = version; next < migrations.length; next++) {
+    database.exec('BEGIN IMMEDIATE');
+    try {
+      database.exec(`${migrations[next]}; PRAGMA user_version = ${next + 1};`);
+      database.exec('COMMIT');
+    } catch (error) {
+      database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+}
+
+function unreadable(path: string, cause: unknown): StorageError {
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  return new StorageError(
+    'unreadable',
+    { zh: `无法打开数据文件 ${path}：${detail}`, en: `cannot open the data file ${path}: ${detail}` },
+    { cause },
+  );
+}
