@@ -1,0 +1,205 @@
+import { type Static, Type } from 'typebox';
+import { DURATION_PATTERN, parseDuration } from '../model/duration.ts';
+import type { ValueKind } from '../model/point.ts';
+import type { AlarmDefinition, Profile, ProfilePoint } from '../model/site.ts';
+import type { Text } from '../model/text.ts';
+import { checkExpression, type ExpressionProblem } from './expression.ts';
+
+/** Folder of the equipment packs that come with the program, one `KEY.yaml` each. */
+export const profilesFolder = new URL('./profiles/', import.meta.url);
+
+/** The alarm that has no `when`: it stands while the asset's ledger class is unknown although data is expected. */
+export const dataLostKey = 'data-lost';
+
+/** A text in both languages, as YAML files have it. */
+export const TextSchema = Type.Object(
+  {
+    zh: Type.String({ minLength: 1, description: '中文' }),
+    en: Type.String({ minLength: 1, description: 'English' }),
+  },
+  { additionalProperties: false, description: 'the text in Chinese and in English' },
+);
+
+const Duration = (description: string) => Type.String({ pattern: DURATION_PATTERN, description });
+const Expression = (description: string) => Type.String({ minLength: 1, description });
+
+const States = Type.Record(Type.String({ pattern: '^[0-9]+$' }), TextSchema, {
+  description: 'texts of an enumeration by value, of a bitset by bit number from 0',
+});
+
+const ProfilePointFile = Type.Object(
+  {
+    kind: Type.Union(
+      [
+        Type.Literal('double'),
+        Type.Literal('bool'),
+        Type.Literal('enum'),
+        Type.Literal('bitset'),
+        Type.Literal('text'),
+      ],
+      { description: 'what its value is' },
+    ),
+    name: TextSchema,
+    unit: Type.Optional(Type.String({ minLength: 1, description: 'unit of the value after scaling, e.g. MPa' })),
+    states: Type.Optional(States),
+    staleAfter: Duration('without a reply for this long the value is not trusted any more'),
+    optional: Type.Optional(Type.Boolean({ description: 'a map may leave it out; expressions then read it as unknown' })),
+  },
+  { additionalProperties: false },
+);
+
+const AlarmFile = Type.Object(
+  {
+    priority: Type.Union([Type.Literal(1), Type.Literal(2), Type.Literal(3), Type.Literal(4)], {
+      description: '1 life safety, 2 urgent, 3 same day, 4 planned work',
+    }),
+    when: Type.Optional(Expression('the condition; only data-lost has none')),
+    onDelay: Type.Optional(Duration('how long the condition must stand; 0s if absent')),
+    offDelay: Type.Optional(Duration('how long it must be gone; 0s if absent')),
+    causesChildren: Type.Optional(
+      Type.Union([Type.Boolean(), Type.Array(Type.String(), { minItems: 1 })], {
+        description: 'while it stands, it is the cause of its children’s alarms: of all, or of those with these keys',
+      }),
+    ),
+    masks: Type.Optional(
+      Type.Array(Type.String(), { description: 'alarms of this profile that are not raised while it stands' }),
+    ),
+    text: TextSchema,
+    consequence: TextSchema,
+    action: TextSchema,
+  },
+  { additionalProperties: false },
+);
+
+/** The name of a point: lowerCamelCase, so that it is a name in expressions too. */
+export const pointNamePattern = '^[a-z][A-Za-z0-9]{0,63}$';
+/** Keys of sites, systems, links, assets, rates, alarms and people. */
+export const keyPattern = '^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$';
+
+/** An equipment pack as `profiles/KEY.yaml` has it. */
+export const ProfileFileSchema = Type.Object(
+  {
+    name: TextSchema,
+    points: Type.Record(Type.String({ pattern: pointNamePattern }), ProfilePointFile, { minProperties: 1 }),
+    up: Expression('true while the asset does what it is there for'),
+    required: Type.Optional(Expression('true while the asset is required to; true if absent')),
+    childrenDead: Type.Optional(Expression('true while this asset’s state proves that none of its children can work')),
+    alarms: Type.Record(Type.String({ pattern: keyPattern }), AlarmFile),
+  },
+  { additionalProperties: false },
+);
+
+export type ProfileFile = Static<typeof ProfileFileSchema>;
+
+/** Makes a profile out of its file, which has passed {@link ProfileFileSchema}; expressions are not checked here. */
+export function toProfile(key: string, file: ProfileFile): Profile {
+  return {
+    key,
+    name: file.name,
+    points: Object.fromEntries(Object.entries(file.points).map(([name, point]) => [name, toPoint(point)])),
+    up: file.up,
+    ...(file.required !== undefined && { required: file.required }),
+    ...(file.childrenDead !== undefined && { childrenDead: file.childrenDead }),
+    alarms: Object.entries(file.alarms).map(([alarmKey, alarm]) => toAlarm(alarmKey, alarm)),
+  };
+}
+
+function toPoint(file: ProfileFile['points'][string]): ProfilePoint {
+  const { staleAfter, ...rest } = file;
+  return { ...rest, staleAfterMs: parseDuration(staleAfter) ?? 0 };
+}
+
+function toAlarm(key: string, file: ProfileFile['alarms'][string]): AlarmDefinition {
+  const { onDelay, offDelay, ...rest } = file;
+  return {
+    key,
+    ...rest,
+    onDelayMs: parseDuration(onDelay ?? '0s') ?? 0,
+    offDelayMs: parseDuration(offDelay ?? '0s') ?? 0,
+  };
+}
+
+/** A mistake in a profile; `path` leads to it within the profile's file. */
+export type ProfileProblem = { readonly path: readonly string[] } & (
+  | ({ readonly kind: 'expression' } & ExpressionProblem)
+  | { readonly kind: 'no-condition' | 'needless-condition' }
+  | { readonly kind: 'unknown-mask'; readonly mask: string }
+  | { readonly kind: 'states'; readonly text: Text }
+);
+
+/** What expressions may name of an asset of this profile. */
+function pointKinds(profile: Profile): Readonly<Record<string, ValueKind>> {
+  return Object.fromEntries(Object.entries(profile.points).map(([name, point]) => [name, point.kind]));
+}
+
+/**
+ * The mistakes of a profile that its schema does not show: expressions, masks, conditions. `parent` is the profile of
+ * the parent of the assets that use it, if they have one.
+ */
+export function checkProfile(profile: Profile, parent?: Profile): readonly ProfileProblem[] {
+  const scope = { points: pointKinds(profile), ...(parent && { parent: pointKinds(parent) }) };
+  const problems: ProfileProblem[] = [];
+  for (const { path, source } of expressionsOf(profile)) {
+    for (const found of checkExpression(source, scope)) problems.push({ kind: 'expression', path, ...found });
+  }
+  const alarmKeys = new Set(profile.alarms.map((alarm) => alarm.key));
+  for (const alarm of profile.alarms) {
+    const path = ['alarms', alarm.key];
+    if (alarm.when === undefined && alarm.key !== dataLostKey) problems.push({ kind: 'no-condition', path });
+    if (alarm.when !== undefined && alarm.key === dataLostKey) {
+      problems.push({ kind: 'needless-condition', path: [...path, 'when'] });
+    }
+    alarm.masks?.forEach((mask, index) => {
+      if (!alarmKeys.has(mask) || mask === alarm.key) {
+        problems.push({ kind: 'unknown-mask', path: [...path, 'masks', String(index)], mask });
+      }
+    });
+  }
+  return [...problems, ...stateProblems(profile)];
+}
+
+/** Every expression of a profile with its place in the file. */
+export function expressionsOf(profile: Profile): readonly { path: readonly string[]; source: string }[] {
+  const own = (['up', 'required', 'childrenDead'] as const).flatMap((name) => {
+    const source = profile[name];
+    return source === undefined ? [] : [{ path: [name], source }];
+  });
+  const alarms = profile.alarms.flatMap((alarm) =>
+    alarm.when === undefined ? [] : [{ path: ['alarms', alarm.key, 'when'], source: alarm.when }],
+  );
+  return [...own, ...alarms];
+}
+
+function stateProblems(profile: Profile): ProfileProblem[] {
+  const problems: ProfileProblem[] = [];
+  for (const [name, point] of Object.entries(profile.points)) {
+    const path = ['points', name, 'states'];
+    if (point.states === undefined) {
+      if (point.kind === 'enum') {
+        problems.push({
+          kind: 'states',
+          path: ['points', name],
+          text: { zh: `枚举点 ${name} 缺少 states（各值的文字）`, en: `enum point ${name} lacks states, the texts of its values` },
+        });
+      }
+      continue;
+    }
+    if (point.kind !== 'enum' && point.kind !== 'bitset') {
+      problems.push({
+        kind: 'states',
+        path,
+        text: { zh: `states 只用于 enum 与 bitset，${name} 是 ${point.kind}`, en: `states are for enum and bitset; ${name} is ${point.kind}` },
+      });
+    } else if (point.kind === 'bitset') {
+      for (const bit of Object.keys(point.states)) {
+        if (Number(bit) <= 31) continue;
+        problems.push({
+          kind: 'states',
+          path: [...path, bit],
+          text: { zh: `bitset 只有 0 到 31 位，没有 ${bit}`, en: `a bitset has bits 0 to 31, no bit ${bit}` },
+        });
+      }
+    }
+  }
+  return problems;
+}
