@@ -2,17 +2,12 @@ import type { Batch } from './sample.ts';
 import type { Site } from './site.ts';
 import type { Text } from './text.ts';
 
-/** What a person did, through the API. `by` is the person's key or name, `atMs` site time. */
-export type Action =
-  | { readonly type: 'acknowledge'; readonly activationId: string; readonly by: string }
-  | {
-      readonly type: 'plan';
-      readonly asset: string;
-      readonly fromMs: number;
-      readonly toMs: number;
-      readonly by: string;
-      readonly reason: string;
-    };
+/** What a person did, through the API or from the phone. `by` is the person's key or name. */
+export interface Action {
+  readonly type: 'acknowledge';
+  readonly activationId: string;
+  readonly by: string;
+}
 
 /** An entry as a writer hands it to the log. */
 export type LogEntry =

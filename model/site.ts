@@ -123,8 +123,11 @@ export interface AlarmDefinition {
   readonly when?: string;
   readonly onDelayMs: number;
   readonly offDelayMs: number;
-  /** While this stands, alarms of the asset's children are not created: it is their cause, and names them. */
-  readonly causesChildren?: boolean;
+  /**
+   * While this stands, alarms of the asset's children are not created: it is their cause, and names them. `true` for
+   * all of them, or the keys of those that it explains. Life-safety alarms (priority 1) are created all the same.
+   */
+  readonly causesChildren?: boolean | readonly string[];
   /** While this stands, these other alarms of the same asset are not created. */
   readonly masks?: readonly string[];
   readonly text: Text;

@@ -1,0 +1,80 @@
+import { getPosition } from 'suncalc';
+import { Temporal } from 'temporal-polyfill';
+
+/**
+ * Half of a site day: from midnight to noon (even index) or noon to midnight (odd). A day is two halves; the night that
+ * belongs to a date is its second half and the next date's first. On a day of summer-time change a half has 11 or 13 h.
+ */
+export interface HalfDay {
+  /** Twice the days from 1970-01-01 to the site date, plus 1 in the afternoon. */
+  readonly index: number;
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+/** Time as the site's people count it, and its sun. */
+export interface Calendar {
+  halfDay(ms: number): HalfDay;
+  half(index: number): HalfDay;
+  /** Index of the first half of the month that `ms` is in. */
+  monthStart(ms: number): number;
+  /** 0 to 24, with fraction. */
+  hour(ms: number): number;
+  /** True while the sun's upper edge is below the horizon: from sunset to sunrise. */
+  dark(ms: number): boolean;
+}
+
+/** Apparent altitude of the sun's centre, degrees, at which its upper edge touches the horizon: half its diameter. */
+const SUN_EDGE_DEGREES = -0.267;
+
+/** Bound on remembered half days; a query over a month asks for about 60. */
+const MAX_REMEMBERED_HALVES = 512;
+
+export function createCalendar(timeZone: string, latitude: number, longitude: number): Calendar {
+  const byIndex = new Map<number, HalfDay>();
+  let current: HalfDay | undefined;
+
+  function half(index: number): HalfDay {
+    const known = byIndex.get(index);
+    if (known) return known;
+    const made = { index, startMs: startOf(index), endMs: startOf(index + 1) };
+    if (byIndex.size >= MAX_REMEMBERED_HALVES) byIndex.clear();
+    byIndex.set(index, made);
+    return made;
+  }
+
+  function startOf(index: number): number {
+    const date = new Temporal.PlainDate(1970, 1, 1).add({ days: Math.floor(index / 2) });
+    if (index % 2 === 0) return date.toZonedDateTime({ timeZone }).epochMilliseconds;
+    return date.toZonedDateTime({ timeZone, plainTime: '12:00' }).epochMilliseconds;
+  }
+
+  function zoned(ms: number): Temporal.ZonedDateTime {
+    return Temporal.Instant.fromEpochMilliseconds(ms).toZonedDateTimeISO(timeZone);
+  }
+
+  function halfDay(ms: number): HalfDay {
+    if (current && ms >= current.startMs && ms < current.endMs) return current;
+    const time = zoned(ms);
+    const days = new Temporal.PlainDate(1970, 1, 1).until(time.toPlainDate(), { largestUnit: 'days' }).days;
+    let found = half(days * 2 + (time.hour >= 12 ? 1 : 0));
+    if (ms >= found.endMs) found = half(found.index + 1);
+    current = found;
+    return found;
+  }
+
+  return {
+    halfDay,
+    half,
+    monthStart(ms) {
+      const first = zoned(ms).toPlainDate().with({ day: 1 });
+      return new Temporal.PlainDate(1970, 1, 1).until(first, { largestUnit: 'days' }).days * 2;
+    },
+    hour(ms) {
+      const { startMs, endMs, index } = halfDay(ms);
+      const hours = ((ms - startMs) / (endMs - startMs)) * 12;
+      return (index % 2) * 12 + hours;
+    },
+    dark: (ms) => getPosition(new Date(ms), latitude, longitude).altitude < SUN_EDGE_DEGREES,
+  };
+}

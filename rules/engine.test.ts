@@ -1,0 +1,434 @@
+import { describe, expect, test } from 'vitest';
+import type { AlarmChange } from '../model/alarm.ts';
+import type { Change } from '../model/history.ts';
+import type { LogEntry } from '../model/log.ts';
+import { BatchBuilder } from '../model/sample.ts';
+import type { AlarmDefinition, Asset, Profile, Site } from '../model/site.ts';
+import type { Text } from '../model/text.ts';
+import { openActivations, step } from './engine.ts';
+import { classCounts, systemFigures } from './figures.ts';
+import { restoreSnapshot, type Snapshot, takeSnapshot } from './snapshot.ts';
+import { createEngineState, type EngineState } from './state.ts';
+
+const text = (words: string): Text => ({ zh: words, en: words });
+/** 2026-06-15 21:00 in Shanghai: dark, so that lamps are due. */
+const START_MS = Date.parse('2026-06-15T21:00:00+08:00');
+
+function alarm(key: string, more: Partial<AlarmDefinition> & Pick<AlarmDefinition, 'priority'>): AlarmDefinition {
+  return { key, onDelayMs: 0, offDelayMs: 0, text: text(key), consequence: text(''), action: text(''), ...more };
+}
+
+const feeder: Profile = {
+  key: 'feeder',
+  name: text('feeder'),
+  points: { closed: { kind: 'bool', name: text('closed'), staleAfterMs: 5000 } },
+  up: 'closed',
+  childrenDead: '!closed',
+  alarms: [alarm('trip', { priority: 2, when: '!closed', causesChildren: true, onDelayMs: 1000 })],
+};
+const lamp: Profile = {
+  key: 'lamp',
+  name: text('lamp'),
+  points: { power: { kind: 'double', name: text('power'), staleAfterMs: 45_000 } },
+  up: 'power > 5',
+  required: 'site.dark',
+  alarms: [
+    alarm('lamp-out', { priority: 4, when: 'site.dark && power <= 5', onDelayMs: 2000, offDelayMs: 1000 }),
+    alarm('data-lost', { priority: 4, onDelayMs: 5000 }),
+  ],
+};
+
+function asset(key: string, profile: Profile, link: string, parent?: string): Asset {
+  return {
+    key,
+    name: text(key),
+    profile: profile.key,
+    system: 'streetlight',
+    link,
+    ...(parent ? { parent } : {}),
+    location: {},
+    points: Object.entries(profile.points).map(([point, { kind, name, staleAfterMs }]) => ({
+      key: `${key}/${point}`,
+      point,
+      name,
+      kind,
+      staleAfterMs,
+      address: null,
+    })),
+  };
+}
+
+const lampKeys = Array.from({ length: 20 }, (_, n) => `lamp-${n + 1}`);
+const site: Site = {
+  key: 'test',
+  name: text('test'),
+  timeZone: 'Asia/Shanghai',
+  latitude: 23.1,
+  longitude: 113.3,
+  systems: [
+    {
+      key: 'streetlight',
+      name: text('street lights'),
+      rates: [
+        { key: 'lit', name: text('lit'), profile: 'lamp', window: 'live', counted: true, target: 0.95 },
+        { key: 'lit-night', name: text('night'), profile: 'lamp', window: 'night', counted: false, target: 0.95 },
+        {
+          key: 'bright',
+          name: text('bright'),
+          profile: 'lamp',
+          window: 'live',
+          counted: true,
+          target: 0.5,
+          good: 'power > 30',
+          due: 'site.dark',
+        },
+      ],
+    },
+  ],
+  links: [
+    { key: 'cabinet', name: text('cabinet'), protocol: 'modbus', settings: {} },
+    { key: 'bus', name: text('bus'), protocol: 'mqtt', settings: {} },
+  ],
+  assets: [asset('feeder', feeder, 'cabinet'), ...lampKeys.map((key) => asset(key, lamp, 'bus', 'feeder'))],
+  profiles: { feeder, lamp },
+  people: [],
+  hash: 'x',
+};
+const numbers = site.assets.flatMap((a) => a.points).map((point, index): [string, number] => [point.key, index + 1]);
+const numberOf = new Map(numbers);
+
+/** A log in memory with a clock that the test moves. */
+class Timeline {
+  state: EngineState = createEngineState();
+  nowMs = START_MS;
+  seq = 0;
+  changes: Change[] = [];
+
+  constructor() {
+    this.put({ kind: 'start', version: 'test' });
+    this.put({ kind: 'points', numbers });
+    this.put({ kind: 'site', site });
+    this.put({ kind: 'link', link: 'cabinet', up: true, atMs: this.nowMs, reason: null });
+    this.put({ kind: 'link', link: 'bus', up: true, atMs: this.nowMs, reason: null });
+  }
+
+  put(entry: LogEntry): readonly Change[] {
+    const stamp = { logSeq: ++this.seq, logMs: this.nowMs };
+    const made = step(this.state, entry.kind === 'samples' ? { ...entry, ...stamp, firstOrdinal: 0 } : { ...entry, ...stamp });
+    this.changes.push(...made);
+    return made;
+  }
+
+  report(values: Record<string, number>, sourceMs = this.nowMs): readonly Change[] {
+    const builder = new BatchBuilder();
+    for (const [key, value] of Object.entries(values)) {
+      const number = numberOf.get(key) as number;
+      if (Number.isNaN(value)) builder.bad(number, sourceMs, this.nowMs, 'bad-status');
+      else builder.good(number, sourceMs, this.nowMs, value);
+    }
+    return this.put({ kind: 'samples', link: 'bus', batch: builder.take() });
+  }
+
+  lamps(value: number, keys: readonly string[] = lampKeys): readonly Change[] {
+    return this.report(Object.fromEntries(keys.map((key) => [`${key}/power`, value])));
+  }
+
+  /** Passes time second by second; the feeder answers each second unless told otherwise, the lamps every tenth. */
+  pass(seconds: number, answers: { feeder?: number | undefined; lamps?: number | undefined } = { feeder: 1, lamps: 60 }): void {
+    for (let s = 0; s < seconds; s++) {
+      this.nowMs += 1000;
+      if (answers.feeder !== undefined) this.report({ 'feeder/closed': answers.feeder });
+      if (answers.lamps !== undefined && s % 10 === 0) this.lamps(answers.lamps);
+      this.put({ kind: 'tick' });
+    }
+  }
+
+  alarmEvents(): string[] {
+    return this.changes
+      .filter((change): change is AlarmChange => change.kind === 'alarm')
+      .map(({ event, activation }) => `${event} ${activation.asset}.${activation.alarm}`);
+  }
+
+  counts() {
+    return classCounts(this.state, plan(this.state), 'streetlight');
+  }
+}
+
+function plan(state: EngineState) {
+  if (!state.plan) throw new Error('no plan');
+  return state.plan;
+}
+
+function lit(line: Timeline) {
+  const figure = systemFigures(line.state, plan(line.state), 0, line.nowMs)[0];
+  if (!figure) throw new Error('no figure');
+  return figure;
+}
+
+function healthy(): Timeline {
+  const line = new Timeline();
+  line.pass(20);
+  line.changes = [];
+  return line;
+}
+
+describe('lighting rate', () => {
+  test('nothing is claimed before the first answer', () => {
+    const line = new Timeline();
+    expect(line.counts()).toMatchObject({ up: 0, unknown: 21 });
+    expect(lit(line)).toMatchObject({ value: null, low: 0, high: 1, coverage: 0, verdict: 'undetermined' });
+  });
+
+  test('counts lamps, judges on the lower bound, and says how many are short', () => {
+    const line = healthy();
+    line.lamps(0, lampKeys.slice(0, 3));
+    line.report({ 'lamp-4/power': Number.NaN });
+    expect(lit(line)).toMatchObject({
+      value: 16 / 19,
+      low: 16 / 20,
+      high: 17 / 20,
+      coverage: 19 / 20,
+      verdict: 'missed',
+      due: 20,
+      short: 3,
+      allowed: 0,
+      missed: ['lamp-1', 'lamp-2', 'lamp-3'],
+    });
+  });
+
+  test('a rate with expressions of its own uses the same mechanism', () => {
+    const line = healthy();
+    line.lamps(20, lampKeys.slice(0, 11));
+    expect(systemFigures(line.state, plan(line.state), 0, line.nowMs)[2]).toMatchObject({ value: 9 / 20, verdict: 'missed' });
+    expect(lit(line).value).toBe(1);
+  });
+
+  test('weighs a night by lamp-seconds', () => {
+    const line = healthy();
+    line.pass(80);
+    line.lamps(0, lampKeys.slice(0, 10));
+    for (let s = 0; s < 100; s++) {
+      line.nowMs += 1000;
+      line.report({ 'feeder/closed': 1 });
+      if (s % 10 === 0) {
+        line.lamps(0, lampKeys.slice(0, 10));
+        line.lamps(60, lampKeys.slice(10));
+      }
+      line.put({ kind: 'tick' });
+    }
+    const night = systemFigures(line.state, plan(line.state), 0, line.nowMs)[1];
+    // 1 s unknown at the start, then 20 lamps × 99 s up, then 10 × 100 s up and 10 × 100 s down.
+    expect(night?.value).toBeCloseTo((20 * 99 + 1000) / (20 * 99 + 2000), 12);
+    expect(night?.coverage).toBeCloseTo((20 * 99 + 2000) / (20 * 200), 12);
+  });
+
+  test('by day no lamp is due and a dark one is no failure', () => {
+    const line = healthy();
+    line.nowMs = Date.parse('2026-06-16T12:00:00+08:00');
+    line.lamps(0);
+    line.report({ 'feeder/closed': 1 });
+    line.put({ kind: 'tick' });
+    expect(line.counts()).toMatchObject({ notRequired: 20, up: 1 });
+    expect(lit(line)).toMatchObject({ value: null, verdict: 'none', due: 0 });
+    expect(line.alarmEvents()).toEqual([]);
+  });
+});
+
+describe('ledger', () => {
+  test('down starts at the event’s own time, before any delay', () => {
+    const line = healthy();
+    line.report({ 'lamp-1/power': 0 }, line.nowMs - 300);
+    expect(line.changes.at(-1)).toEqual({ kind: 'ledger', asset: 'lamp-1', class: 'down', fromMs: line.nowMs - 300 });
+  });
+
+  test('a silent point is unknown since its last good reply, never up', () => {
+    const line = healthy();
+    const lastReplyMs = line.nowMs - 9000;
+    line.pass(60, { feeder: 1 });
+    expect(line.changes.find((change) => change.kind === 'ledger')).toEqual({
+      kind: 'ledger',
+      asset: 'lamp-1',
+      class: 'unknown',
+      fromMs: lastReplyMs,
+    });
+    expect(line.counts()).toMatchObject({ up: 1, unknown: 20 });
+  });
+
+  test('a repeated value is proof of life, a bad one is not good', () => {
+    const line = healthy();
+    line.pass(120);
+    expect(line.counts()).toMatchObject({ up: 21 });
+    line.report({ 'lamp-1/power': Number.NaN });
+    expect(line.counts()).toMatchObject({ up: 20, unknown: 1 });
+  });
+
+  test('the gateway’s own outage is unknown from the last good reply on', () => {
+    const line = healthy();
+    const before = line.nowMs;
+    line.nowMs += 600_000;
+    line.put({ kind: 'start', version: 'test' });
+    expect(line.counts()).toMatchObject({ unknown: 21 });
+    line.report({ 'feeder/closed': 1 });
+    const feederChanges = line.changes.filter((change) => change.kind === 'ledger' && change.asset === 'feeder');
+    expect(feederChanges).toEqual([
+      { kind: 'ledger', asset: 'feeder', class: 'unknown', fromMs: before },
+      { kind: 'ledger', asset: 'feeder', class: 'up', fromMs: line.nowMs },
+    ]);
+  });
+
+  test('the classes of an asset add up to the time that has passed', () => {
+    const line = healthy();
+    line.pass(30, { feeder: 0 });
+    line.pass(100, {});
+    line.pass(30);
+    const half = plan(line.state).calendar.halfDay(line.nowMs).index;
+    const times = line.state.times;
+    const total = times.total(2, half - 2, half, new Float64Array(5)).reduce((sum, ms) => sum + ms, 0);
+    expect(total + (line.nowMs - (line.state.sinceMs[2] as number))).toBe(line.nowMs - START_MS);
+  });
+
+  test('an older sample than the one known changes no state', () => {
+    const line = healthy();
+    line.report({ 'lamp-1/power': 0 }, line.nowMs - 60_000);
+    expect(line.counts()).toMatchObject({ up: 21 });
+    expect(line.state.counters.outOfOrder).toBe(1);
+  });
+
+  test('a stamp from the future is not believed', () => {
+    const line = healthy();
+    line.report({ 'lamp-1/power': 0 }, line.nowMs + 3_600_000);
+    line.nowMs += 1000;
+    line.report({ 'lamp-1/power': 60 });
+    expect(line.counts()).toMatchObject({ up: 21 });
+  });
+});
+
+describe('alarms', () => {
+  test('a delay is waited for, both ways', () => {
+    const line = healthy();
+    line.lamps(0, ['lamp-1']);
+    line.pass(1, { feeder: 1 });
+    expect(line.alarmEvents()).toEqual([]);
+    line.pass(2, { feeder: 1 });
+    expect(line.alarmEvents()).toEqual(['raised lamp-1.lamp-out']);
+    line.lamps(60, ['lamp-1']);
+    line.pass(2, { feeder: 1 });
+    expect(line.alarmEvents()).toEqual(['raised lamp-1.lamp-out', 'returned lamp-1.lamp-out']);
+    expect(openActivations(line.state)).toMatchObject([{ state: 'returned-unacknowledged' }]);
+  });
+
+  test('acknowledged, then normal', () => {
+    const line = healthy();
+    line.lamps(0, ['lamp-1']);
+    line.pass(3, { feeder: 1 });
+    const id = openActivations(line.state)[0]?.activationId ?? '';
+    line.put({ kind: 'action', action: { type: 'acknowledge', activationId: id, by: 'zhang' } });
+    line.put({ kind: 'action', action: { type: 'acknowledge', activationId: id, by: 'li' } });
+    expect(openActivations(line.state)).toMatchObject([{ state: 'acknowledged', acknowledgedBy: 'zhang' }]);
+    line.lamps(60, ['lamp-1']);
+    line.pass(2, { feeder: 1 });
+    expect(openActivations(line.state)).toEqual([]);
+    expect(line.alarmEvents()).toEqual([
+      'raised lamp-1.lamp-out',
+      'acknowledged lamp-1.lamp-out',
+      'returned lamp-1.lamp-out',
+      'normal lamp-1.lamp-out',
+    ]);
+  });
+
+  test('an acknowledgement of an earlier activation does not touch the next one', () => {
+    const line = healthy();
+    line.lamps(0, ['lamp-1']);
+    line.pass(3, { feeder: 1 });
+    const id = openActivations(line.state)[0]?.activationId ?? '';
+    line.lamps(60, ['lamp-1']);
+    line.pass(2, { feeder: 1 });
+    line.lamps(0, ['lamp-1']);
+    line.pass(3, { feeder: 1 });
+    line.put({ kind: 'action', action: { type: 'acknowledge', activationId: id, by: 'zhang' } });
+    expect(openActivations(line.state)).toMatchObject([{ state: 'unacknowledged', acknowledgedBy: null }]);
+    expect(line.alarmEvents()).toContain('normal lamp-1.lamp-out');
+  });
+
+  test('a tripped feeder is one alarm that names its children; they are down, not unknown', () => {
+    const line = healthy();
+    line.report({ 'feeder/closed': 0 });
+    line.pass(90, { feeder: 0 });
+    expect(line.alarmEvents()).toEqual(['raised feeder.trip']);
+    expect(openActivations(line.state)[0]?.children).toEqual(lampKeys);
+    expect(line.counts()).toMatchObject({ down: 21, unknown: 0 });
+    line.pass(60);
+    expect(line.alarmEvents()).toEqual(['raised feeder.trip', 'returned feeder.trip']);
+    expect(line.counts()).toMatchObject({ up: 21 });
+  });
+
+  test('a child that fails first waits for its parent’s answer', () => {
+    const line = healthy();
+    line.lamps(0);
+    // The feeder is slow to answer, and then says that it has tripped.
+    line.pass(4, {});
+    expect(line.alarmEvents()).toEqual([]);
+    line.pass(10, { feeder: 0 });
+    expect(line.alarmEvents()).toEqual(['raised feeder.trip']);
+  });
+
+  test('a lost controller is one alarm; what is behind it is unknown', () => {
+    const line = healthy();
+    line.put({ kind: 'link', link: 'bus', up: false, atMs: line.nowMs, reason: text('gone') });
+    line.pass(120, { feeder: 1 });
+    expect(line.alarmEvents()).toEqual(['raised link:bus.controller-lost']);
+    expect(openActivations(line.state)[0]?.children).toEqual(lampKeys);
+    expect(line.counts()).toMatchObject({ up: 1, unknown: 20 });
+    line.put({ kind: 'link', link: 'bus', up: true, atMs: line.nowMs, reason: null });
+    line.pass(20);
+    expect(line.alarmEvents()).toEqual(['raised link:bus.controller-lost', 'returned link:bus.controller-lost']);
+  });
+
+  test('a silent asset on a live link says that its data are lost', () => {
+    const line = healthy();
+    line.pass(60, { feeder: 1, lamps: undefined });
+    expect(line.alarmEvents()).toContain('raised lamp-1.data-lost');
+  });
+
+  test('unknown freezes an alarm', () => {
+    const line = healthy();
+    line.lamps(0, ['lamp-1']);
+    line.pass(3, { feeder: 1 });
+    line.report({ 'lamp-1/power': Number.NaN });
+    line.pass(3, { feeder: 1 });
+    expect(line.alarmEvents()).toEqual(['raised lamp-1.lamp-out']);
+  });
+});
+
+describe('snapshot', () => {
+  test('a restored state goes on as if nothing had happened', () => {
+    const live = healthy();
+    live.lamps(0, ['lamp-1', 'lamp-2']);
+    live.pass(5, { feeder: 1 });
+    const resumed = new Timeline();
+    resumed.state = restoreSnapshot(JSON.parse(JSON.stringify(takeSnapshot(live.state))) as Snapshot) as EngineState;
+    resumed.nowMs = live.nowMs;
+    resumed.seq = live.seq;
+    live.changes = [];
+    resumed.changes = [];
+    for (const line of [live, resumed]) {
+      line.pass(70, { feeder: 0, lamps: 0 });
+      line.pass(90);
+    }
+    expect(resumed.changes).toEqual(live.changes);
+    expect(live.changes.length).toBeGreaterThan(20);
+    expect(lit(resumed)).toEqual(lit(live));
+  });
+
+  test('a changed site keeps what it still knows and closes what it does not', () => {
+    const line = healthy();
+    line.lamps(0, ['lamp-1', 'lamp-2']);
+    line.pass(5, { feeder: 1 });
+    const smaller = { ...site, assets: site.assets.filter((a) => a.key !== 'lamp-1'), hash: 'y' };
+    line.changes = [];
+    line.put({ kind: 'site', site: smaller });
+    expect(line.alarmEvents()).toEqual(['normal lamp-1.lamp-out']);
+    expect(line.counts()).toMatchObject({ up: 19, down: 1 });
+    expect(openActivations(line.state)).toMatchObject([{ asset: 'lamp-2' }]);
+  });
+});
