@@ -1,5 +1,6 @@
 import type { AddressContext, Problem, Resolved } from '../../model/adapter.ts';
 import type { PointKey } from '../../model/point.ts';
+import { MAX_BATCH_SAMPLES } from '../../model/sample.ts';
 import type { MqttAddress, MqttAssetAddress, MqttMapPoint } from './schema.ts';
 
 /** Bound on the levels of a topic, as brokers have one too. */
@@ -40,7 +41,19 @@ export function conflictsMqtt(
 ): readonly Problem[] {
   const problems: Problem[] = [];
   const seen = new Map<string, PointKey>();
+  const perTopic = new Map<string, number>();
   points.forEach(({ key, address }, index) => {
+    const count = (perTopic.get(address.topic) ?? 0) + 1;
+    perTopic.set(address.topic, count);
+    if (count === MAX_BATCH_SAMPLES + 1) {
+      problems.push({
+        path: [index],
+        text: {
+          zh: `主题 ${address.topic} 的点超过 ${MAX_BATCH_SAMPLES} 个`,
+          en: `topic ${address.topic} has more than ${MAX_BATCH_SAMPLES} points`,
+        },
+      });
+    }
     const { topic, path, values, contains, scale } = address;
     const place = JSON.stringify([topic, path, values ?? null, contains ?? null, scale ?? 1]);
     const first = seen.get(place);

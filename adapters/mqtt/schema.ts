@@ -33,7 +33,9 @@ export const mqttSettingsSchema = Type.Object(
     username: Type.Optional(
       Type.String({ minLength: 1, description: 'external: ours; embedded: that of every device, with `password`' }),
     ),
-    password: Type.Optional(Type.String({ minLength: 1, description: '`${ENV}`, never the secret itself' })),
+    password: Type.Optional(
+      Type.String({ minLength: 1, description: 'from the environment, never the secret itself' }),
+    ),
   },
   {
     additionalProperties: false,

@@ -1,6 +1,5 @@
 import { type Static, Type } from 'typebox';
-
-const DURATION = '^[0-9]+(\\.[0-9]+)?(ms|s|min|m|h)$';
+import { DURATION_PATTERN } from '../../model/duration.ts';
 
 /** What stands in the site file under a link with `protocol: opcua`, besides `key`, `name` and `protocol`. */
 export const opcuaSettingsSchema = Type.Object(
@@ -10,19 +9,21 @@ export const opcuaSettingsSchema = Type.Object(
       description: 'address of the server, `opc.tcp://host:port/path`',
     }),
     sampling: Type.Optional(
-      Type.String({ pattern: DURATION, description: 'how often the server looks at a node; 500ms if absent' }),
+      Type.String({ pattern: DURATION_PATTERN, description: 'how often the server looks at a node; 500ms if absent' }),
     ),
     publishing: Type.Optional(
-      Type.String({ pattern: DURATION, description: 'how often the server may report; 250ms if absent' }),
+      Type.String({ pattern: DURATION_PATTERN, description: 'how often the server may report; 250ms if absent' }),
     ),
     refresh: Type.Optional(
       Type.String({
-        pattern: DURATION,
+        pattern: DURATION_PATTERN,
         description: 'site time between two reads of all nodes, the proof that they live; 5s if absent',
       }),
     ),
     username: Type.Optional(Type.String({ minLength: 1, description: 'anonymous if absent' })),
-    password: Type.Optional(Type.String({ minLength: 1, description: '`${ENV}`, never the secret itself' })),
+    password: Type.Optional(
+      Type.String({ minLength: 1, description: 'from the environment, never the secret itself' }),
+    ),
     pkiFolder: Type.Optional(
       Type.String({ minLength: 1, description: 'where the client keeps certificates; a temporary folder if absent' }),
     ),

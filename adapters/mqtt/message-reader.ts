@@ -1,0 +1,68 @@
+import type { Emit, LinkPlan } from '../../model/adapter.ts';
+import { Collector, type Settled } from './collector.ts';
+import { decodeMessage, type Topic, topicsOf } from './decode.ts';
+import type { MqttAddress, MqttSettings } from './schema.ts';
+
+/** Bound on the unknown topics that are named in the log. */
+export const MAX_NAMED_TOPICS = 100;
+
+/** Turns the messages of one link into samples, and says in the log what changes about them. */
+export class MessageReader {
+  readonly topics: ReadonlyMap<string, Topic>;
+  readonly #plan: LinkPlan<MqttSettings, MqttAddress>;
+  readonly #collector: Collector;
+  readonly #clockOff = new Set<string>();
+  readonly #unknown = new Set<string>();
+  #unknownMessages = 0;
+
+  constructor(plan: LinkPlan<MqttSettings, MqttAddress>, emit: Emit) {
+    this.#plan = plan;
+    this.topics = topicsOf(plan.points);
+    this.#collector = new Collector(emit);
+  }
+
+  /**
+   * Reads one message; `settled` hears when its samples are on disk. Returns false where the collector has no room, so
+   * that the caller takes no further message before `settled` was called.
+   */
+  read(name: string, payload: Uint8Array, retained: boolean, settled: Settled): boolean {
+    const topic = this.topics.get(name);
+    if (topic === undefined) {
+      this.#countUnknown(name);
+      settled();
+      return true;
+    }
+    // The time of receipt is taken here: it must not depend on how long the disk makes the message wait.
+    const receivedMs = this.#plan.clock.now();
+    return this.#collector.add(
+      topic.points.length,
+      (into) => this.#noteClock(name, decodeMessage(into, topic, payload, receivedMs, retained).clockOff),
+      settled,
+    );
+  }
+
+  close(): void {
+    this.#collector.close();
+    if (this.#unknownMessages > 0) {
+      this.#plan.log.info({ messages: this.#unknownMessages }, 'messages under unknown topics were not stored');
+    }
+  }
+
+  #noteClock(topic: string, off: boolean): void {
+    if (off === this.#clockOff.has(topic)) return;
+    if (off) {
+      this.#clockOff.add(topic);
+      this.#plan.log.warn({ topic }, 'device time is not plausible; gateway time is used');
+    } else {
+      this.#clockOff.delete(topic);
+      this.#plan.log.info({ topic }, 'device time is plausible again');
+    }
+  }
+
+  #countUnknown(topic: string): void {
+    this.#unknownMessages += 1;
+    if (this.#unknown.has(topic) || this.#unknown.size >= MAX_NAMED_TOPICS) return;
+    this.#unknown.add(topic);
+    this.#plan.log.warn({ topic: topic.slice(0, 256) }, 'message under a topic that no point reads');
+  }
+}

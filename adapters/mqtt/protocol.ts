@@ -1,0 +1,25 @@
+import type { Protocol } from '../../model/adapter.ts';
+import { conflictsMqtt, resolveMqtt } from './resolve.ts';
+import {
+  type MqttAddress,
+  type MqttAssetAddress,
+  type MqttMapPoint,
+  type MqttSettings,
+  mqttAssetAddressSchema,
+  mqttMapPointSchema,
+  mqttSettingsSchema,
+} from './schema.ts';
+
+/** MQTT 3.1.1: the gateway as the devices' broker, or as a subscriber of another one. See README.md. */
+export const mqttProtocol: Protocol<MqttSettings, MqttAddress, MqttMapPoint, MqttAssetAddress | undefined> = {
+  key: 'mqtt',
+  settingsSchema: mqttSettingsSchema,
+  assetAddressSchema: mqttAssetAddressSchema,
+  mapPointSchema: mqttMapPointSchema,
+  resolve: resolveMqtt,
+  conflicts: conflictsMqtt,
+  create: (plan) => ({
+    // The libraries are loaded only where a site has such a link.
+    run: async (emit, signal, up) => (await import('./link.ts')).runMqttLink(plan, emit, signal, up),
+  }),
+};
