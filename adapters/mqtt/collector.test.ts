@@ -1,0 +1,108 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import type { Batch } from '../../model/sample.ts';
+import { Collector } from './collector.ts';
+
+/** An emit whose commits are ended by hand. */
+function heldEmit() {
+  const batches: Batch[] = [];
+  const ends: ((error?: Error) => void)[] = [];
+  const emit = (batch: Batch) => {
+    batches.push(batch);
+    return new Promise<void>((resolve, reject) => {
+      ends.push((error) => (error ? reject(error) : resolve()));
+    });
+  };
+  return { emit, batches, end: (error?: Error) => ends.shift()?.(error) };
+}
+
+function adder(collector: Collector) {
+  const settled: string[] = [];
+  const add = (name: string, samples = 1) =>
+    collector.add(
+      samples,
+      (into) => {
+        for (let i = 0; i < samples; i++) into.good(1, 1, 1, i);
+      },
+      (error) => settled.push(error ? `${name}: ${error.message}` : name),
+    );
+  return { add, settled };
+}
+
+test('messages of one turn share a commit; those during a commit share the next', async () => {
+  const held = heldEmit();
+  const { add, settled } = adder(new Collector(held.emit));
+  add('a');
+  add('b');
+  await turn();
+  expect(held.batches.map((batch) => batch.length)).toEqual([2]);
+  add('c');
+  await turn();
+  add('d');
+  await turn();
+  expect(held.batches).toHaveLength(1);
+  expect(settled).toEqual([]);
+  held.end();
+  await turn();
+  await turn();
+  expect(settled).toEqual(['a', 'b']);
+  expect(held.batches.map((batch) => batch.length)).toEqual([2, 2]);
+});
+
+test('a message that finds no room waits, and keeps its place', async () => {
+  const held = heldEmit();
+  const { add, settled } = adder(new Collector(held.emit, 4));
+  expect(add('a', 3)).toBe(true);
+  expect(add('b', 2)).toBe(false);
+  expect(add('c', 1)).toBe(false);
+  await turn();
+  expect(add('d', 2)).toBe(false);
+  held.end();
+  await turn();
+  await turn();
+  held.end();
+  await turn();
+  await turn();
+  held.end();
+  await turn();
+  expect(held.batches.map((batch) => batch.length)).toEqual([3, 3, 2]);
+  expect(settled).toEqual(['a', 'b', 'c', 'd']);
+});
+
+test('a message with more points than a batch holds goes alone', async () => {
+  const held = heldEmit();
+  const { add } = adder(new Collector(held.emit, 4));
+  add('a', 1);
+  expect(add('b', 9)).toBe(false);
+  await turn();
+  held.end();
+  await turn();
+  await turn();
+  expect(held.batches.map((batch) => batch.length)).toEqual([1, 9]);
+});
+
+test('a failed commit is told to its messages only', async () => {
+  const held = heldEmit();
+  const { add, settled } = adder(new Collector(held.emit));
+  add('a');
+  await turn();
+  add('b');
+  held.end(new Error('disk full'));
+  await turn();
+  await turn();
+  held.end();
+  await turn();
+  expect(settled).toEqual(['a: disk full', 'b']);
+});
+
+test('nobody is told after the end', async () => {
+  const held = heldEmit();
+  const collector = new Collector(held.emit);
+  const { add, settled } = adder(collector);
+  add('a');
+  await turn();
+  collector.close();
+  held.end();
+  await turn();
+  expect(settled).toEqual([]);
+});
