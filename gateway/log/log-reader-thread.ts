@@ -1,7 +1,8 @@
 /** The thread that reads old records, so that catching up on a backlog stalls neither the writer nor the rules. */
+
+import type { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
-import type { DatabaseSync } from 'node:sqlite';
 import { openDatabaseForReading } from '../storage/open-database.ts';
 import { faultOf } from '../storage/storage-error.ts';
 import type { LogThreadData, ReaderReply, ReaderRequest, StoredRecord } from './log-messages.ts';

@@ -10,8 +10,8 @@ import type { LogThreadData, StoredRecord, WriterReply, WriterRequest } from './
 import { LogReader } from './log-reader.ts';
 import { LOG_FILE } from './log-schema.ts';
 import { PointNumbers, type WantedPoint } from './point-numbers.ts';
-import { decodeRecord, type EncodedEntry, encodeEntry } from './record-codec.ts';
 import { RecentRecords } from './recent-records.ts';
+import { decodeRecord, type EncodedEntry, encodeEntry } from './record-codec.ts';
 
 /** Records of one commit at most; what comes meanwhile waits for the next one. */
 const MAX_COMMIT_RECORDS = 2048;
@@ -108,9 +108,10 @@ class SqliteLog implements DurableLog {
   #last: Stamp;
   #stampMs: number;
   #nextOrdinal: number;
-  #closed = false;
+  #closing: Promise<void> | undefined;
   #broken: StorageError | undefined;
-  #drained = Promise.withResolvers<void>();
+  /** Called once nothing is being committed and nothing waits. */
+  #onIdle: () => void = () => undefined;
 
   constructor(options: OpenLogOptions, path: string, lock: FolderLock, writer: Worker, ready: Ready) {
     this.#clock = options.clock;
@@ -164,7 +165,7 @@ class SqliteLog implements DurableLog {
 
   async *follow(afterSeq: number, signal: AbortSignal): AsyncGenerator<readonly LogRecord[], void> {
     let after = afterSeq;
-    while (!signal.aborted && !this.#closed) {
+    while (!signal.aborted && !this.#closing) {
       if (after >= this.#last.logSeq) {
         await this.#nextCommit(signal);
         continue;
@@ -175,11 +176,18 @@ class SqliteLog implements DurableLog {
     }
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#wakeFollowers();
-    if (this.#committing.length > 0 && !this.#broken) await this.#drained.promise;
+    if (this.#committing.length > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
     if (!this.#broken) {
       const exited = new Promise((resolve) => this.#writer.once('exit', resolve));
       this.#post({ type: 'close' });
@@ -191,7 +199,7 @@ class SqliteLog implements DurableLog {
 
   #refusal(): StorageError | undefined {
     if (this.#broken) return this.#broken;
-    if (!this.#closed) return undefined;
+    if (!this.#closing) return undefined;
     return new StorageError('closed', { zh: '日志已关闭', en: 'the log is closed' });
   }
 
@@ -203,9 +211,8 @@ class SqliteLog implements DurableLog {
   #commitNext(): void {
     if (this.#committing.length > 0) return;
     const group = this.#takeGroup();
-    if (group.length === 0) return this.#drained.resolve();
+    if (group.length === 0) return this.#onIdle();
     this.#committing = group;
-    this.#drained = Promise.withResolvers();
     let ordinal = this.#nextOrdinal;
     const records = group.map(({ ms, encoded }, index): StoredRecord => {
       const record = { seq: this.#last.logSeq + 1 + index, ms, ordinal, ...encoded };
@@ -259,7 +266,7 @@ class SqliteLog implements DurableLog {
   }
 
   #onWriterEnd(cause: unknown): void {
-    if (this.#broken || (this.#closed && this.#committing.length === 0)) return;
+    if (this.#broken || (this.#closing && this.#committing.length === 0)) return;
     this.#broken = new StorageError(
       'write-failed',
       { zh: '日志写入线程意外终止', en: "the log's writer ended unexpectedly" },
@@ -267,7 +274,7 @@ class SqliteLog implements DurableLog {
     );
     for (const { reject } of [...this.#committing, ...this.#waiting.splice(0)]) reject(this.#broken);
     this.#committing = [];
-    this.#drained.resolve();
+    this.#onIdle();
   }
 
   /** At least one step further than `after`, which must be before the last record. */

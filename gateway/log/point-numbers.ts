@@ -38,7 +38,10 @@ export class PointNumbers {
    * The numbers of `wanted`; `append` writes the pairs that are new and brings them to {@link apply}. One call at a
    * time, so that no number is given twice; a failed append gives none.
    */
-  give(wanted: readonly WantedPoint[], append: (pairs: Pairs) => Promise<unknown>): Promise<Map<PointKey, PointNumber>> {
+  give(
+    wanted: readonly WantedPoint[],
+    append: (pairs: Pairs) => Promise<unknown>,
+  ): Promise<Map<PointKey, PointNumber>> {
     const given = this.#turn.then(async () => {
       const pairs = this.#missing(wanted);
       if (pairs.length > 0) await append(pairs);

@@ -1,0 +1,412 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath } from 'node:url';
+import { crc32 } from 'node:zlib';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type DurableLog, openLog } from '../../gateway/log/open-log.ts';
+import { StorageError } from '../../gateway/storage/storage-error.ts';
+import { type Clock, systemClock } from '../../model/clock.ts';
+import type { LogEntry, LogRecord, Stamp } from '../../model/log.ts';
+import { type Batch, BatchBuilder } from '../../model/sample.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+interface Opened {
+  readonly log: DurableLog;
+  readonly warnings: { fields: object; message: string }[];
+}
+
+async function open(dir: string, clock: Clock = systemClock()): Promise<Opened> {
+  const warnings: Opened['warnings'] = [];
+  const log = await openLog({
+    dir,
+    clock,
+    log: { info: () => undefined, warn: (fields, message) => warnings.push({ fields, message }) },
+  });
+  onTestFinished(() => log.close());
+  return { log, warnings };
+}
+
+function batchOf(samples: number, firstValue = 0): Batch {
+  const builder = new BatchBuilder();
+  for (let row = 0; row < samples; row++) builder.good(row + 1, 1000 + row, 2000, firstValue + row);
+  return builder.take();
+}
+
+/** A batch with a row of every sort. */
+function mixedBatch(): Batch {
+  const builder = new BatchBuilder();
+  builder.good(1, 1_795_468_682_123.5, 1_795_468_682_200, -1.5);
+  builder.good(4_294_967_295, 10, 20, 2 ** 53 - 1);
+  builder.text(3, 11, 21, 'E-04 门锁故障');
+  builder.uncertain(4, 12, 22, 'maybe', 'uncertain-status', 'status 0x40920000');
+  builder.bad(5, 13, 23, 'modbus-exception', 'exception 2');
+  builder.bad(6, 14, 24, 'timeout');
+  return builder.take();
+}
+
+const samplesOf = (batch: Batch, link = 'link-1'): LogEntry => ({ kind: 'samples', link, batch });
+
+const entries: readonly LogEntry[] = [
+  { kind: 'start', version: '0.1.0' },
+  { kind: 'tick' },
+  { kind: 'link', link: 'doors', up: false, atMs: 5, reason: { zh: '连接被拒', en: 'connection refused' } },
+  { kind: 'link', link: 'doors', up: true, atMs: 6, reason: null },
+  { kind: 'action', action: { type: 'acknowledge', activationId: 'lift-1/trapped/7', by: 'duty' } },
+  { kind: 'points', numbers: [['lift-1/mode', 1]] },
+  samplesOf(mixedBatch()),
+  samplesOf(batchOf(0)),
+  samplesOf(batchOf(1000)),
+];
+
+async function readAll(log: DurableLog): Promise<LogRecord[]> {
+  const records: LogRecord[] = [];
+  for (let after = 0; ; ) {
+    const page = await log.read(after, 100);
+    if (page.length === 0) return records;
+    records.push(...page);
+    after = page.at(-1)?.logSeq ?? after;
+  }
+}
+
+const errorCode = (promise: Promise<unknown>) =>
+  promise.then(
+    () => 'none',
+    (error) => (error instanceof StorageError ? error.code : error),
+  );
+
+describe('log', () => {
+  test('gives back what was appended, from memory as from disk, with gapless places', async () => {
+    const dir = tempFolder();
+    const { log } = await open(dir);
+    expect(log.last).toEqual({ logSeq: 0, logMs: 0 });
+    const stamps = await Promise.all(entries.map((entry) => log.append(entry)));
+    expect(stamps.map(({ logSeq }) => logSeq)).toEqual(entries.map((_, index) => index + 1));
+    expect(log.last).toEqual(stamps.at(-1));
+    const fromMemory = await readAll(log);
+    await log.close();
+
+    const { log: again } = await open(dir);
+    expect(again.last).toEqual(stamps.at(-1));
+    const fromDisk = await readAll(again);
+    expect(fromDisk).toEqual(fromMemory);
+    expect(fromDisk).toEqual(
+      entries.map((entry, index) => ({
+        ...entry,
+        ...stamps[index],
+        ...(entry.kind === 'samples' ? { firstOrdinal: [0, 6, 6][index - 6] } : {}),
+      })),
+    );
+    await again.append(samplesOf(batchOf(1)));
+    expect((await again.read(entries.length, 10))[0]).toMatchObject({ firstOrdinal: 1006, logSeq: entries.length + 1 });
+  });
+
+  test('never lets its time go back, neither with the clock nor over a restart', async () => {
+    const dir = tempFolder();
+    const times = [1000, 900, 1100, 500];
+    let at = 0;
+    const clock: Clock = { ...systemClock(), now: () => times[at++] ?? 0 };
+    const { log } = await open(dir, clock);
+    const stamps: Stamp[] = [];
+    for (let turn = 0; turn < 3; turn++) stamps.push(await log.append({ kind: 'tick' }));
+    await log.close();
+    const { log: again } = await open(dir, clock);
+    stamps.push(await again.append({ kind: 'tick' }));
+    expect(stamps.map(({ logMs }) => logMs)).toEqual([1000, 1000, 1100, 1100]);
+  });
+
+  test('commits what comes while it commits together, in the order of the calls', async () => {
+    const { log } = await open(tempFolder());
+    const stamps = await Promise.all(Array.from({ length: 5000 }, () => log.append({ kind: 'tick' })));
+    expect(stamps.map(({ logSeq }) => logSeq)).toEqual(stamps.map((_, index) => index + 1));
+  });
+
+  test('read is bounded by its limit, and empty at the end', async () => {
+    const { log } = await open(tempFolder());
+    await Promise.all(Array.from({ length: 10 }, () => log.append({ kind: 'tick' })));
+    expect((await log.read(3, 4)).map(({ logSeq }) => logSeq)).toEqual([4, 5, 6, 7]);
+    expect(await log.read(10, 4)).toEqual([]);
+  });
+
+  test('follow goes from disk over memory to what is yet to come, and ends with its signal', async () => {
+    const dir = tempFolder();
+    const first = await open(dir);
+    await Promise.all(Array.from({ length: 700 }, () => first.log.append({ kind: 'tick' })));
+    await first.log.close();
+
+    const { log } = await open(dir);
+    const stop = new AbortController();
+    const seen: number[] = [];
+    const waiting = Promise.withResolvers<void>();
+    const done = (async () => {
+      for await (const page of log.follow(0, stop.signal)) {
+        expect(page.length).toBeGreaterThan(0);
+        seen.push(...page.map(({ logSeq }) => logSeq));
+        if (seen.length === 700) waiting.resolve();
+        if (seen.length === 1000) stop.abort();
+      }
+    })();
+    await waiting.promise;
+    for (let turn = 0; turn < 3; turn++) {
+      await Promise.all(Array.from({ length: 100 }, () => log.append({ kind: 'tick' })));
+    }
+    await done;
+    expect(seen).toEqual(Array.from({ length: 1000 }, (_, index) => index + 1));
+  });
+
+  test('a follower that waits ends with its signal, and with the log', async () => {
+    const { log } = await open(tempFolder());
+    const stop = new AbortController();
+    const aborted = log.follow(0, stop.signal)[Symbol.asyncIterator]().next();
+    const closed = log.follow(0, new AbortController().signal)[Symbol.asyncIterator]().next();
+    stop.abort();
+    expect(await aborted).toEqual({ done: true, value: undefined });
+    await log.close();
+    expect(await closed).toEqual({ done: true, value: undefined });
+  });
+
+  test('a slow reader holds up nobody, and finds on disk what memory no longer keeps', async () => {
+    const { log } = await open(tempFolder());
+    await log.append({ kind: 'tick' });
+    const slow = log.follow(0, new AbortController().signal)[Symbol.asyncIterator]();
+    await slow.next();
+    // Far more than is kept in memory, while the reader does not ask.
+    for (let turn = 0; turn < 5; turn++) {
+      await Promise.all(Array.from({ length: 2000 }, () => log.append({ kind: 'tick' })));
+    }
+    const seen: number[] = [];
+    while (seen.at(-1) !== 10_001) {
+      const { done, value } = await slow.next();
+      if (done) throw new Error('the follower ended');
+      seen.push(...value.map(({ logSeq }) => logSeq));
+    }
+    expect(seen).toEqual(Array.from({ length: 10_000 }, (_, index) => index + 2));
+  });
+
+  test('pages from disk are bounded in bytes', async () => {
+    const dir = tempFolder();
+    const first = await open(dir);
+    await Promise.all(Array.from({ length: 40 }, () => first.log.append(samplesOf(batchOf(10_000)))));
+    await first.log.close();
+    const { log } = await open(dir);
+    const page = await log.read(0, 1000);
+    expect(page.length).toBeGreaterThan(1);
+    expect(page.length).toBeLessThan(20);
+    expect(await readAll(log)).toHaveLength(40);
+  });
+
+  test('leaves out what it cannot read back, with a line, and goes on', async () => {
+    const dir = tempFolder();
+    const first = await open(dir);
+    for (let turn = 0; turn < 6; turn++) await first.log.append(samplesOf(batchOf(10)));
+    await first.log.close();
+    const database = new DatabaseSync(join(dir, 'log.db'));
+    const damage = database.prepare('UPDATE records SET body = ?, crc = ?, kind = ? WHERE seq = ?');
+    // One bit of one value is not what was written.
+    const bent = database.prepare('SELECT body FROM records WHERE seq = 2').get()?.body;
+    if (!(bent instanceof Uint8Array)) throw new Error('the record has no bytes');
+    bent[60] = (bent[60] ?? 0) ^ 4;
+    database.prepare('UPDATE records SET body = ? WHERE seq = 2').run(bent);
+    const damage = database.prepare('UPDATE records SET body = ?, crc = ?, kind = ? WHERE seq = ?');
+    const torn = new Uint8Array(7).fill(1);
+    damage.run(torn, crc32(torn), 1, 3); // Bytes are whole, but no samples.
+    damage.run(torn, crc32(torn), 99, 5); // A kind of a later program.
+    damage.run(torn, crc32(torn), 3, 6); // Not JSON, and last in the log.
+    database.close();
+
+    const { log, warnings } = await open(dir);
+    expect((await readAll(log)).map(({ logSeq }) => logSeq)).toEqual([1, 4]);
+    expect(warnings.length).toBeGreaterThan(0);
+    expect(warnings[0]?.message).toContain('cannot be read');
+    const stop = new AbortController();
+    const seen: number[] = [];
+    const atTail = Promise.withResolvers<void>();
+    const following = (async () => {
+      for await (const page of log.follow(0, stop.signal)) {
+        seen.push(...page.map(({ logSeq }) => logSeq));
+        if (seen.includes(4)) atTail.resolve();
+        if (seen.includes(7)) stop.abort();
+      }
+    })();
+    await atTail.promise;
+    // The follower waits behind the damaged end; it does not ask for it again and again.
+    const before = warnings.length;
+    for (let turn = 0; turn < 5; turn++) await log.read(0, 1);
+    expect(warnings.length).toBe(before);
+    await log.append({ kind: 'tick' });
+    await following;
+    expect(seen).toEqual([1, 4, 7]);
+  });
+
+  test('refuses a second opener and names the first', async () => {
+    const dir = tempFolder();
+    await open(dir);
+    const second = await open(dir).catch((error: unknown) => error);
+    expect(second).toBeInstanceOf(StorageError);
+    expect(second).toMatchObject({
+      code: 'in-use',
+      text: { zh: expect.stringContaining(`${process.pid}`), en: expect.stringContaining(`process ${process.pid}`) },
+    });
+  });
+
+  test('refuses a file of a newer program, and one that is no database', async () => {
+    const newer = tempFolder();
+    const database = new DatabaseSync(join(newer, 'log.db'));
+    database.exec('PRAGMA user_version = 999');
+    database.close();
+    expect(await errorCode(open(newer))).toBe('newer');
+
+    const foreign = tempFolder();
+    writeFileSync(join(foreign, 'log.db'), 'this is not a database, but long enough to be taken for one'.repeat(100));
+    expect(await errorCode(open(foreign))).toBe('unreadable');
+
+    const file = join(tempFolder(), 'file');
+    writeFileSync(file, '');
+    expect(await errorCode(open(join(file, 'below')))).toBe('unreadable');
+  });
+
+  test('takes nothing after it was closed, but finishes what was under way', async () => {
+    const dir = tempFolder();
+    const { log } = await open(dir);
+    const underWay = Array.from({ length: 3000 }, () => log.append({ kind: 'tick' }));
+    await log.close();
+    expect((await Promise.all(underWay)).at(-1)?.logSeq).toBe(3000);
+    expect(await errorCode(log.append({ kind: 'tick' }))).toBe('closed');
+    expect(existsSync(join(dir, 'lock.json'))).toBe(false);
+    expect((await open(dir)).log.last.logSeq).toBe(3000);
+  });
+
+  test('an append that the disk refuses is rejected, and leaves no gap', async () => {
+    const dir = tempFolder();
+    const { log } = await open(dir);
+    await log.append({ kind: 'tick' });
+    const other = new DatabaseSync(join(dir, 'log.db'));
+    other.exec(`CREATE TRIGGER refuse BEFORE INSERT ON records WHEN new.count = 13
+                BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END`);
+    other.close();
+    expect(await errorCode(log.append(samplesOf(batchOf(13))))).toBe('write-failed');
+    expect(await log.append({ kind: 'tick' })).toMatchObject({ logSeq: 2 });
+    expect((await readAll(log)).map(({ logSeq, kind }) => [logSeq, kind])).toEqual([
+      [1, 'tick'],
+      [2, 'tick'],
+    ]);
+  });
+
+  test('loses nothing that was acknowledged when its process is killed', async () => {
+    const dir = tempFolder();
+    const acknowledged = new Map<number, { first: number; samples: number }>();
+    // Each round: kill in the middle of the writing, and go on with what is there.
+    for (const records of [1, 150, 900]) {
+      for (const [seq, told] of await appendUntilKilled(dir, records)) acknowledged.set(seq, told);
+      const { log } = await open(dir);
+      const found = await readAll(log);
+      await log.close();
+      expect(found.map(({ logSeq }) => logSeq)).toEqual(found.map((_, index) => index + 1));
+      let ordinal = 0;
+      for (const record of found) {
+        if (record.kind !== 'samples') throw new Error(`a ${record.kind} record where only samples were appended`);
+        expect(record.firstOrdinal).toBe(ordinal);
+        ordinal += record.batch.length;
+        const told = acknowledged.get(record.logSeq);
+        if (told) expect({ first: record.batch.value[0], samples: record.batch.length }).toEqual(told);
+        acknowledged.delete(record.logSeq);
+      }
+      expect([...acknowledged.keys()]).toEqual([]);
+    }
+  });
+});
+
+describe('point numbers', () => {
+  test('are given from 1, once, and kept over a restart', async () => {
+    const dir = tempFolder();
+    const { log } = await open(dir);
+    expect(await log.numbersFor([])).toEqual(new Map());
+    const [first, second] = await Promise.all([
+      log.numbersFor([{ key: 'a/x' }, { key: 'a/y' }, { key: 'a/x' }]),
+      log.numbersFor([{ key: 'a/y' }, { key: 'b/x' }]),
+    ]);
+    expect(first).toEqual(
+      new Map([
+        ['a/x', 1],
+        ['a/y', 2],
+      ]),
+    );
+    expect(second).toEqual(
+      new Map([
+        ['a/y', 2],
+        ['b/x', 3],
+      ]),
+    );
+    expect((await readAll(log)).map((record) => record.kind === 'points' && record.numbers)).toEqual([
+      [
+        ['a/x', 1],
+        ['a/y', 2],
+      ],
+      [['b/x', 3]],
+    ]);
+    await log.close();
+    const { log: again } = await open(dir);
+    expect(again.pointNumbers).toEqual(new Map([...first, ...second]));
+    expect(await again.numbersFor([{ key: 'c/x' }, { key: 'a/x' }])).toEqual(
+      new Map([
+        ['c/x', 4],
+        ['a/x', 1],
+      ]),
+    );
+  });
+
+  test('follow a rename; the former key is free for another point', async () => {
+    const dir = tempFolder();
+    const { log } = await open(dir);
+    await log.numbersFor([{ key: 'lift-1/mode' }, { key: 'lift-2/mode' }]);
+    const wanted = [{ key: 'lift-1/mode' }, { key: 'lift-9/mode', formerly: 'lift-1/mode' }];
+    const renamed = new Map([
+      ['lift-1/mode', 3],
+      ['lift-9/mode', 1],
+    ]);
+    expect(await log.numbersFor(wanted)).toEqual(renamed);
+    expect(await log.numbersFor(wanted)).toEqual(renamed);
+    await log.close();
+    const { log: again } = await open(dir);
+    expect(await again.numbersFor(wanted)).toEqual(renamed);
+    expect(again.pointNumbers.get('lift-2/mode')).toBe(2);
+  });
+
+  test('that could not be stored are not given', async () => {
+    const dir = tempFolder();
+    const { log } = await open(dir);
+    const other = new DatabaseSync(join(dir, 'log.db'));
+    other.exec(`CREATE TRIGGER refuse BEFORE INSERT ON points BEGIN SELECT RAISE(ABORT, 'no'); END`);
+    expect(await errorCode(log.numbersFor([{ key: 'a/x' }]))).toBe('write-failed');
+    expect(log.pointNumbers.size).toBe(0);
+    other.exec('DROP TRIGGER refuse');
+    other.close();
+    expect(await log.numbersFor([{ key: 'b/x' }])).toEqual(new Map([['b/x', 1]]));
+  });
+});
+
+/** Runs the appender on `dir` and kills it after `records` acknowledgements; gives those that were told. */
+async function appendUntilKilled(
+  dir: string,
+  records: number,
+): Promise<Map<number, { first: number; samples: number }>> {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('./log-appender.ts', import.meta.url)), dir], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const exited = once(child, 'exit');
+  const told = new Map<number, { first: number; samples: number }>();
+  for await (const line of createInterface({ input: child.stdout })) {
+    // The last line may be torn by the kill.
+    if (!line.endsWith(']')) continue;
+    const [logSeq, first, samples] = JSON.parse(line) as [number, number, number];
+    told.set(logSeq, { first, samples });
+    if (told.size === records) child.kill('SIGKILL');
+  }
+  await exited;
+  expect(told.size).toBeGreaterThanOrEqual(records);
+  return told;
+}
