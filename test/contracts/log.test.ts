@@ -204,7 +204,6 @@ describe('log', () => {
     for (let turn = 0; turn < 6; turn++) await first.log.append(samplesOf(batchOf(10)));
     await first.log.close();
     const database = new DatabaseSync(join(dir, 'log.db'));
-    const damage = database.prepare('UPDATE records SET body = ?, crc = ?, kind = ? WHERE seq = ?');
     // One bit of one value is not what was written.
     const bent = database.prepare('SELECT body FROM records WHERE seq = 2').get()?.body;
     if (!(bent instanceof Uint8Array)) throw new Error('the record has no bytes');
