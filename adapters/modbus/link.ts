@@ -1,0 +1,389 @@
+import { type AdapterLog, type Emit, LinkLost, type LinkPlan, SetupRefused } from '../../model/adapter.ts';
+import { parseDuration } from '../../model/duration.ts';
+import { BatchBuilder } from '../../model/sample.ts';
+import type { Text } from '../../model/text.ts';
+import type { ModbusAddress } from './address.ts';
+import { Connection, type Endpoint, type Reply } from './connection.ts';
+import { type BadValue, type Decoder, decoder } from './decode.ts';
+import { CUT_MEMORY_MS, HOLE_MEMORY_MS, LinkMemory } from './memory.ts';
+import { type Block, bisect, cutKey, planReads } from './plan.ts';
+import type { ModbusSettings } from './schema.ts';
+
+/** Polls in a row without any answer, on a connection that stands, after which the link counts as lost. */
+const SILENT_POLLS = 3;
+/** In the second and third of them so many units are asked; the first has asked them all. */
+const PROBES_WHEN_SILENT = 4;
+/** Time-outs after which the rest of a unit's requests are left out of this poll. */
+const TIMEOUTS_PER_UNIT = 2;
+/** Further requests by which one poll looks for the place that a device refused to give. */
+const SEARCH_READS_PER_POLL = 32;
+/** New connections that one poll makes because what came was no Modbus. */
+const REOPENS_PER_POLL = 8;
+
+/** Exceptions after which a part of the block may still be had: illegal address, illegal value, device failure. */
+const SPLITTING_EXCEPTIONS: ReadonlySet<number> = new Set([2, 3, 4]);
+/** With these a gateway says that it has no answer from the unit. */
+const UNIT_MISSING_EXCEPTIONS: ReadonlySet<number> = new Set([10, 11]);
+
+const TIMEOUT: BadValue = { reason: 'timeout' };
+
+const MIN_TIMEOUT_MS = 10;
+const MAX_TIMEOUT_MS = 60_000;
+const MIN_POLL_MS = 10;
+const MAX_POLL_MS = 86_400_000;
+
+/** Holds a Modbus TCP link; see `Adapter.run`. One batch per poll; the next poll waits until it is on disk. */
+export async function runModbusLink(
+  plan: LinkPlan<ModbusSettings, ModbusAddress>,
+  emit: Emit,
+  signal: AbortSignal,
+  up: () => void,
+): Promise<void> {
+  const settings = readSettings(plan.settings);
+  const stop = new AbortController();
+  const onAbort = () => stop.abort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) stop.abort();
+  let poller: Poller | undefined;
+  try {
+    const connection = await Connection.open(settings.endpoint, settings.timeoutMs, signal);
+    poller = new Poller(plan, settings, connection, stop, up);
+    await poller.poll(emit, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    await poller?.close();
+  }
+}
+
+interface LinkSettings {
+  readonly endpoint: Endpoint;
+  readonly timeoutMs: number;
+  readonly pollMs: number;
+}
+
+function readSettings(settings: ModbusSettings): LinkSettings {
+  const url = URL.parse(settings.endpoint);
+  const port = Number(url?.port);
+  if (url?.protocol !== 'tcp:' || url.hostname === '' || !(port >= 1 && port <= 65_535)) {
+    throw new SetupRefused({
+      zh: 'endpoint 应为 tcp://主机:端口',
+      en: 'endpoint must be tcp://host:port',
+    });
+  }
+  return {
+    endpoint: { host: url.hostname.replace(/^\[|\]$/g, ''), port },
+    timeoutMs: readDuration('timeout', settings.timeout ?? '1s', MIN_TIMEOUT_MS, MAX_TIMEOUT_MS),
+    pollMs: readDuration('poll', settings.poll ?? '1s', MIN_POLL_MS, MAX_POLL_MS),
+  };
+}
+
+function readDuration(name: string, text: string, minMs: number, maxMs: number): number {
+  const ms = parseDuration(text);
+  if (ms === undefined || ms < minMs || ms > maxMs) {
+    throw new SetupRefused({
+      zh: `${name} 应为 ${minMs}ms 到 ${maxMs}ms 之间的时长，例如 1s`,
+      en: `${name} must be a duration from ${minMs}ms to ${maxMs}ms, such as 1s`,
+    });
+  }
+  return ms;
+}
+
+/** How reading a block went: all of it, not all of it, no answer. */
+type BlockOutcome = 'whole' | 'faulty' | 'silent';
+
+/** One run of a link: polls on one connection, or on its successors where the stream had to be begun anew. */
+class Poller {
+  readonly #plan: LinkPlan<ModbusSettings, ModbusAddress>;
+  readonly #settings: LinkSettings;
+  readonly #stop: AbortController;
+  readonly #log: AdapterLog;
+  readonly #addresses: readonly ModbusAddress[];
+  readonly #decoders: readonly Decoder[];
+  readonly #membersOfUnit: ReadonlyMap<number, readonly number[]>;
+  readonly #memory = new LinkMemory();
+  readonly #builder: BatchBuilder;
+  readonly #up: () => void;
+  #connection: Connection;
+  #blocksOfUnit = new Map<number, readonly Block[]>();
+  #isUp = false;
+  /** Why the link is gone; undefined while it stands. */
+  #lost: Text | undefined;
+  /** Whether anything at all, be it rubbish, came back in this poll. */
+  #heard = false;
+  #silentPolls = 0;
+  #searchReads = 0;
+  #reopens = 0;
+
+  constructor(
+    plan: LinkPlan<ModbusSettings, ModbusAddress>,
+    settings: LinkSettings,
+    connection: Connection,
+    stop: AbortController,
+    up: () => void,
+  ) {
+    this.#plan = plan;
+    this.#settings = settings;
+    this.#stop = stop;
+    this.#log = plan.log;
+    this.#up = up;
+    this.#addresses = plan.points.map((point) => point.address);
+    const { wordOrder = 'big', byteOrder = 'big' } = plan.settings;
+    this.#decoders = plan.points.map(({ address, kind, states }) =>
+      decoder({ address, kind, states, wordOrder, byteOrder }),
+    );
+    this.#membersOfUnit = Map.groupBy(plan.points.keys(), (index) => this.#address(index).unit);
+    this.#builder = new BatchBuilder(plan.points.length);
+    this.#connection = connection;
+    this.#watch();
+  }
+
+  /** Polls at the link's interval until `signal` aborts; rejects with LinkLost when the link is gone. */
+  async poll(emit: Emit, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#plan;
+    const { pollMs } = this.#settings;
+    if (this.#plan.points.length === 0) this.#rise();
+    for (let dueMs = clock.now(); !signal.aborted; ) {
+      await this.#pollOnce();
+      if (this.#builder.length > 0 && !signal.aborted) await emit(this.#builder.take());
+      if (signal.aborted) return;
+      if (this.#lost !== undefined) throw new LinkLost(this.#lost);
+      if (this.#silentPolls >= SILENT_POLLS) throw new LinkLost(silentText(this.#settings.endpoint));
+      // Polls that a slow device or a slow disk made us miss are not made up for.
+      dueMs = Math.max(dueMs + pollMs, clock.now());
+      await clock.delay(dueMs - clock.now(), this.#stop.signal).catch((error: unknown) => {
+        if (!this.#stop.signal.aborted) throw error;
+      });
+      if (!signal.aborted && this.#lost !== undefined) throw new LinkLost(this.#lost);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+
+  async #pollOnce(): Promise<void> {
+    const startMs = this.#plan.clock.now();
+    this.#searchReads = 0;
+    this.#reopens = 0;
+    if (this.#memory.refresh(startMs) || this.#blocksOfUnit.size === 0) this.#replan();
+    this.#heard = false;
+    let asked = 0;
+    for (const unit of this.#unitsInOrder()) {
+      if (this.#ended()) return;
+      const members = this.#membersOfUnit.get(unit) ?? [];
+      const allSilent = this.#silentPolls > 0 && !this.#heard;
+      if (allSilent ? asked >= PROBES_WHEN_SILENT : this.#memory.isSkipped(unit, startMs)) {
+        this.#allBad(members, TIMEOUT);
+        continue;
+      }
+      if (await this.#readUnit(unit, members)) asked += 1;
+    }
+    if (asked > 0) this.#silentPolls = this.#heard ? 0 : this.#silentPolls + 1;
+  }
+
+  /** Those that answer first, so that a silent one costs the others nothing within the poll. */
+  #unitsInOrder(): readonly number[] {
+    return [...this.#membersOfUnit.keys()].sort((a, b) => this.#memory.misses(a) - this.#memory.misses(b) || a - b);
+  }
+
+  #replan(): void {
+    const { cuts } = this.#memory;
+    for (const [unit, members] of this.#membersOfUnit) {
+      const askable = members.filter((member) => this.#memory.hole(member) === undefined);
+      this.#blocksOfUnit.set(unit, planReads(this.#addresses, askable, cuts));
+    }
+  }
+
+  /** False if the unit was not asked, because none of its points is worth asking for now. */
+  async #readUnit(unit: number, members: readonly number[]): Promise<boolean> {
+    for (const member of members) {
+      const bad = this.#memory.hole(member);
+      if (bad !== undefined) this.#allBad([member], bad);
+    }
+    const blocks = this.#blocksOfUnit.get(unit) ?? [];
+    // A unit that is silent on one block may answer on the others: it is not tried on the same one each time.
+    const first = this.#memory.misses(unit) % Math.max(1, blocks.length);
+    const silent: Block[] = [];
+    let answered = false;
+    for (let i = 0; i < blocks.length && !this.#ended(); i++) {
+      const block = blocks[(first + i) % blocks.length];
+      if (block === undefined) continue;
+      const givenUp = silent.length >= TIMEOUTS_PER_UNIT || (silent.length > 0 && !answered);
+      if (givenUp) {
+        this.#allBad(block.members, TIMEOUT);
+        continue;
+      }
+      const outcome = await this.#readBlock(block);
+      if (outcome === 'silent') silent.push(block);
+      else answered = true;
+    }
+    if (blocks.length === 0) return false;
+    if (this.#ended()) return true;
+    this.#noteUnit(unit, answered);
+    if (answered) for (const block of silent) this.#narrow(block);
+    return true;
+  }
+
+  #noteUnit(unit: number, answered: boolean): void {
+    const link = this.#plan.key;
+    if (answered) {
+      if (this.#memory.unitAnswered(unit)) this.#log.info({ link, unit }, 'unit answers again');
+    } else if (this.#memory.unitSilent(unit, this.#settings.pollMs, this.#plan.clock.now())) {
+      this.#log.warn({ link, unit }, 'unit does not answer');
+    }
+  }
+
+  /** Reads a block; where the device refuses it, reads its parts, so that only what is wrong is bad. */
+  async #readBlock(block: Block): Promise<BlockOutcome> {
+    const reply = await this.#ask(block);
+    if (reply.kind !== 'timeout' && reply.kind !== 'lost') this.#heard = true;
+    switch (reply.kind) {
+      case 'data':
+        this.#rise();
+        this.#decode(block, reply.bytes);
+        return 'whole';
+      case 'lost':
+        this.#lose(this.#connection.lost ?? silentText(this.#settings.endpoint));
+        return 'silent';
+      case 'timeout':
+        this.#allBad(block.members, TIMEOUT);
+        return 'silent';
+      case 'exception': {
+        this.#rise();
+        const bad: BadValue = { reason: 'modbus-exception', detail: `exception ${reply.code}` };
+        if (SPLITTING_EXCEPTIONS.has(reply.code)) return this.#readParts(block, bad);
+        this.#allBad(block.members, bad);
+        return UNIT_MISSING_EXCEPTIONS.has(reply.code) ? 'silent' : 'faulty';
+      }
+      case 'malformed':
+        return this.#readParts(block, { reason: 'malformed-reply', detail: reply.detail });
+    }
+  }
+
+  async #readParts(block: Block, bad: BadValue): Promise<BlockOutcome> {
+    const parts = bisect(block, this.#addresses);
+    if (parts === undefined) {
+      this.#allBad(block.members, bad);
+      this.#remember(block, bad);
+      return 'faulty';
+    }
+    if (this.#searchReads + 2 > SEARCH_READS_PER_POLL) {
+      this.#allBad(block.members, bad);
+      return 'faulty';
+    }
+    this.#searchReads += 2;
+    const [low, high] = parts;
+    const lowOutcome = await this.#readBlock(low);
+    if (this.#ended()) return 'faulty';
+    if (lowOutcome === 'silent') {
+      this.#allBad(high.members, TIMEOUT);
+      return 'faulty';
+    }
+    const highOutcome = await this.#readBlock(high);
+    if (lowOutcome === 'whole' && highOutcome === 'whole') {
+      // Each half can be had, both together cannot: a gap between them, or more than the device gives at once.
+      this.#memory.addCut(cutKey(block.unit, block.table, high.address), CUT_MEMORY_MS, this.#plan.clock.now());
+    }
+    return 'faulty';
+  }
+
+  /**
+   * Some devices keep silent where they should refuse. A block that got no answer while its unit gave others is asked
+   * for in halves from the next poll on, until one place is left: one time-out per poll, not one per place.
+   */
+  #narrow(block: Block): void {
+    const parts = bisect(block, this.#addresses);
+    if (parts === undefined) return this.#remember(block, TIMEOUT);
+    this.#memory.addCut(cutKey(block.unit, block.table, parts[1].address), CUT_MEMORY_MS, this.#plan.clock.now());
+  }
+
+  /** Leaves the block's points alone for a while, and lets no other request reach over their place. */
+  #remember(block: Block, bad: BadValue): void {
+    const nowMs = this.#plan.clock.now();
+    for (const member of block.members) this.#memory.addHole(member, bad, nowMs);
+    for (const boundary of [block.address, block.address + block.count]) {
+      this.#memory.addCut(cutKey(block.unit, block.table, boundary), HOLE_MEMORY_MS, nowMs);
+    }
+  }
+
+  async #ask(block: Block): Promise<Reply> {
+    if (this.#connection.broken) await this.#reopen();
+    return this.#ended() ? { kind: 'lost' } : this.#connection.read(block);
+  }
+
+  /** Begins the stream anew after rubbish; the link is lost where that fails or was done too often. */
+  async #reopen(): Promise<void> {
+    const { endpoint, timeoutMs } = this.#settings;
+    if (this.#reopens >= REOPENS_PER_POLL) return this.#lose(rubbishText(endpoint));
+    this.#reopens += 1;
+    await this.#connection.close();
+    try {
+      this.#connection = await Connection.open(endpoint, timeoutMs, this.#stop.signal);
+    } catch (error) {
+      if (!(error instanceof LinkLost)) throw error;
+      return this.#lose(error.reason);
+    }
+    this.#watch();
+  }
+
+  /** A connection that breaks between two polls ends the wait for the next one. */
+  #watch(): void {
+    const connection = this.#connection;
+    connection.onLost((reason) => {
+      if (!connection.broken) this.#lose(reason);
+    });
+  }
+
+  #lose(reason: Text): void {
+    this.#lost ??= reason;
+    this.#stop.abort();
+  }
+
+  #ended(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  #rise(): void {
+    if (this.#isUp) return;
+    this.#isUp = true;
+    this.#up();
+  }
+
+  #decode(block: Block, bytes: Buffer): void {
+    const nowMs = this.#plan.clock.now();
+    for (const member of block.members) {
+      const value = this.#decoders[member]?.(bytes, this.#address(member).address - block.address);
+      const number = this.#number(member);
+      if (typeof value === 'number') this.#builder.good(number, nowMs, nowMs, value);
+      else if (value !== undefined) this.#builder.bad(number, nowMs, nowMs, value.reason, value.detail);
+    }
+  }
+
+  #allBad(members: readonly number[], bad: BadValue): void {
+    const nowMs = this.#plan.clock.now();
+    for (const member of members) this.#builder.bad(this.#number(member), nowMs, nowMs, bad.reason, bad.detail);
+  }
+
+  #address(index: number): ModbusAddress {
+    const point = this.#plan.points[index];
+    if (point === undefined) throw new RangeError(`link ${this.#plan.key} has no point ${index}`);
+    return point.address;
+  }
+
+  #number(index: number): number {
+    return this.#plan.points[index]?.number ?? 0;
+  }
+}
+
+function silentText({ host, port }: Endpoint): Text {
+  return {
+    zh: `${host}:${port} 已连接，但连续 ${SILENT_POLLS} 轮无任何应答`,
+    en: `${host}:${port} is connected but gave no answer in ${SILENT_POLLS} polls`,
+  };
+}
+
+function rubbishText({ host, port }: Endpoint): Text {
+  return { zh: `${host}:${port} 的应答不是 Modbus`, en: `what ${host}:${port} answers is not Modbus` };
+}

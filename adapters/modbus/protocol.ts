@@ -1,0 +1,19 @@
+import type { Protocol } from '../../model/adapter.ts';
+import { findConflicts, type ModbusAddress, resolveAddress } from './address.ts';
+import { ModbusAssetAddress, ModbusMapPoint, ModbusSettings } from './schema.ts';
+
+/** Modbus over TCP. The client library is loaded when a link first runs. */
+export const modbusProtocol: Protocol<ModbusSettings, ModbusAddress, ModbusMapPoint, ModbusAssetAddress> = {
+  key: 'modbus',
+  settingsSchema: ModbusSettings,
+  assetAddressSchema: ModbusAssetAddress,
+  mapPointSchema: ModbusMapPoint,
+  resolve: resolveAddress,
+  conflicts: findConflicts,
+  create: (plan) => ({
+    run: async (emit, signal, up) => {
+      const { runModbusLink } = await import('./link.ts');
+      return runModbusLink(plan, emit, signal, up);
+    },
+  }),
+};

@@ -1,0 +1,116 @@
+import { type Static, Type } from 'typebox';
+import { DURATION_PATTERN } from '../../model/duration.ts';
+
+/** The site file may leave a value to the environment: `${ENV}` passes here and is checked again once replaced. */
+const DURATION_OR_ENV = `${DURATION_PATTERN}|\\$\\{`;
+
+const Order = Type.Union([Type.Literal('big'), Type.Literal('little')]);
+
+/** Settings of a Modbus TCP link, as in the site file. */
+export const ModbusSettings = Type.Object(
+  {
+    endpoint: Type.String({
+      pattern: '^tcp://[^\\s/]+:\\d{1,5}$|\\$\\{',
+      description: 'tcp://host:port of the controller or of the gateway before it',
+    }),
+    timeout: Type.Optional(
+      Type.String({
+        pattern: DURATION_OR_ENV,
+        description: 'how long one request waits for its answer, real time; 1s if absent, 10ms to 60s',
+      }),
+    ),
+    poll: Type.Optional(
+      Type.String({
+        pattern: DURATION_OR_ENV,
+        description: 'interval at which all points are read, site time; 1s if absent, 10ms to 1d',
+      }),
+    ),
+    wordOrder: Type.Optional(
+      Type.Union(Order.anyOf, {
+        description: 'big: the word at the lower address is the high one; little: the low one. big if absent',
+      }),
+    ),
+    byteOrder: Type.Optional(
+      Type.Union(Order.anyOf, {
+        description: 'order of the two bytes within each word; big (as the protocol has it) if absent',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type ModbusSettings = Static<typeof ModbusSettings>;
+
+/** Where an asset is found on its link. */
+export const ModbusAssetAddress = Type.Object(
+  {
+    unit: Type.Integer({ minimum: 0, maximum: 255, description: 'unit id (station number)' }),
+    offset: Type.Optional(
+      Type.Integer({ minimum: -65_535, maximum: 65_535, description: 'added to every address of the map' }),
+    ),
+    stride: Type.Optional(
+      Type.Integer({
+        minimum: -65_535,
+        maximum: 65_535,
+        description: 'added once more for each further asset that the entry expands to',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type ModbusAssetAddress = Static<typeof ModbusAssetAddress>;
+
+const TableSchema = Type.Union(
+  [Type.Literal('holding'), Type.Literal('input'), Type.Literal('coil'), Type.Literal('discrete')],
+  { description: 'holding (FC03), input (FC04), coil (FC01) or discrete (FC02)' },
+);
+
+/** One of the four tables of the data model. */
+export type Table = Static<typeof TableSchema>;
+
+const ValueTypeSchema = Type.Union(
+  [
+    Type.Literal('bool'),
+    Type.Literal('uint16'),
+    Type.Literal('int16'),
+    Type.Literal('uint32'),
+    Type.Literal('int32'),
+    Type.Literal('uint64'),
+    Type.Literal('int64'),
+    Type.Literal('float32'),
+    Type.Literal('float64'),
+  ],
+  { description: 'bool for coils and discrete inputs, uint16 for registers if absent' },
+);
+
+/** How a value lies in its table. `bool` is one bit of coils or discrete inputs, or a register that is 0 or not. */
+export type ValueType = Static<typeof ValueTypeSchema>;
+
+/** One point of a register map. Either `table` and `address`, or `register`. */
+export const ModbusMapPoint = Type.Object(
+  {
+    table: Type.Optional(TableSchema),
+    address: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535, description: 'as on the wire, from 0' })),
+    register: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 465_536,
+        description:
+          'as in manuals, from 1: 4xxxx holding, 3xxxx input, 1xxxx discrete, 0xxxx coil; 40161 is holding 160',
+      }),
+    ),
+    type: Type.Optional(ValueTypeSchema),
+    bit: Type.Optional(Type.Integer({ minimum: 0, description: 'bit of the register, 0 the lowest, 15 the highest' })),
+    scale: Type.Optional(Type.Number({ description: 'value = raw × scale + add; 0.1 for a value kept ×10' })),
+    add: Type.Optional(Type.Number()),
+    noValue: Type.Optional(
+      Type.Array(Type.Number(), {
+        maxItems: 16,
+        description: 'raw values by which the device says that it has none, e.g. 65535',
+      }),
+    ),
+    wordOrder: Type.Optional(Type.Union(Order.anyOf, { description: 'overrides that of the link' })),
+    byteOrder: Type.Optional(Type.Union(Order.anyOf, { description: 'overrides that of the link' })),
+  },
+  { additionalProperties: false },
+);
+export type ModbusMapPoint = Static<typeof ModbusMapPoint>;
