@@ -1,0 +1,15 @@
+import type { TSchema } from 'typebox';
+import type { Channel } from '../../../model/channel.ts';
+import { createWebhook, type WebhookSettings, webhookSettings } from './webhook/webhook.ts';
+
+/** A way to a person: the schema of its settings in the site file, and how it is made. */
+export interface ChannelKind {
+  readonly settings: TSchema;
+  /** `settings` has been checked by the schema, and `${ENV}` in it replaced. */
+  create(settings: unknown): Channel;
+}
+
+/** Every kind of channel, by the name that the site file uses. A new one is one folder and one line here. */
+export const channelKinds: Readonly<Record<string, ChannelKind>> = {
+  webhook: { settings: webhookSettings, create: (settings) => createWebhook(settings as WebhookSettings) },
+};

@@ -1,0 +1,212 @@
+import { join } from 'node:path';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import type { Activation, Priority } from '../../model/alarm.ts';
+import type { Change, PlacedChange } from '../../model/history.ts';
+import type { LedgerClass } from '../../model/ledger.ts';
+import type { OutboxEntry, OutboxRow, OutboxState, OutboxStore } from '../../model/outbox.ts';
+import type { Snapshot } from '../../rules/snapshot.ts';
+import { openDatabase } from '../storage/open-database.ts';
+import { STATE_FILE, stateMigrations } from './state-schema.ts';
+
+/** Snapshots that are kept, newest first: the one before serves when the newest cannot be read. */
+export const SNAPSHOTS_KEPT = 3;
+
+/** Changes that are kept for history to take; older ones go at each snapshot. */
+export const CHANGES_KEPT = 500_000;
+
+/** Activations that are over, and ledger rows, that are kept; older ones go at each snapshot. */
+export const JOURNAL_KEPT = 500_000;
+
+/** A stretch of one asset's ledger; it ends where the next begins. */
+export interface LedgerRow {
+  readonly fromMs: number;
+  readonly class: LedgerClass;
+}
+
+/** The engine's database: what follows from the log, kept so that it need not be worked out again. */
+export class StateDb implements OutboxStore {
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  /** Opens or makes the file in `dir`; throws a StorageError. */
+  constructor(dir: string) {
+    this.#db = openDatabase(join(dir, STATE_FILE), stateMigrations);
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  /** The newest record whose changes are stored. */
+  get progress(): number {
+    return Number(this.#sql('SELECT seq FROM progress').get()?.seq);
+  }
+
+  /** Stores what records up to `seq` changed, and the notices that follow, in one transaction. */
+  commit(seq: number, changes: readonly PlacedChange[], outbox: readonly OutboxRow[]): void {
+    this.#transaction(() => {
+      for (const placed of changes) this.#storeChange(placed);
+      for (const row of outbox) {
+        this.#sql(
+          `INSERT OR IGNORE INTO outbox (id, kind, activation_id, priority, person, channel, state, attempts)
+           VALUES (?, ?, ?, ?, ?, ?, 'pending', 0)`,
+        ).run(row.id, row.kind, row.activationId, row.priority, row.person, row.channel);
+      }
+      this.#sql('UPDATE progress SET seq = ? WHERE seq < ?').run(seq, seq);
+    });
+  }
+
+  #storeChange({ logSeq, ordinal, change }: PlacedChange): void {
+    this.#sql('INSERT OR IGNORE INTO changes VALUES (?, ?, ?)').run(logSeq, ordinal, JSON.stringify(change));
+    if (change.kind === 'alarm') {
+      const { activation } = change;
+      this.#sql('INSERT OR REPLACE INTO activations VALUES (?, ?, ?, ?, ?)').run(
+        activation.activationId,
+        activation.asset,
+        activation.raisedMs,
+        activation.state,
+        JSON.stringify(activation),
+      );
+    } else if (change.kind === 'ledger') {
+      this.#sql('INSERT OR IGNORE INTO ledger VALUES (?, ?, ?, ?, ?)').run(
+        change.asset,
+        change.fromMs,
+        logSeq,
+        ordinal,
+        change.class,
+      );
+    }
+  }
+
+  /** Changes after a place, in order. */
+  changesAfter(logSeq: number, ordinal: number, limit: number): PlacedChange[] {
+    return this.#sql(
+      'SELECT seq, ordinal, body FROM changes WHERE (seq, ordinal) > (?, ?) ORDER BY seq, ordinal LIMIT ?',
+    )
+      .all(logSeq, ordinal, limit)
+      .map(placedOf);
+  }
+
+  /** The changes of one record; undefined where they may have been dropped. */
+  changesOf(logSeq: number): readonly Change[] | undefined {
+    const oldest = this.#sql('SELECT min(seq) AS seq FROM changes').get()?.seq;
+    if (oldest === null || oldest === undefined || logSeq < Number(oldest)) return undefined;
+    return this.#sql('SELECT seq, ordinal, body FROM changes WHERE seq = ? ORDER BY ordinal')
+      .all(logSeq)
+      .map((row) => placedOf(row).change);
+  }
+
+  /** An asset's ledger from the stretch that contains `fromMs` on, oldest first. */
+  ledger(asset: string, fromMs: number, limit: number): LedgerRow[] {
+    const first = this.#sql('SELECT max(from_ms) AS ms FROM ledger WHERE asset = ? AND from_ms <= ?').get(asset, fromMs);
+    return this.#sql(
+      'SELECT from_ms, class FROM ledger WHERE asset = ? AND from_ms >= ? ORDER BY from_ms, seq, ordinal LIMIT ?',
+    )
+      .all(asset, first?.ms ?? fromMs, limit)
+      .map((row) => ({ fromMs: Number(row.from_ms), class: String(row.class) as LedgerClass }));
+  }
+
+  activation(activationId: string): Activation | undefined {
+    const row = this.#sql('SELECT body FROM activations WHERE id = ?').get(activationId);
+    return row && (JSON.parse(String(row.body)) as Activation);
+  }
+
+  pending(limit: number): readonly OutboxEntry[] {
+    return this.#sql("SELECT * FROM outbox WHERE state = 'pending' ORDER BY priority, attempts, rowid LIMIT ?").all(limit).map(entryOf);
+  }
+
+  entry(id: string): OutboxEntry | undefined {
+    const row = this.#sql('SELECT * FROM outbox WHERE id = ?').get(id);
+    return row && entryOf(row);
+  }
+
+  settle(id: string, state: Exclude<OutboxState, 'pending'>, error: string | null): void {
+    this.#sql('UPDATE outbox SET state = ?, attempts = attempts + 1, last_error = ? WHERE id = ?').run(state, error, id);
+  }
+
+  failed(id: string, error: string): void {
+    this.#sql('UPDATE outbox SET attempts = attempts + 1, last_error = ? WHERE id = ?').run(error, id);
+  }
+
+  /** How many notices are in each state. */
+  outboxCounts(): Record<OutboxState, number> {
+    const counts: Record<OutboxState, number> = { pending: 0, sent: 0, refused: 0, stale: 0 };
+    for (const row of this.#sql('SELECT state, count(*) AS n FROM outbox GROUP BY state').all()) {
+      counts[String(row.state) as OutboxState] = Number(row.n);
+    }
+    return counts;
+  }
+
+  /** Keeps the engine's state, drops what is older than the bounds. */
+  saveSnapshot(snapshot: Snapshot): void {
+    const body = zstdCompressSync(JSON.stringify(snapshot));
+    this.#transaction(() => {
+      this.#sql('INSERT OR REPLACE INTO snapshots VALUES (?, ?)').run(snapshot.logSeq, body);
+      this.#sql(
+        'DELETE FROM snapshots WHERE seq NOT IN (SELECT seq FROM snapshots ORDER BY seq DESC LIMIT ?)',
+      ).run(SNAPSHOTS_KEPT);
+      this.#sql('UPDATE progress SET seq = ? WHERE seq < ?').run(snapshot.logSeq, snapshot.logSeq);
+      this.#trim('changes', 'seq', 'seq', CHANGES_KEPT, '1');
+      this.#trim('ledger', 'from_ms', 'from_ms', JOURNAL_KEPT, '1');
+      this.#trim('activations', 'raised_ms', 'raised_ms', JOURNAL_KEPT, "state = 'normal'");
+      this.#sql(
+        `DELETE FROM outbox WHERE state <> 'pending' AND rowid <= (SELECT max(rowid) FROM outbox) - ${JOURNAL_KEPT}`,
+      ).run();
+    });
+  }
+
+  #trim(table: string, column: string, order: string, kept: number, only: string): void {
+    const bound = this.#sql(`SELECT ${column} AS bound FROM ${table} ORDER BY ${order} DESC LIMIT 1 OFFSET ?`).get(kept);
+    if (bound) this.#sql(`DELETE FROM ${table} WHERE ${column} <= ? AND ${only}`).run(bound.bound ?? null);
+  }
+
+  /** Snapshots, newest first; one that cannot be read is given as the error that says so. */
+  *snapshots(): Generator<Snapshot | Error> {
+    for (const row of this.#sql('SELECT body FROM snapshots ORDER BY seq DESC').all()) {
+      try {
+        yield JSON.parse(zstdDecompressSync(row.body as Uint8Array).toString()) as Snapshot;
+      } catch (error) {
+        yield error instanceof Error ? error : new Error(String(error));
+      }
+    }
+  }
+
+  #transaction(work: () => void): void {
+    this.#db.exec('BEGIN IMMEDIATE');
+    try {
+      work();
+      this.#db.exec('COMMIT');
+    } catch (error) {
+      this.#db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  #sql(text: string): StatementSync {
+    let statement = this.#statements.get(text);
+    if (!statement) {
+      statement = this.#db.prepare(text);
+      this.#statements.set(text, statement);
+    }
+    return statement;
+  }
+}
+
+function placedOf(row: Record<string, unknown>): PlacedChange {
+  return { logSeq: Number(row.seq), ordinal: Number(row.ordinal), change: JSON.parse(String(row.body)) as Change };
+}
+
+function entryOf(row: Record<string, unknown>): OutboxEntry {
+  return {
+    id: String(row.id),
+    kind: String(row.kind) as OutboxEntry['kind'],
+    activationId: String(row.activation_id),
+    priority: Number(row.priority) as Priority,
+    person: String(row.person),
+    channel: Number(row.channel),
+    state: String(row.state) as OutboxState,
+    attempts: Number(row.attempts),
+    lastError: row.last_error === null ? null : String(row.last_error),
+  };
+}
