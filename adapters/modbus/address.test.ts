@@ -1,0 +1,111 @@
+import { describe, expect, test } from 'vitest';
+import type { ValueKind } from '../../model/point.ts';
+import { findConflicts, type ModbusAddress, parseRegister, resolveAddress } from './address.ts';
+import type { ModbusAssetAddress, ModbusMapPoint } from './schema.ts';
+
+const resolve = (map: ModbusMapPoint, kind: ValueKind = 'double', asset: ModbusAssetAddress = { unit: 1 }, index = 0) =>
+  resolveAddress(map, asset, { asset: 'a', point: 'p', kind, index });
+
+const resolved = (...of: Parameters<typeof resolve>): ModbusAddress => {
+  const result = resolve(...of);
+  if (!result.ok) throw new Error(JSON.stringify(result.problems));
+  return result.value;
+};
+
+const paths = (...of: Parameters<typeof resolve>) => {
+  const result = resolve(...of);
+  return result.ok ? [] : result.problems.map((problem) => problem.path.join('.'));
+};
+
+describe('resolve', () => {
+  test.each([
+    [1, 'coil', 0],
+    [9999, 'coil', 9998],
+    [10001, 'discrete', 0],
+    [30010, 'input', 9],
+    [40161, 'holding', 160],
+    [41001, 'holding', 1000],
+    [400161, 'holding', 160],
+    [465536, 'holding', 65535],
+    [300001, 'input', 0],
+  ] as const)('register %i is %s %i', (register, table, base) => {
+    expect(parseRegister(register)).toEqual({ table, base });
+  });
+
+  test.each([10000, 20001, 40000, 50001, 99999, 200001, 465537])('there is no register %i', (register) => {
+    expect(parseRegister(register)).toBeUndefined();
+  });
+
+  test('adds offset and strides to the address, on the asset’s unit', () => {
+    const at = resolved({ table: 'discrete', address: 5 }, 'bool', { unit: 3, offset: 100, stride: 2 }, 7);
+    expect(at).toMatchObject({ unit: 3, table: 'discrete', address: 119, count: 1, type: 'bool' });
+  });
+
+  test('types that are not written', () => {
+    expect(resolved({ table: 'holding', address: 0 })).toMatchObject({ type: 'uint16', count: 1 });
+    expect(resolved({ table: 'coil', address: 0 }, 'bool').type).toBe('bool');
+    expect(resolved({ table: 'holding', address: 0 }, 'bool').type).toBe('bool');
+    expect(resolved({ register: 41003, bit: 5 }, 'bool')).toMatchObject({ address: 1002, type: 'uint16', bit: 5 });
+  });
+
+  test.each<[string, ModbusMapPoint, ValueKind, string[]]>([
+    ['beyond the last register', { table: 'holding', address: 65_535, type: 'uint32' }, 'double', ['address']],
+    ['bit beyond 15', { table: 'holding', address: 0, bit: 16 }, 'bool', ['bit']],
+    ['bit of two registers', { table: 'holding', address: 0, bit: 1, type: 'uint32' }, 'bool', ['type']],
+    ['bit of a coil', { table: 'coil', address: 0, bit: 1 }, 'bool', ['bit']],
+    ['number out of a coil', { table: 'coil', address: 0, type: 'uint16' }, 'bool', ['type']],
+    ['double of one bit', { table: 'coil', address: 0 }, 'double', ['type']],
+    ['bool of a number', { table: 'holding', address: 0, type: 'uint16' }, 'bool', ['type']],
+    ['enumeration of a float', { table: 'holding', address: 0, type: 'float32' }, 'enum', ['type']],
+    ['bitset of 64 bits', { table: 'holding', address: 0, type: 'uint64' }, 'bitset', ['type']],
+    ['text', { table: 'holding', address: 0 }, 'text', ['type']],
+    ['scaled enumeration', { table: 'holding', address: 0, scale: 0.1 }, 'enum', ['scale']],
+    ['scale 0', { table: 'holding', address: 0, scale: 0 }, 'double', ['scale']],
+    ['both notations', { register: 40001, table: 'holding', address: 0 }, 'double', ['register']],
+    ['neither notation', {}, 'double', ['']],
+    ['half of one', { table: 'holding' }, 'double', ['']],
+    ['no such register', { register: 20001 }, 'double', ['register']],
+  ])('refuses %s', (_, map, kind, expected) => {
+    expect(paths(map, kind)).toEqual(expected);
+  });
+
+  test('refuses an index that leads beyond the table', () => {
+    expect(paths({ register: 10001 }, 'bool', { unit: 1, stride: 1000 }, 66)).toEqual(['register']);
+    expect(paths({ register: 10001 }, 'bool', { unit: 1, offset: -1 })).toEqual(['register']);
+  });
+});
+
+describe('conflicts', () => {
+  const at = (map: ModbusMapPoint, kind: ValueKind = 'double', unit = 1) => ({
+    key: `${JSON.stringify(map)}`,
+    address: resolved(map, kind, { unit }),
+  });
+  const found = (...points: ReturnType<typeof at>[]) => findConflicts(points).map((problem) => problem.path);
+
+  test('the same place twice: the later one is told', () => {
+    const twice = findConflicts([
+      at({ register: 40010 }),
+      at({ register: 40001 }),
+      at({ table: 'holding', address: 9 }),
+    ]);
+    expect(twice).toHaveLength(1);
+    expect(twice[0]?.path).toEqual([2]);
+    expect(twice[0]?.text.en).toContain('40010');
+  });
+
+  test('the same bit twice, but not two bits, nor the word besides its bits', () => {
+    expect(found(at({ register: 40001, bit: 1 }, 'bool'), at({ register: 40001, bit: 1 }, 'bool'))).toEqual([[1]]);
+    expect(found(at({ register: 40001, bit: 1 }, 'bool'), at({ register: 40001, bit: 2 }, 'bool'))).toEqual([]);
+    expect(found(at({ register: 40001 }, 'bitset'), at({ register: 40001, bit: 2 }, 'bool'))).toEqual([]);
+  });
+
+  test('values that overlap without being the same', () => {
+    expect(found(at({ register: 40002, type: 'uint32' }), at({ register: 40001, type: 'uint32' }))).toEqual([[1]]);
+    expect(found(at({ register: 40001, type: 'float64' }), at({ register: 40004 }))).toEqual([[1]]);
+    expect(found(at({ register: 40001, type: 'uint32' }), at({ register: 40003 }))).toEqual([]);
+  });
+
+  test('other units and tables are other places', () => {
+    expect(found(at({ register: 40001 }), at({ register: 40001 }, 'double', 2), at({ register: 30001 }))).toEqual([]);
+  });
+});

@@ -1,0 +1,173 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
+
+export type DeviceTable = 'holding' | 'input' | 'coil' | 'discrete';
+
+/** What a place does to every read that touches it. */
+export type PlaceFault = { readonly exception: number } | 'silent' | 'short' | 'wrong-count' | 'wrong-unit' | 'garbage';
+
+/** A request as the device got it. */
+export interface SeenRequest {
+  readonly unit: number;
+  readonly table: DeviceTable;
+  readonly address: number;
+  readonly count: number;
+}
+
+const tableOfFunction: Readonly<Record<number, DeviceTable>> = { 1: 'coil', 2: 'discrete', 3: 'holding', 4: 'input' };
+
+/** Bound on {@link ModbusDevice.requests}; older ones are dropped. */
+const MAX_REQUESTS = 10_000;
+
+/**
+ * A Modbus TCP device (or a gateway with several units) on loopback, written from the protocol's own text. Places that
+ * were never set do not exist and answer exception 2, as on a strict controller.
+ */
+export class ModbusDevice {
+  readonly #places = new Map<string, number>();
+  readonly #faults = new Map<string, PlaceFault>();
+  readonly #sockets = new Set<Socket>();
+  readonly #server: Server;
+  #port = 0;
+  /** Units that do not answer at all. */
+  readonly silentUnits = new Set<number>();
+  /** True: nothing is answered on any connection. */
+  silent = false;
+  /** Longest read that it gives, as some devices have it. */
+  maxCount = 2000;
+  requests: SeenRequest[] = [];
+  /** Connections made since the start. */
+  connectionsMade = 0;
+
+  private constructor() {
+    this.#server = createServer((socket) => this.#serve(socket));
+  }
+
+  static async start(): Promise<ModbusDevice> {
+    const device = new ModbusDevice();
+    await device.revive();
+    return device;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get endpoint(): string {
+    return `tcp://127.0.0.1:${this.#port}`;
+  }
+
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  /** Sets registers (0 to 65535) or bits (0 or 1) from `address` on. */
+  set(unit: number, table: DeviceTable, address: number, ...values: number[]): void {
+    for (const [i, value] of values.entries()) this.#places.set(key(unit, table, address + i), value);
+  }
+
+  /** Makes a place misbehave; undefined mends it. */
+  fault(unit: number, table: DeviceTable, address: number, fault: PlaceFault | undefined): void {
+    if (fault === undefined) this.#faults.delete(key(unit, table, address));
+    else this.#faults.set(key(unit, table, address), fault);
+  }
+
+  /** Tears connections down and refuses new ones. */
+  async kill(): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  /** Listens (again), on the same port. */
+  async revive(): Promise<void> {
+    this.#server.listen(this.#port, '127.0.0.1');
+    await once(this.#server, 'listening');
+    this.#port = (this.#server.address() as AddressInfo).port;
+  }
+
+  #serve(socket: Socket): void {
+    this.connectionsMade += 1;
+    this.#sockets.add(socket);
+    let pending = Buffer.alloc(0);
+    socket.setNoDelay();
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('data', (chunk) => {
+      pending = Buffer.concat([pending, chunk]);
+      while (pending.length >= 6 && pending.length >= 6 + pending.readUInt16BE(4)) {
+        const length = 6 + pending.readUInt16BE(4);
+        const reply = this.#answer(pending.subarray(0, length));
+        if (reply !== undefined) socket.write(reply);
+        pending = pending.subarray(length);
+      }
+    });
+  }
+
+  #answer(frame: Buffer): Buffer | undefined {
+    const transaction = frame.readUInt16BE(0);
+    const unit = frame.readUInt8(6);
+    const code = frame.readUInt8(7);
+    const table = tableOfFunction[code];
+    const exception = (number: number) => reply(transaction, unit, Buffer.from([code | 0x80, number]));
+    if (table === undefined) return exception(1);
+    const address = frame.readUInt16BE(8);
+    const count = frame.readUInt16BE(10);
+    this.requests.push({ unit, table, address, count });
+    if (this.requests.length > MAX_REQUESTS) this.requests.shift();
+    if (this.silent || this.silentUnits.has(unit)) return undefined;
+    const bits = table === 'coil' || table === 'discrete';
+    if (count < 1 || count > Math.min(this.maxCount, bits ? 2000 : 125)) return exception(3);
+    const values: number[] = [];
+    let fault: PlaceFault | undefined;
+    for (let at = address; at < address + count; at++) {
+      const value = this.#places.get(key(unit, table, at));
+      fault ??= this.#faults.get(key(unit, table, at));
+      if (value === undefined) return exception(2);
+      values.push(value);
+    }
+    const data = bits ? packBits(values) : packWords(values);
+    const good = Buffer.concat([Buffer.from([code, data.length]), data]);
+    if (fault === undefined) return reply(transaction, unit, good);
+    if (typeof fault === 'object') return exception(fault.exception);
+    switch (fault) {
+      case 'silent':
+        return undefined;
+      case 'short':
+        return reply(transaction, unit, good.subarray(0, good.length - 1));
+      case 'wrong-count':
+        return reply(transaction, unit, Buffer.concat([Buffer.from([code, data.length - 1]), data]));
+      case 'wrong-unit':
+        return reply(transaction, unit + 1, good);
+      case 'garbage':
+        return Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n');
+    }
+  }
+}
+
+function key(unit: number, table: DeviceTable, address: number): string {
+  return `${unit} ${table} ${address}`;
+}
+
+function reply(transaction: number, unit: number, content: Buffer): Buffer {
+  const header = Buffer.alloc(7);
+  header.writeUInt16BE(transaction, 0);
+  header.writeUInt16BE(content.length + 1, 4);
+  header.writeUInt8(unit & 0xff, 6);
+  return Buffer.concat([header, content]);
+}
+
+function packWords(values: readonly number[]): Buffer {
+  const data = Buffer.alloc(values.length * 2);
+  for (const [i, value] of values.entries()) data.writeUInt16BE(value & 0xffff, i * 2);
+  return data;
+}
+
+function packBits(values: readonly number[]): Buffer {
+  const data = Buffer.alloc(Math.ceil(values.length / 8));
+  for (const [i, value] of values.entries()) data[i >> 3] = (data[i >> 3] ?? 0) | ((value & 1) << (i & 7));
+  return data;
+}
