@@ -1,0 +1,16 @@
+import { useApp } from './app.ts';
+
+/** Says aloud, to those who do not see the screen, what was raised: a P1 at once, others when there is a pause. */
+export function Announcements() {
+  const { store, messages, text } = useApp();
+  const alarm = store.raised.value;
+  const t = messages.value;
+  const words = alarm === null ? '' : t.newAlarm(t.priority(alarm.priority), text(alarm.assetName), text(alarm.text));
+  const urgent = alarm?.priority === 1;
+  return (
+    <div class="visually-hidden">
+      <div role="alert">{urgent ? words : ''}</div>
+      <div role="status">{urgent ? '' : words}</div>
+    </div>
+  );
+}

@@ -1,0 +1,51 @@
+import { computed, type ReadonlySignal } from '@preact/signals';
+import { createContext } from 'preact';
+import { useContext } from 'preact/hooks';
+import { LiveFeed } from './live/live-feed.ts';
+import { LiveStore } from './live/live-store.ts';
+import { SiteClock } from './live/site-clock.ts';
+import { loadPreferences, type Preferences } from './preferences.ts';
+import { Router } from './router.ts';
+import { en } from './text/en.ts';
+import { type Format, makeFormat } from './text/format.ts';
+import type { SiteText } from './text/language.ts';
+import { type Messages, zhCN } from './text/zh-cn.ts';
+
+/** What every part of the page works with. */
+export interface App {
+  readonly store: LiveStore;
+  readonly feed: LiveFeed;
+  readonly clock: SiteClock;
+  readonly router: Router;
+  readonly preferences: Preferences;
+  readonly messages: ReadonlySignal<Messages>;
+  readonly format: ReadonlySignal<Format>;
+  /** The site's own text in the user's language. */
+  text(text: SiteText): string;
+}
+
+/** Puts the page's parts together; nothing runs before `start` of feed and router. */
+export function makeApp(): App {
+  const clock = new SiteClock(() => performance.now());
+  const store = new LiveStore(clock);
+  const feed = new LiveFeed(
+    (message) => store.apply(message),
+    (state) => (state === 'stale' ? clock.hold() : clock.tick()),
+  );
+  const preferences = loadPreferences();
+  const messages = computed<Messages>(() => (preferences.language.value === 'zh' ? zhCN : en));
+  // Before the first snapshot no time is shown, so that any zone will do.
+  const timeZone = computed(() => store.site.value?.timeZone ?? 'UTC');
+  const format = computed(() => makeFormat(preferences.language.value, timeZone.value, messages.value));
+  const text = (texts: SiteText) => texts[preferences.language.value];
+  return { store, feed, clock, router: new Router(), preferences, messages, format, text };
+}
+
+export const AppContext = createContext<App | null>(null);
+
+/** The app of the page that a component stands in. */
+export function useApp(): App {
+  const app = useContext(AppContext);
+  if (app === null) throw new Error('component is used outside of AppContext');
+  return app;
+}

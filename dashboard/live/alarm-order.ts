@@ -1,0 +1,51 @@
+import type { AlarmReply } from '../../gateway/http/contract.ts';
+
+/** Someone must still confirm that they know of it. */
+export function needsAcknowledgement(alarm: AlarmReply): boolean {
+  return alarm.state === 'unacknowledged' || alarm.state === 'returned-unacknowledged';
+}
+
+/** The condition stands at this moment. */
+export function isActive(alarm: AlarmReply): boolean {
+  return alarm.state === 'unacknowledged' || alarm.state === 'acknowledged';
+}
+
+/** Order of the alarm list: unacknowledged first, then the more urgent, then the newer; the id settles the rest. */
+export function byUrgency(left: AlarmReply, right: AlarmReply): number {
+  return (
+    Number(needsAcknowledgement(right)) - Number(needsAcknowledgement(left)) ||
+    left.priority - right.priority ||
+    right.raisedMs - left.raisedMs ||
+    compareText(left.activationId, right.activationId)
+  );
+}
+
+/** The alarm of the alarm bar: the newest unacknowledged of priority 1, else of priority 2; undefined if none. */
+export function newestUrgent(alarms: readonly AlarmReply[]): AlarmReply | undefined {
+  return alarms.filter((alarm) => alarm.priority <= 2 && needsAcknowledgement(alarm)).sort(byUrgency)[0];
+}
+
+/** Unacknowledged ones, those that wait longest first; of one moment the more urgent first. */
+export function oldestFirst(alarms: readonly AlarmReply[]): AlarmReply[] {
+  return alarms
+    .filter(needsAcknowledgement)
+    .sort(
+      (left, right) =>
+        left.raisedMs - right.raisedMs ||
+        left.priority - right.priority ||
+        compareText(left.activationId, right.activationId),
+    );
+}
+
+/** Numbers of unacknowledged alarms by priority 1 to 4, at index priority − 1. */
+export function countByPriority(alarms: readonly AlarmReply[]): readonly [number, number, number, number] {
+  const counts: [number, number, number, number] = [0, 0, 0, 0];
+  for (const alarm of alarms)
+    if (needsAcknowledgement(alarm)) counts[alarm.priority - 1] = (counts[alarm.priority - 1] ?? 0) + 1;
+  return counts;
+}
+
+/** Code unit order, the same in every locale. */
+export function compareText(left: string, right: string): number {
+  return left < right ? -1 : left > right ? 1 : 0;
+}

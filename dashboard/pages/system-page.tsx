@@ -1,0 +1,200 @@
+import { useComputed } from '@preact/signals';
+import type { AssetReply, SystemReply } from '../../gateway/http/contract.ts';
+import { useApp } from '../app.ts';
+import { compareText } from '../live/alarm-order.ts';
+import { AlarmCounts } from '../parts/alarm-counts.tsx';
+import { ClassMark } from '../parts/class-mark.tsx';
+import { DataAge } from '../parts/data-age.tsx';
+import { FilterTabs } from '../parts/filter-tabs.tsx';
+import { Lasting, Moment } from '../parts/moment.tsx';
+import { RateBar } from '../parts/rate-bar.tsx';
+import { RateBounds, RateFigure, VerdictChip } from '../parts/rate-figure.tsx';
+import { routeAddress } from '../router.ts';
+import { gapText } from '../text/gap.ts';
+import { formatRatio, formatTarget } from '../text/ratio.ts';
+import { unitOf } from '../text/unit.ts';
+import { type AssetRow, arrangeAssets } from './asset-order.ts';
+import { NotFoundPage } from './not-found-page.tsx';
+
+const classFilters = ['down', 'unknown', 'planned', 'up', 'notRequired'] as const;
+
+/** One system: its rates, and its assets, worst first. */
+export function SystemPage(props: { system: string }) {
+  const { store, text } = useApp();
+  store.systems.keys.value;
+  const system = store.systems.get(props.system)?.value;
+  const alarms = useComputed(() => store.alarmsBySystem.value.get(props.system) ?? []).value;
+  if (system === undefined) return <NotFoundPage />;
+  return (
+    <section class="page">
+      <header class="page-head">
+        <h1>{text(system.name)}</h1>
+        <AlarmCounts alarms={alarms} />
+        <DataAge system={system} />
+      </header>
+      <div class="rate-cards">
+        {system.rates.map((rate) => (
+          <RateCard key={rate.key} rate={rate} system={system} />
+        ))}
+      </div>
+      <Assets system={system} />
+    </section>
+  );
+}
+
+function RateCard(props: { rate: SystemReply['rates'][number]; system: SystemReply }) {
+  const { messages, text } = useApp();
+  const { rate, system } = props;
+  const t = messages.value;
+  return (
+    <article class="rate-card">
+      <h2>
+        {text(rate.name)} <span class="muted">{t.windows[rate.window]}</span>
+      </h2>
+      <div class="headline-figure">
+        <RateFigure rate={rate} />
+        <div class="headline-verdict">
+          <VerdictChip verdict={rate.verdict} />
+          <strong class="gap">{gapText(rate, unitOf(t, system.key), t)}</strong>
+        </div>
+      </div>
+      <RateBar rate={rate} />
+      <p class="rate-notes">
+        <span>{t.target(formatTarget(rate.target))}</span>
+        {rate.coverage !== null && <span>{t.coverage(formatRatio(rate.coverage))}</span>}
+        <RateBounds rate={rate} />
+      </p>
+    </article>
+  );
+}
+
+function Assets(props: { system: SystemReply }) {
+  const { store, router, messages } = useApp();
+  const t = messages.value;
+  const { query } = router.route.value;
+  const chosenClass = query.get('class') ?? '';
+  const chosenBuilding = query.get('building') ?? '';
+  const all = useComputed(() => {
+    const keys = store.assetKeysBySystem.value.get(props.system.key) ?? [];
+    return keys.flatMap((key) => store.assets.get(key)?.value ?? []);
+  }).value;
+  const buildings = [...new Set(all.flatMap((asset) => asset.location.building ?? []))].sort(compareText);
+  const inBuilding = all.filter((asset) => chosenBuilding === '' || asset.location.building === chosenBuilding);
+  const rows = arrangeAssets(inBuilding.filter((asset) => chosenClass === '' || asset.class === chosenClass));
+  const tabs = classFilters.flatMap((key) => {
+    const count = inBuilding.filter((asset) => asset.class === key).length;
+    return count === 0 && key !== chosenClass ? [] : [{ key, name: t.classes[key], count }];
+  });
+  return (
+    <>
+      <div class="filters">
+        <FilterTabs
+          label={t.state}
+          chosen={chosenClass}
+          tabs={[{ key: '', name: t.filterAll, count: inBuilding.length }, ...tabs]}
+          onChoose={(key) => router.setQuery({ class: key })}
+        />
+        {buildings.length > 1 && (
+          <FilterTabs
+            label={t.building}
+            chosen={chosenBuilding}
+            tabs={[{ key: '', name: t.allBuildings }, ...buildings.map((key) => ({ key, name: t.buildingName(key) }))]}
+            onChoose={(key) => router.setQuery({ building: key })}
+          />
+        )}
+      </div>
+      {rows.length === 0 ? <p class="empty">{t.noAssets}</p> : <AssetTable rows={rows} />}
+    </>
+  );
+}
+
+function AssetTable(props: { rows: readonly AssetRow[] }) {
+  const { messages } = useApp();
+  const t = messages.value;
+  return (
+    <table class="assets">
+      <thead>
+        <tr>
+          <th scope="col">{t.asset}</th>
+          <th scope="col">{t.place}</th>
+          <th scope="col">{t.state}</th>
+          <th scope="col">{t.since}</th>
+          <th scope="col" class="number">
+            {t.availabilityMonth}
+          </th>
+          <th scope="col" class="number">
+            {t.availabilityRange}
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {props.rows.map((row) => (
+          <AssetRows key={row.asset.key} row={row} />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function AssetRows(props: { row: AssetRow }) {
+  const { router, messages } = useApp();
+  const { asset, folded } = props.row;
+  if (folded.length === 0) return <AssetTableRow asset={asset} />;
+  const open = router.route.value.query.get('open') === asset.key;
+  const fold = (
+    <button
+      type="button"
+      class="fold"
+      aria-expanded={open}
+      onClick={() => router.setQuery({ open: open ? '' : asset.key })}
+    >
+      {messages.value.downChildren(folded.length)}
+    </button>
+  );
+  return (
+    <>
+      <AssetTableRow asset={asset} fold={fold} />
+      {open && folded.map((child) => <AssetTableRow key={child.key} asset={child} child />)}
+    </>
+  );
+}
+
+function AssetTableRow(props: { asset: AssetReply; child?: boolean; fold?: preact.JSX.Element }) {
+  const { store, messages, text } = useApp();
+  const { asset } = props;
+  const alarms = store.alarmsByAsset.value.get(asset.key) ?? [];
+  const { building, floor, place } = asset.location;
+  return (
+    <tr data-class={asset.class} data-child={props.child === true}>
+      <th scope="row" class="asset-name">
+        <a href={routeAddress('asset', asset.key)}>{text(asset.name)}</a> <AlarmCounts alarms={alarms} /> {props.fold}
+      </th>
+      <td class="asset-place muted">{[building, floor, place].filter(Boolean).join(' · ')}</td>
+      <td class="asset-class value">
+        <ClassMark class={asset.class} /> {messages.value.classes[asset.class]}
+      </td>
+      <td class="asset-since value">
+        {asset.sinceMs !== null && (
+          <>
+            <Moment ms={asset.sinceMs} />{' '}
+            <span class="muted">
+              <Lasting sinceMs={asset.sinceMs} />
+            </span>
+          </>
+        )}
+      </td>
+      <td class="asset-availability number value">
+        {asset.availability === null ? '–' : formatRatio(asset.availability)}
+      </td>
+      <td class="asset-range number value muted">{rangeText(asset)}</td>
+    </tr>
+  );
+}
+
+/** Low–high, or nothing where both are the value itself. */
+function rangeText(asset: AssetReply): string {
+  const { availability, availabilityLow, availabilityHigh } = asset;
+  if (availabilityLow === null || availabilityHigh === null) return '';
+  if (availabilityLow === availability && availabilityHigh === availability) return '';
+  return `${formatRatio(availabilityLow)} – ${formatRatio(availabilityHigh)}`;
+}
