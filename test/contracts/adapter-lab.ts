@@ -55,7 +55,11 @@ export interface Lab {
   /** At least two that are not `together`. */
   readonly points: readonly LabPoint[];
   /** A place that the device does not have, and the reasons that may be given for it; none where it cannot be told. */
-  readonly missing: { readonly kind: ValueKind; readonly mapPoint: unknown; readonly reasons: readonly ReasonKey[] } | null;
+  readonly missing: {
+    readonly kind: ValueKind;
+    readonly mapPoint: unknown;
+    readonly reasons: readonly ReasonKey[];
+  } | null;
   /** The reasons that may be given for `rubbish`. */
   readonly rubbishReasons: readonly ReasonKey[];
   /** Map points that `resolve` must refuse, each for its own mistake; with the kind that it is tried as. */
@@ -74,6 +78,8 @@ export interface Lab {
   readonly emitsInFlight: number;
   /** True where an unchanged value is not sent again. */
   readonly notifiesOnChangeOnly: boolean;
+  /** Seconds of site time per second of the run's clock; 1 if absent. Faster where the adapter's patience is site time. */
+  readonly clockRate?: number;
   /** Starts a fresh device on a free port of loopback, all points at `initial`. */
   start(): Promise<LabServer>;
 }

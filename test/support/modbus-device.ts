@@ -132,19 +132,30 @@ export class ModbusDevice {
     const data = bits ? packBits(values) : packWords(values);
     const good = Buffer.concat([Buffer.from([code, data.length]), data]);
     if (fault === undefined) return reply(transaction, unit, good);
-    if (typeof fault === 'object') return exception(fault.exception);
-    switch (fault) {
-      case 'silent':
-        return undefined;
-      case 'short':
-        return reply(transaction, unit, good.subarray(0, good.length - 1));
-      case 'wrong-count':
-        return reply(transaction, unit, Buffer.concat([Buffer.from([code, data.length - 1]), data]));
-      case 'wrong-unit':
-        return reply(transaction, unit + 1, good);
-      case 'garbage':
-        return Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n');
+    return typeof fault === 'object' ? exception(fault.exception) : spoil(fault, transaction, unit, good);
+  }
+}
+
+function spoil(
+  fault: Exclude<PlaceFault, object>,
+  transaction: number,
+  unit: number,
+  good: Buffer,
+): Buffer | undefined {
+  switch (fault) {
+    case 'silent':
+      return undefined;
+    case 'short':
+      return reply(transaction, unit, good.subarray(0, good.length - 1));
+    case 'wrong-count': {
+      const lying = Buffer.from(good);
+      lying.writeUInt8(good.length - 3, 1);
+      return reply(transaction, unit, lying);
     }
+    case 'wrong-unit':
+      return reply(transaction, unit + 1, good);
+    case 'garbage':
+      return Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n');
   }
 }
 

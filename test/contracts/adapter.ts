@@ -1,0 +1,303 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Value } from 'typebox/value';
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
+import { type ProtocolKey, protocolOf } from '../../adapters/registry.ts';
+import type { LinkPoint, Protocol } from '../../model/adapter.ts';
+import { simulatedClock } from '../../model/clock.ts';
+import type { ValueKind } from '../../model/point.ts';
+import { AdapterRun, type Ending } from '../support/adapter-run.ts';
+import { LAB_REFRESH_MS, type Lab, type LabPoint, type LabServer, type LabValue } from './adapter-lab.ts';
+import { labs } from './adapter-labs.ts';
+
+/** Real ms within which a value that the device has must have been emitted; generous, as tests share processors. */
+const ARRIVES_WITHIN_MS = 8000;
+/** How long, in refreshes of the device, a run is watched for what must not happen. */
+const WATCHED_REFRESHES = 6;
+
+/**
+ * What every adapter must do, whatever its protocol, on the real devices of its labs. Called once from
+ * `adapter-PROTOCOL.test.ts`.
+ */
+export async function adapterContract(key: ProtocolKey): Promise<void> {
+  const protocol = protocolOf(key);
+  if (protocol === undefined) throw new RangeError(`no protocol ${key}`);
+  for (const lab of await labs[key]()) {
+    describe(`${key}: ${lab.name}`, () => {
+      describeAddresses(protocol, lab);
+      describeRun(protocol, lab);
+    });
+  }
+}
+
+function describeAddresses(protocol: Protocol, lab: Lab): void {
+  test('schemas accept what the lab writes, and refuse unknown keys', () => {
+    expect(Value.Errors(protocol.assetAddressSchema, lab.assetAddress)).toEqual([]);
+    for (const { name, mapPoint } of lab.points) {
+      expect(Value.Errors(protocol.mapPointSchema, mapPoint), name).toEqual([]);
+      expect(Value.Check(protocol.mapPointSchema, { ...(mapPoint as object), nonsense: 1 }), name).toBe(false);
+    }
+  });
+
+  test('every point has an address, and none conflicts with another', () => {
+    const points = lab.points.map(({ name }, index) => ({
+      key: `lab/${name}`,
+      address: linkPoints(protocol, lab)[index]?.address,
+    }));
+    expect(protocol.conflicts(points)).toEqual([]);
+  });
+
+  test('the same place twice is a conflict of the later point', () => {
+    const [first] = linkPoints(protocol, lab);
+    if (first === undefined) throw new Error('the lab has no points');
+    const twice = [first, { ...first, key: 'lab/again' }];
+    expect(protocol.conflicts(twice).map((problem) => problem.path[0])).toEqual([1]);
+  });
+
+  test.each(lab.impossible.map((one) => [one.why, one] as const))('an impossible address is told: %s', (_, one) => {
+    const result = protocol.resolve(one.mapPoint, lab.assetAddress, context('impossible', one.kind));
+    expect(result.ok).toBe(false);
+    const problems = result.ok ? [] : result.problems;
+    expect(problems.length).toBeGreaterThan(0);
+    for (const { text } of problems) expect(text.zh !== '' && text.en !== '').toBe(true);
+  });
+}
+
+function describeRun(protocol: Protocol, lab: Lab): void {
+  const runs: AdapterRun[] = [];
+  const begin = (server: LabServer, settings = server.settings, more: LinkPoint<unknown>[] = []) => {
+    const startMs = Date.now();
+    const run = new AdapterRun(protocol, {
+      key: 'lab',
+      settings,
+      points: [...linkPoints(protocol, lab), ...more],
+      clock: simulatedClock(startMs, lab.clockRate ?? 1, startMs),
+      log: { info: () => undefined, warn: () => undefined },
+    });
+    runs.push(run);
+    return run;
+  };
+  const startServer = async () => {
+    const server = await lab.start();
+    onTestFinished(() => server.stop());
+    return server;
+  };
+  const allAt = (which: 'initial' | 'changed') => (run: AdapterRun) => () =>
+    lab.points.every((point) => holds(run, point, point[which]));
+  const readsAll = (run: AdapterRun, which: 'initial' | 'changed' = 'initial') =>
+    run.until(`every point is good and at its ${which} value`, allAt(which)(run), ARRIVES_WITHIN_MS);
+  const noticed = (run: AdapterRun): Promise<Ending> =>
+    run.until('the run ends', () => run.ending !== undefined, lab.noticedWithinMs).then(() => run.ended);
+
+  afterEach(async () => {
+    for (const run of runs.splice(0)) {
+      run.openGate();
+      await run.abort();
+      expect(run.violations).toEqual([]);
+    }
+  });
+
+  test('settings of the lab pass the schema', async () => {
+    const server = await startServer();
+    expect(Value.Errors(protocol.settingsSchema, server.settings)).toEqual([]);
+    expect(Value.Check(protocol.settingsSchema, { ...(server.settings as object), nonsense: 1 })).toBe(false);
+  });
+
+  test('every point is read, with sound times, and the link is up', async () => {
+    const server = await startServer();
+    const startMs = Date.now();
+    const run = begin(server);
+    await readsAll(run);
+    expect(run.ups).toBe(1);
+    const nowMs = startMs + (Date.now() - startMs + 1) * (lab.clockRate ?? 1);
+    for (const { name } of lab.points) {
+      const seen = run.latest(name);
+      expect(seen?.receivedMs, name).toBeGreaterThanOrEqual(startMs);
+      expect(seen?.receivedMs, name).toBeLessThanOrEqual(nowMs);
+    }
+  });
+
+  test('what changes at the device arrives', async () => {
+    const server = await startServer();
+    const run = begin(server);
+    await readsAll(run);
+    for (const point of lab.points) await server.set(point.name, point.changed);
+    await readsAll(run, 'changed');
+    for (const point of lab.points) await server.set(point.name, point.initial);
+    await readsAll(run, 'initial');
+  });
+
+  test('rubbish at one point makes that point bad, the others go on, and it comes back', async () => {
+    const server = await startServer();
+    const run = begin(server);
+    await readsAll(run);
+    const victim = lab.points[0];
+    if (victim === undefined) throw new Error('the lab has no points');
+    const others = lab.points.filter((point) => !shareFate(point, victim));
+    await server.rubbish(victim.name);
+    await run.until('the point is bad', () => run.latest(victim.name)?.quality === 'bad', ARRIVES_WITHIN_MS);
+    expect(run.latest(victim.name)?.value).toBeNull();
+    expect(lab.rubbishReasons).toContain(run.latest(victim.name)?.reason);
+    for (const point of others) await server.set(point.name, point.changed);
+    await run.until(
+      'the other points are good and new',
+      () => others.every((point) => holds(run, point, point.changed)),
+      ARRIVES_WITHIN_MS,
+    );
+    expect(run.latest(victim.name)?.quality).toBe('bad');
+    await server.mend(victim.name);
+    await run.until('the point is good again', () => holds(run, victim, victim.initial), ARRIVES_WITHIN_MS);
+    expect(run.ending).toBeUndefined();
+  });
+
+  test.skipIf(lab.missing === null)('a point that the device does not have is bad, the others are read', async () => {
+    const { missing } = lab;
+    if (missing === null) return;
+    const server = await startServer();
+    const address = addressOf(protocol, lab, 'missing', missing.kind, missing.mapPoint);
+    const point = { number: 1000, key: 'lab/missing', kind: missing.kind, address };
+    const run = begin(server, server.settings, [point]);
+    await readsAll(run);
+    await run.until('the missing point is bad', () => run.latest('missing')?.quality === 'bad', ARRIVES_WITHIN_MS);
+    expect(missing.reasons).toContain(run.latest('missing')?.reason);
+  });
+
+  test('a device that falls silent', async () => {
+    const server = await startServer();
+    const run = begin(server);
+    await readsAll(run);
+    await server.silence();
+    if (lab.whenSilent === 'lost') {
+      expect(await noticed(run)).toMatchObject({ how: 'lost', reason: { zh: /./, en: /./ } });
+      for (const { name } of lab.points)
+        if (run.latest(name)?.quality !== 'good') expect(run.latest(name)?.value).toBeNull();
+    }
+    await server.speak();
+    for (const point of lab.points) await server.set(point.name, point.changed);
+    await readsAll(lab.whenSilent === 'lost' ? begin(server) : run, 'changed');
+  });
+
+  test('a device that dies and comes back', async () => {
+    const server = await startServer();
+    const run = begin(server);
+    await readsAll(run);
+    await server.kill();
+    if (lab.whenKilled === 'lost') expect(await noticed(run)).toMatchObject({ how: 'lost' });
+    await server.revive();
+    for (const point of lab.points) await server.set(point.name, point.changed);
+    await readsAll(lab.whenKilled === 'lost' ? begin(server) : run, 'changed');
+  });
+
+  test.skipIf(lab.whenKilled === 'quiet')(
+    'a device that is not there: the link is lost, and was never up',
+    async () => {
+      const server = await startServer();
+      await server.kill();
+      const run = begin(server);
+      expect(await noticed(run)).toMatchObject({ how: 'lost' });
+      expect(run.ups).toBe(0);
+    },
+  );
+
+  test('settings that cannot work are refused', async () => {
+    const server = await startServer();
+    const refused = lab.refusedSettings(server.settings);
+    if (refused === null) return;
+    const run = begin(server, refused);
+    await run.until('the run ends', () => run.ending !== undefined);
+    expect(await run.ended).toMatchObject({ how: 'refused' });
+  });
+
+  test('an abort ends the run, and leaves no connection and no sample behind', async () => {
+    const server = await startServer();
+    const run = begin(server);
+    await readsAll(run);
+    expect(await run.abort()).toEqual({ how: 'resolved' });
+    for (const point of lab.points) await server.set(point.name, point.changed);
+    await untilZero(() => server.connections());
+    expect(run.violations).toEqual([]);
+  });
+
+  test('an abort before there is a connection ends the run too', async () => {
+    const server = await startServer();
+    expect(await begin(server).abort()).toEqual({ how: 'resolved' });
+    await untilZero(() => server.connections());
+  });
+
+  test('while the log is slow, no more than so many batches are under way; then it goes on', async () => {
+    const server = await startServer();
+    const run = begin(server);
+    await readsAll(run);
+    run.mostInFlight = 0;
+    run.closeGate();
+    for (let i = 0; i < WATCHED_REFRESHES; i++) {
+      for (const point of lab.points) await server.set(point.name, i % 2 === 0 ? point.changed : point.initial);
+      await delay(LAB_REFRESH_MS);
+    }
+    expect(run.mostInFlight).toBeGreaterThan(0);
+    expect(run.mostInFlight).toBeLessThanOrEqual(lab.emitsInFlight);
+    for (const point of lab.points) await server.set(point.name, point.changed);
+    run.openGate();
+    await readsAll(run.ending === undefined ? run : begin(server), 'changed');
+  });
+
+  test('an abort while the log is stuck ends the run', async () => {
+    const server = await startServer();
+    const run = begin(server);
+    run.closeGate();
+    await run.until('a batch is under way', () => run.mostInFlight > 0, ARRIVES_WITHIN_MS);
+    expect(await run.abort()).toEqual({ how: 'resolved' });
+    await untilZero(() => server.connections());
+  });
+
+  test('a log that cannot write does not break the adapter for good', async () => {
+    const server = await startServer();
+    const run = begin(server);
+    await readsAll(run);
+    run.failNextEmit(new Error('disk full'));
+    for (const point of lab.points) await server.set(point.name, point.changed);
+    await run.until(
+      'the run ends, or goes on with new values',
+      () => run.ending !== undefined || allAt('changed')(run)(),
+      ARRIVES_WITHIN_MS,
+    );
+    if (run.ending === undefined) return;
+    await untilZero(() => server.connections());
+    await readsAll(begin(server), 'changed');
+  });
+}
+
+function linkPoints(protocol: Protocol, lab: Lab): LinkPoint<unknown>[] {
+  return lab.points.map(({ name, kind, states, mapPoint }, index) => ({
+    number: index + 1,
+    key: `lab/${name}`,
+    kind,
+    ...(states === undefined ? {} : { states }),
+    address: addressOf(protocol, lab, name, kind, mapPoint),
+  }));
+}
+
+function addressOf(protocol: Protocol, lab: Lab, name: string, kind: ValueKind, mapPoint: unknown): unknown {
+  const resolved = protocol.resolve(mapPoint, lab.assetAddress, context(name, kind));
+  if (!resolved.ok) throw new Error(`${name}: ${JSON.stringify(resolved.problems)}`);
+  return resolved.value;
+}
+
+function context(point: string, kind: ValueKind) {
+  return { asset: 'lab', point, kind, index: 0 };
+}
+
+function shareFate(a: LabPoint, b: LabPoint): boolean {
+  return a === b || (a.together !== undefined && a.together === b.together);
+}
+
+function holds(run: AdapterRun, { name, kind }: LabPoint, value: LabValue): boolean {
+  const seen = run.latest(name);
+  if (seen?.quality !== 'good' || seen.value === null) return false;
+  if (kind === 'double') return Math.abs(Number(seen.value) - Number(value)) < 1e-4;
+  return seen.value === (typeof value === 'boolean' ? Number(value) : value);
+}
+
+/** The other side learns of a closed connection a moment after we closed it. */
+async function untilZero(count: () => number): Promise<void> {
+  await expect.poll(count, { timeout: 5000, interval: 20 }).toBe(0);
+}
