@@ -1,0 +1,358 @@
+import { createHash } from 'node:crypto';
+import { dirname } from 'node:path';
+import type { TObject, TSchema } from 'typebox';
+import { protocols as registeredProtocols } from '../../adapters/registry.ts';
+import type { Protocol } from '../../model/adapter.ts';
+import type { Link, Person, Profile, RateDefinition, Site, System } from '../../model/site.ts';
+import { checkExpression, nearest } from '../../rules/expression.ts';
+import { channelSettings } from './channel-settings.ts';
+import { checkShape, type ShapeProblem } from './check-shape.ts';
+import type { Environment } from './environment.ts';
+import { checkSettings, withHead } from './check-settings.ts';
+import { expandAssets } from './expand-assets.ts';
+import { PackShelf, shownPath } from './packs.ts';
+import { isMistake, mistakes, ProblemCollector, type Finding, type SiteProblem } from './problem.ts';
+import { type AssetIndex, resolveAssets } from './resolve-assets.ts';
+import { ChannelHead, LinkHead, PersonEntry, SiteFileHead, SiteHead, type RateEntry, SystemEntry } from './site-file.ts';
+import { MAX_SITE_BYTES, parseYaml, type Path, readTextFile, type YamlSource } from './yaml-source.ts';
+
+export interface LoadOptions {
+  /** Environment that `${NAME}` is looked up in while settings are checked; `process.env` if absent. */
+  readonly environment?: Environment;
+  readonly protocols?: Readonly<Record<string, Protocol>>;
+  /** Schemas of the channels' settings, by kind. */
+  readonly channels?: Readonly<Record<string, TSchema>>;
+}
+
+/** A site, or all mistakes that were found, in the order of the file. Warnings come with either. */
+export type LoadResult =
+  | { readonly ok: true; readonly site: Site; readonly warnings: readonly SiteProblem[] }
+  | { readonly ok: false; readonly problems: readonly SiteProblem[]; readonly warnings: readonly SiteProblem[] };
+
+/** Reads, checks and resolves the site file at `path`, with its profiles and maps. Never throws for what is in files. */
+export function loadSite(path: string, options: LoadOptions = {}): LoadResult {
+  const read = readTextFile(path, MAX_SITE_BYTES);
+  const file = shownPath(path);
+  if (!read.ok) return { ok: false, problems: [{ file, line: 1, column: 1, ...read.finding }], warnings: [] };
+  return loadSiteText(read.text, { ...options, file, folder: dirname(path) });
+}
+
+export interface LoadTextOptions extends LoadOptions {
+  /** Name of the text in messages. */
+  readonly file?: string;
+  /** Folder in which `profiles/` and `maps/` are looked for before the program's own. */
+  readonly folder?: string;
+}
+
+/** Like {@link loadSite}, of a text. */
+export function loadSiteText(text: string, options: LoadTextOptions = {}): LoadResult {
+  const file = options.file ?? 'site.yaml';
+  const source = parseYaml(text, file);
+  const problems = new ProblemCollector();
+  for (const { at, finding } of source.problems) problems.add(at, finding);
+  const site = source.data === undefined ? undefined : new Loader(source, problems, options).load();
+  const all = problems.sorted(file);
+  const warnings = all.filter((problem) => !isMistake(problem));
+  if (site === undefined || problems.hasMistakes) return { ok: false, problems: all.filter(isMistake), warnings };
+  return { ok: true, site, warnings };
+}
+
+/** One load of one file; each part is read, what is sound goes on, what is not is reported and left out. */
+class Loader {
+  readonly #source: YamlSource;
+  readonly #problems: ProblemCollector;
+  readonly #shelf: PackShelf;
+  readonly #environment: Environment;
+  readonly #protocols: Readonly<Record<string, Protocol>>;
+  readonly #channels: Readonly<Record<string, TSchema>>;
+
+  constructor(source: YamlSource, problems: ProblemCollector, options: LoadTextOptions) {
+    this.#source = source;
+    this.#problems = problems;
+    this.#shelf = new PackShelf(problems, options.folder);
+    this.#environment = options.environment ?? process.env;
+    this.#protocols = options.protocols ?? registeredProtocols;
+    this.#channels = options.channels ?? channelSettings;
+  }
+
+  load(): Site | undefined {
+    const { data } = this.#source;
+    this.#shape(SiteFileHead, data, []);
+    const sections = (typeof data === 'object' && data !== null ? data : {}) as Record<string, unknown>;
+    const head = Object.hasOwn(sections, 'site') ? this.#head(sections.site) : undefined;
+    const links = this.#links(listOf(sections.links));
+    const systems = this.#systems(listOf(sections.systems));
+    const people = this.#people(listOf(sections.people));
+    const members = expandAssets(listOf(sections.assets), this.#source, this.#problems);
+    const assets = resolveAssets(members, {
+      source: this.#source,
+      problems: this.#problems,
+      shelf: this.#shelf,
+      links: links.keys,
+      systems: systems.keys,
+    });
+    this.#rates(systems.values, assets);
+    if (head === undefined || this.#problems.hasMistakes) return undefined;
+    const content = {
+      ...head,
+      systems: systems.values,
+      links: links.values,
+      assets: assets.assets,
+      profiles: this.#profiles(assets),
+      people,
+    };
+    const hash = createHash('sha256').update(JSON.stringify(content)).digest('hex');
+    return deepFreeze({ ...content, hash });
+  }
+
+  #head(data: unknown): SiteHead | undefined {
+    if (!this.#shape(SiteHead, data, ['site'])) return undefined;
+    const head = data as SiteHead;
+    const { timeZone } = head;
+    if (!isTimeZone(timeZone)) {
+      const suggestion = nearest(timeZone, Intl.supportedValuesOf('timeZone'));
+      this.#report(['site', 'timeZone'], withSuggestion(mistakes.badTimeZone(timeZone), suggestion));
+    }
+    const { key, name, latitude, longitude } = head;
+    return { key, name, timeZone, latitude, longitude };
+  }
+
+  #links(entries: readonly unknown[]): { values: Link[]; keys: Map<string, Protocol | undefined> } {
+    const values: Link[] = [];
+    const keys = new Map<string, Protocol | undefined>();
+    const known = Object.keys(this.#protocols);
+    const lines = new KeyLines({ zh: '链路', en: 'link' }, this.#source, this.#problems);
+    for (const [index, data] of entries.entries()) {
+      const path = ['links', index];
+      const entry = (data ?? {}) as Partial<LinkHead>;
+      const { key, name, protocol: protocolKey } = entry;
+      const protocol = typeof protocolKey === 'string' ? ownValue(this.#protocols, protocolKey) : undefined;
+      const settings = this.#settings(LinkHead, protocol?.settingsSchema, data, path);
+      const isNew = typeof key === 'string' && lines.isNew(key, [...path, 'key']);
+      if (isNew) keys.set(key, protocol);
+      if (typeof protocolKey === 'string' && protocol === undefined) {
+        const finding = mistakes.unknownProtocol(protocolKey, known);
+        this.#report([...path, 'protocol'], withSuggestion(finding, nearest(protocolKey, known)));
+      }
+      if (!isNew || protocol === undefined || settings === undefined || name === undefined) continue;
+      values.push({ key, name, protocol: protocol.key, settings });
+    }
+    return { values, keys };
+  }
+
+  #systems(entries: readonly unknown[]): { values: System[]; keys: Set<string> } {
+    const values: System[] = [];
+    const keys = new Set<string>();
+    const lines = new KeyLines({ zh: '系统', en: 'system' }, this.#source, this.#problems);
+    for (const [index, data] of entries.entries()) {
+      const path = ['systems', index];
+      const sound = this.#shape(SystemEntry, data, path);
+      const { key } = (data ?? {}) as Partial<SystemEntry>;
+      if (typeof key === 'string') keys.add(key);
+      if (!sound || key === undefined || !lines.isNew(key, [...path, 'key'])) continue;
+      const entry = data as SystemEntry;
+      const rateLines = new KeyLines({ zh: '指标', en: 'rate' }, this.#source, this.#problems);
+      const rates = entry.rates.flatMap((rate, rateIndex) => {
+        const ratePath = [...path, 'rates', rateIndex];
+        return rateLines.isNew(rate.key, [...ratePath, 'key']) ? (this.#rate(rate, ratePath) ?? []) : [];
+      });
+      values.push({ key, name: entry.name, rates });
+    }
+    return { values, keys };
+  }
+
+  #rate(entry: RateEntry, path: Path): RateDefinition | undefined {
+    const { key, name, profile, window, good, due, per } = entry;
+    const target = readTarget(entry.target);
+    if (!(target >= 0 && target <= 1)) {
+      this.#report([...path, 'target'], mistakes.badTarget(String(entry.target)));
+    }
+    const counted = entry.counted ?? window === 'live';
+    if (counted !== (window === 'live')) this.#report([...path, 'counted'], mistakes.countedNotLive());
+    return {
+      key,
+      name,
+      ...(profile !== undefined && { profile }),
+      window,
+      counted,
+      target,
+      ...(good !== undefined && { good }),
+      ...(due !== undefined && { due }),
+      ...(per !== undefined && { per }),
+    };
+  }
+
+  /** What rates say of profiles and points can be judged once the assets are known. */
+  #rates(systems: readonly System[], index: AssetIndex): void {
+    const entries = listOf((this.#source.data as Record<string, unknown>).systems) as SystemEntry[];
+    for (const system of systems) {
+      const systemIndex = entries.findIndex((entry) => entry?.key === system.key);
+      const pairs = index.profilePairs.get(system.key) ?? [];
+      for (const rate of system.rates) {
+        const rateIndex = entries[systemIndex]?.rates.findIndex((entry) => entry.key === rate.key) ?? 0;
+        const path = ['systems', systemIndex, 'rates', rateIndex];
+        if (rate.profile !== undefined && !this.#rateProfile(rate.profile, system.key, path, index)) continue;
+        const concerned = pairs.filter((pair) => rate.profile === undefined || pair.profile === rate.profile);
+        for (const name of ['good', 'due'] as const) {
+          const expression = rate[name];
+          if (expression === undefined) continue;
+          for (const pair of concerned) this.#rateExpression(expression, pair, [...path, name]);
+        }
+      }
+    }
+  }
+
+  #rateProfile(profile: string, system: string, path: Path, index: AssetIndex): boolean {
+    const used = (index.profilePairs.get(system) ?? []).map((pair) => pair.profile);
+    if (used.includes(profile)) return true;
+    const pack = this.#shelf.profile(profile);
+    if (pack.state === 'none') {
+      const suggestion = nearest(profile, used) ?? pack.suggestion;
+      this.#report([...path, 'profile'], withSuggestion(mistakes.unknownProfile(profile), suggestion));
+    } else if (index.complete) {
+      const finding = mistakes.profileNotInSystem(profile, system);
+      this.#report([...path, 'profile'], withSuggestion(finding, nearest(profile, used)));
+    }
+    return false;
+  }
+
+  #rateExpression(source: string, pair: { profile: string; parent: string | undefined }, path: Path): void {
+    const pack = this.#shelf.profile(pair.profile);
+    const parent = pair.parent === undefined ? undefined : this.#shelf.profile(pair.parent);
+    if (pack.state !== 'good' || (parent !== undefined && parent.state !== 'good')) return;
+    const scope = { points: kindsOf(pack.value), ...(parent && { parent: kindsOf(parent.value) }) };
+    for (const { offset, text, suggestion } of checkExpression(source, scope)) {
+      const finding = mistakes.expressionAgainstProfile(pair.profile, text);
+      this.#problems.add(this.#source.textAt(path, offset), withSuggestion(finding, suggestion));
+    }
+  }
+
+  #people(entries: readonly unknown[]): Person[] {
+    const people: Person[] = [];
+    const lines = new KeyLines({ zh: '人员', en: 'person' }, this.#source, this.#problems);
+    for (const [index, data] of entries.entries()) {
+      const path = ['people', index];
+      const sound = this.#shape(PersonEntry, data, path);
+      if (!sound) continue;
+      const { key, name, upToPriority, channels } = data as PersonEntry;
+      if (!lines.isNew(key, [...path, 'key'])) continue;
+      people.push({ key, name, upToPriority, channels: channels.flatMap((channel, channelIndex) => {
+        return this.#channel(channel, [...path, 'channels', channelIndex]) ?? [];
+      }) });
+    }
+    return people;
+  }
+
+  #channel(entry: ChannelHead, path: Path): Person['channels'][number] | undefined {
+    const known = Object.keys(this.#channels);
+    const schema = ownValue(this.#channels, entry.kind);
+    if (schema === undefined) {
+      const finding = mistakes.unknownChannel(entry.kind, known);
+      this.#report([...path, 'kind'], withSuggestion(finding, nearest(entry.kind, known)));
+      return undefined;
+    }
+    const settings = this.#settings(ChannelHead, schema, entry, path);
+    return settings && { kind: entry.kind, settings };
+  }
+
+  /**
+   * Checks what stands under a head together with the schema that belongs to its protocol or kind, if that is known;
+   * gives the settings without the head, undefined where there are mistakes.
+   */
+  #settings(head: TObject, schema: TSchema | undefined, data: unknown, path: Path): Record<string, unknown> | undefined {
+    if (schema === undefined || typeof data !== 'object' || data === null) {
+      this.#shape(head, data, path);
+      return undefined;
+    }
+    const found = checkSettings(withHead(head, schema), data as Record<string, unknown>, this.#environment);
+    for (const problem of found) this.#reportShape(problem, path);
+    if (found.some((problem) => isMistake(problem.finding))) return undefined;
+    return Object.fromEntries(Object.entries(data).filter(([key]) => !Object.hasOwn(head.properties, key)));
+  }
+
+  #profiles(index: AssetIndex): Record<string, Profile> {
+    const profiles: Record<string, Profile> = {};
+    for (const key of index.profiles) {
+      const pack = this.#shelf.profile(key);
+      if (pack.state === 'good') profiles[key] = pack.value;
+    }
+    return profiles;
+  }
+
+  #shape(schema: TSchema, data: unknown, path: Path): boolean {
+    const found = checkShape(schema, data);
+    for (const problem of found) this.#reportShape(problem, path);
+    return found.length === 0;
+  }
+
+  #reportShape(problem: ShapeProblem, base: Path): void {
+    const path = [...base, ...problem.path];
+    this.#problems.add(problem.at === 'key' ? this.#source.keyAt(path) : this.#source.valueAt(path), problem.finding);
+  }
+
+  #report(path: Path, finding: Finding): void {
+    this.#problems.add(this.#source.valueAt(path), finding);
+  }
+}
+
+/** Remembers where each key was first seen and reports the second. */
+class KeyLines {
+  readonly #what: { zh: string; en: string };
+  readonly #source: YamlSource;
+  readonly #problems: ProblemCollector;
+  readonly #lines = new Map<string, number>();
+
+  constructor(what: { zh: string; en: string }, source: YamlSource, problems: ProblemCollector) {
+    this.#what = what;
+    this.#source = source;
+    this.#problems = problems;
+  }
+
+  isNew(key: string, path: Path): boolean {
+    const at = this.#source.valueAt(path);
+    const line = this.#lines.get(key);
+    if (line === undefined) this.#lines.set(key, at.line);
+    else this.#problems.add(at, mistakes.duplicate(this.#what, key, line));
+    return line === undefined;
+  }
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function ownValue<T>(record: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(record, key) ? record[key] : undefined;
+}
+
+function withSuggestion(finding: Finding, suggestion: string | undefined): Finding {
+  return suggestion === undefined ? finding : { ...finding, suggestion };
+}
+
+function kindsOf(profile: Profile) {
+  return Object.fromEntries(Object.entries(profile.points).map(([name, point]) => [name, point.kind]));
+}
+
+/** `0.95` or `95%` as a ratio; rounded so that 99.9% is 0.999 and not its neighbour. */
+function readTarget(target: number | string): number {
+  if (typeof target === 'number') return target;
+  return Number((Number(target.slice(0, -1)) / 100).toFixed(12));
+}
+
+function isTimeZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone });
+    // Offsets such as +08:00 are accepted by the line above, but have no nights that change with the season's rules.
+    return /^[A-Za-z]/.test(zone);
+  } catch {
+    // The platform's way to say that it does not know the zone.
+    return false;
+  }
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  for (const inner of Object.values(value)) deepFreeze(inner);
+  return value;
+}

@@ -1,0 +1,275 @@
+import type { Text } from '../../model/text.ts';
+
+/** A mistake (`E…`) or a warning (`W…`) in a site file, a profile or a map. Line and column count from 1. */
+export interface SiteProblem {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly code: string;
+  readonly text: Text;
+  /** What was probably meant. */
+  readonly suggestion?: string;
+}
+
+/** What is wrong, without the place. */
+export interface Finding {
+  readonly code: string;
+  readonly text: Text;
+  readonly suggestion?: string;
+}
+
+/** A place in a file. */
+export interface Position {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Bound on the problems of one load; what comes after is only counted. */
+export const MAX_PROBLEMS = 1000;
+
+/**
+ * Collects problems. One mistake is one problem: the same code at the same place (thirty lamps of one entry) is kept
+ * once, with the number of the others.
+ */
+export class ProblemCollector {
+  readonly #found = new Map<string, { at: Position; finding: Finding; more: number }>();
+  #dropped = 0;
+
+  add(at: Position, finding: Finding): void {
+    const place = `${at.file}:${at.line}:${at.column} ${finding.code}`;
+    const known = this.#found.get(place);
+    if (known !== undefined) {
+      if (known.finding.text.en !== finding.text.en) known.more++;
+    } else if (this.#found.size < MAX_PROBLEMS) {
+      this.#found.set(place, { at, finding, more: 0 });
+    } else {
+      this.#dropped++;
+    }
+  }
+
+  get hasMistakes(): boolean {
+    return [...this.#found.values()].some(({ finding }) => isMistake(finding));
+  }
+
+  /** All problems; those of `firstFile` first, then by file, line and column. */
+  sorted(firstFile: string): readonly SiteProblem[] {
+    const problems = [...this.#found.values()].map(({ at, finding, more }): SiteProblem => {
+      const { code, text, suggestion } = finding;
+      return {
+        file: at.file,
+        line: at.line,
+        column: at.column,
+        code,
+        text: more === 0 ? text : andMore(text, more),
+        ...(suggestion !== undefined && { suggestion }),
+      };
+    });
+    const rank = (file: string) => (file === firstFile ? 0 : 1);
+    problems.sort(
+      (a, b) =>
+        rank(a.file) - rank(b.file) ||
+        (a.file < b.file ? -1 : a.file > b.file ? 1 : 0) ||
+        a.line - b.line ||
+        a.column - b.column ||
+        (a.code < b.code ? -1 : 1),
+    );
+    if (this.#dropped > 0) {
+      problems.push({ file: firstFile, line: 1, column: 1, ...mistakes.tooManyProblems(this.#dropped) });
+    }
+    return problems;
+  }
+}
+
+function andMore(text: Text, more: number): Text {
+  return { zh: `${text.zh}（另有 ${more} 处相同）`, en: `${text.en} (and ${more} more like it)` };
+}
+
+/** True for mistakes, false for warnings. */
+export function isMistake(problem: { readonly code: string }): boolean {
+  return problem.code.startsWith('E');
+}
+
+/** One line for a person: `site.yaml:41:9 E012 … did you mean "holding"?` */
+export function formatProblem(problem: SiteProblem, language: 'zh' | 'en'): string {
+  const { file, line, column, code, text, suggestion } = problem;
+  const hint =
+    suggestion === undefined ? '' : language === 'zh' ? `，是否想写 "${suggestion}"？` : `; did you mean "${suggestion}"?`;
+  return `${file}:${line}:${column} ${code} ${text[language]}${hint}`;
+}
+
+function entry<Parameters extends readonly unknown[]>(code: string, text: (...parameters: Parameters) => Text) {
+  const make = (...parameters: Parameters): Finding => ({ code, text: text(...parameters) });
+  return Object.assign(make, { code });
+}
+
+/** Says which point a protocol's text is about, unless the text does. */
+const about = (point: string, text: string) => (text.includes(point) ? text : `${point}: ${text}`);
+
+const quoted = (names: readonly string[]) => names.map((name) => `"${name}"`).join(', ');
+
+/** The catalogue. Codes are stable: scripts and manuals refer to them; a retired one is not used again. */
+export const mistakes = {
+  unreadable: entry('E001', (reason: string) => ({ zh: `无法读取文件：${reason}`, en: `the file cannot be read: ${reason}` })),
+  tooLarge: entry('E002', (bytes: number, bound: number) => ({
+    zh: `文件有 ${bytes} 字节，超过上限 ${bound}`,
+    en: `the file has ${bytes} bytes, the bound is ${bound}`,
+  })),
+  syntax: entry('E003', (zh: string, en: string) => ({ zh: `YAML 语法错误：${zh}`, en: `YAML syntax: ${en}` })),
+  repeatedKey: entry('E004', (key: string) => ({
+    zh: `同一处两次写了 "${key}"`,
+    en: `"${key}" is written twice in one place`,
+  })),
+  tooManyProblems: entry('E009', (more: number) => ({
+    zh: `还有 ${more} 处问题未列出`,
+    en: `${more} more problems are not listed`,
+  })),
+  unknownKey: entry('E010', (key: string, known: readonly string[]) => ({
+    zh: `未知的键 "${key}"${known.length > 0 && known.length <= 12 ? `，这里可用：${quoted(known)}` : ''}`,
+    en: `unknown key "${key}"${known.length > 0 && known.length <= 12 ? `; known here: ${quoted(known)}` : ''}`,
+  })),
+  missingKey: entry('E011', (keys: readonly string[]) => ({ zh: `缺少 ${quoted(keys)}`, en: `${quoted(keys)} is missing` })),
+  notAllowed: entry('E012', (value: string, allowed: readonly string[]) => ({
+    zh: `${value} 不是可用的值，可用：${allowed.join(', ')}`,
+    en: `${value} is not one of the possible values: ${allowed.join(', ')}`,
+  })),
+  wrongType: entry('E013', (expected: Text, found: Text) => ({
+    zh: `这里应为${expected.zh}，现为${found.zh}`,
+    en: `${expected.en} is needed here, this is ${found.en}`,
+  })),
+  malformed: entry('E014', (value: string, expected: Text) => ({
+    zh: `${value} 不符合要求：${expected.zh}`,
+    en: `${value} will not do: ${expected.en}`,
+  })),
+  doesNotGo: entry('E015', (key: string) => ({
+    zh: `"${key}" 不能与这里的其他设置并用`,
+    en: `"${key}" does not go with the other settings here`,
+  })),
+  // YAML reads { en: one, two } as two keys; people mean one text.
+  unquotedText: entry('E016', (key: string) => ({
+    zh: `"${key}" 被当作键；花括号里含逗号的文本请加引号`,
+    en: `"${key}" is read as a key; in braces, put a text with a comma in quotes`,
+  })),
+  unknownLink: entry('E020', (key: string) => ({ zh: `没有链路 "${key}"`, en: `there is no link "${key}"` })),
+  unknownSystem: entry('E021', (key: string) => ({ zh: `没有系统 "${key}"`, en: `there is no system "${key}"` })),
+  unknownProfile: entry('E022', (key: string) => ({
+    zh: `没有设备类型 "${key}"（rules/profiles/）`,
+    en: `there is no profile "${key}" (rules/profiles/)`,
+  })),
+  unknownMap: entry('E023', (key: string, protocol: string) => ({
+    zh: `协议 ${protocol} 没有点表 "${key}"（adapters/${protocol}/maps/）`,
+    en: `there is no map "${key}" for ${protocol} (adapters/${protocol}/maps/)`,
+  })),
+  unknownParent: entry('E024', (asset: string, parent: string) => ({
+    zh: `"${asset}" 的上级 "${parent}" 不存在`,
+    en: `parent "${parent}" of "${asset}" does not exist`,
+  })),
+  unknownProtocol: entry('E025', (key: string, known: readonly string[]) => ({
+    zh: `没有协议 "${key}"，可用：${quoted(known)}`,
+    en: `there is no protocol "${key}"; there are ${quoted(known)}`,
+  })),
+  unknownChannel: entry('E026', (key: string, known: readonly string[]) => ({
+    zh: `没有通知渠道 "${key}"，可用：${quoted(known)}`,
+    en: `there is no channel "${key}"; there are ${quoted(known)}`,
+  })),
+  profileNotInSystem: entry('E027', (profile: string, system: string) => ({
+    zh: `系统 "${system}" 中没有类型为 "${profile}" 的资产，该指标不会有数据`,
+    en: `system "${system}" has no asset of profile "${profile}"; this rate would never have a figure`,
+  })),
+  duplicate: entry('E030', (what: Text, key: string, line: number) => ({
+    zh: `${what.zh} "${key}" 重复，第 ${line} 行已有`,
+    en: `${what.en} "${key}" exists already, see line ${line}`,
+  })),
+  parentCycle: entry('E031', (keys: readonly string[]) => ({
+    zh: `上级关系成环：${keys.join(' → ')}`,
+    en: `parents form a circle: ${keys.join(' → ')}`,
+  })),
+  formerlyTaken: entry('E032', (asset: string, former: string) => ({
+    zh: `"${asset}" 的旧名 "${former}" 仍是另一资产的键`,
+    en: `former key "${former}" of "${asset}" is the key or former key of another asset`,
+  })),
+  unknownVariable: entry('E040', (name: string, known: readonly string[]) => ({
+    zh: `模板变量 {${name}} 未在 each 中定义${known.length > 0 ? `，已有：${quoted(known)}` : ''}`,
+    en: `each does not define {${name}}${known.length > 0 ? `; it defines ${quoted(known)}` : ''}`,
+  })),
+  badTemplate: entry('E041', (text: string) => ({
+    zh: `${text} 不是有效的模板，写法：{n} 或 {n:02}`,
+    en: `${text} is not a template; write {n} or {n:02}`,
+  })),
+  badRange: entry('E042', (text: string) => ({
+    zh: `${text} 不是有效的范围，写法：1..23 或 [1, 2, 5]，上界不小于下界`,
+    en: `${text} is not a range; write 1..23 or [1, 2, 5], with the end not before the start`,
+  })),
+  tooManyAssets: entry('E043', (bound: number) => ({
+    zh: `资产超过 ${bound} 个`,
+    en: `there are more than ${bound} assets`,
+  })),
+  tooManyPoints: entry('E044', (bound: number) => ({
+    zh: `点超过 ${bound} 个`,
+    en: `there are more than ${bound} points`,
+  })),
+  badVariable: entry('E045', (text: string) => ({
+    zh: `${text} 不是有效的环境变量引用，写法：\${NAME} 或 \${NAME:-默认值}`,
+    en: `${text} is not a reference to the environment; write \${NAME} or \${NAME:-default}`,
+  })),
+  badAddress: entry('E050', (point: string, text: Text) => ({ zh: `${point}：${text.zh}`, en: `${point}: ${text.en}` })),
+  addressConflict: entry('E051', (point: string, text: Text) => ({
+    zh: `地址冲突：${about(point, text.zh)}`,
+    en: `addresses conflict: ${about(point, text.en)}`,
+  })),
+  badExpression: entry('E060', (text: Text) => text),
+  expressionAgainstProfile: entry('E061', (profile: string, text: Text) => ({
+    zh: `用于 "${profile}" 的资产时：${text.zh}`,
+    en: `for assets of "${profile}": ${text.en}`,
+  })),
+  parentNeeded: entry('E062', (profile: string, point: string, parent: string | undefined) => ({
+    zh: `"${profile}" 要读上级的 ${point}，${parent === undefined ? '而该资产没有上级' : `而上级类型 "${parent}" 没有这个点`}`,
+    en: `"${profile}" reads ${point} of its parent, ${parent === undefined ? 'but this asset has none' : `but profile "${parent}" has no such point`}`,
+  })),
+  mapLacksPoint: entry('E070', (points: readonly string[], profile: string) => ({
+    zh: `点表缺少 "${profile}" 必需的点：${quoted(points)}`,
+    en: `the map lacks points that "${profile}" requires: ${quoted(points)}`,
+  })),
+  pointNotInProfile: entry('E071', (point: string, profile: string) => ({
+    zh: `设备类型 "${profile}" 没有点 "${point}"`,
+    en: `profile "${profile}" has no point "${point}"`,
+  })),
+  mapOfOtherProfile: entry('E072', (map: string, of: string, profile: string) => ({
+    zh: `点表 "${map}" 用于 "${of}"，该资产是 "${profile}"`,
+    en: `map "${map}" is for "${of}", this asset is "${profile}"`,
+  })),
+  badTimeZone: entry('E080', (zone: string) => ({
+    zh: `没有时区 "${zone}"，例：Asia/Shanghai`,
+    en: `there is no time zone "${zone}"; an example is Asia/Shanghai`,
+  })),
+  badTarget: entry('E081', (value: string) => ({
+    zh: `目标 ${value} 不在 0 到 1（0% 到 100%）之间`,
+    en: `target ${value} is not between 0 and 1 (0% and 100%)`,
+  })),
+  countedNotLive: entry('E082', () => ({
+    zh: 'window: live 是按数量计（counted: true），其余窗口按时间计（counted: false）',
+    en: 'window: live counts assets (counted: true), all other windows weigh by time (counted: false)',
+  })),
+  unknownMask: entry('E090', (mask: string) => ({
+    zh: `masks：没有另一个报警 "${mask}"`,
+    en: `masks: there is no other alarm "${mask}"`,
+  })),
+  noCondition: entry('E091', () => ({ zh: '报警缺少条件 when', en: 'the alarm lacks its condition, when' })),
+  needlessCondition: entry('E092', () => ({
+    zh: 'data-lost 由台账的未知状态触发，不写 when',
+    en: 'data-lost follows from the ledger’s unknown; it has no when',
+  })),
+  badStates: entry('E093', (text: Text) => text),
+  unsetVariable: entry('W001', (name: string) => ({
+    zh: `环境变量 ${name} 未设置，也没有默认值`,
+    en: `environment variable ${name} is not set and has no default`,
+  })),
+  openSecret: entry('W002', (key: string) => ({
+    zh: `"${key}" 的内容直接写在文件里，请改用 \${环境变量}`,
+    en: `the content of "${key}" stands in the file; use \${VARIABLE} instead`,
+  })),
+  shadowed: entry('W003', (file: string) => ({
+    zh: `用站点旁的 ${file}，不用程序自带的同名文件`,
+    en: `${file} beside the site file is used, not the program’s own of the same name`,
+  })),
+} as const;

@@ -1,0 +1,171 @@
+import { type Static, Type } from 'typebox';
+import { keyPattern, TextSchema } from '../../rules/profile.ts';
+
+/** Bound on the length of a key, in characters, after templates. */
+export const MAX_KEY_LENGTH = 100;
+
+const Key = (description: string) =>
+  Type.String({ pattern: keyPattern, maxLength: MAX_KEY_LENGTH, description, ...expectedKey });
+
+/** What a message says of a key that will not do. */
+export const expectedKey = {
+  expected: {
+    zh: `键由字母、数字组成，中间可用 - _ .，至多 ${MAX_KEY_LENGTH} 个字符`,
+    en: `a key has letters and digits, with - _ . between them, and at most ${MAX_KEY_LENGTH} characters`,
+  },
+};
+
+const Template = (description: string) => Type.String({ minLength: 1, maxLength: 200, description });
+const Expression = (description: string) => Type.String({ minLength: 1, description });
+const closed = { additionalProperties: false };
+
+export const SiteHead = Type.Object(
+  {
+    key: Key('short name of the site'),
+    name: TextSchema,
+    timeZone: Type.String({ description: 'IANA zone, e.g. Asia/Shanghai; days, nights and months follow it' }),
+    latitude: Type.Number({ minimum: -90, maximum: 90, description: 'degrees, north positive; for sunrise and sunset' }),
+    longitude: Type.Number({ minimum: -180, maximum: 180, description: 'degrees, east positive' }),
+  },
+  { ...closed, description: 'the site itself' },
+);
+export type SiteHead = Static<typeof SiteHead>;
+
+/** What every link has; the settings of its protocol stand beside these. */
+export const LinkHead = Type.Object({
+  key: Key('short name of the link'),
+  name: TextSchema,
+  protocol: Type.String({ description: 'how the controllers are spoken to' }),
+});
+export type LinkHead = Static<typeof LinkHead>;
+
+export const RateEntry = Type.Object(
+  {
+    key: Key('short name of the rate'),
+    name: TextSchema,
+    profile: Type.Optional(Type.String({ description: 'only assets of this profile; all of the system if absent' })),
+    window: Type.Union(
+      [
+        Type.Literal('live'),
+        Type.Literal('night'),
+        Type.Literal('day'),
+        Type.Literal('7d'),
+        Type.Literal('30d'),
+        Type.Literal('month'),
+      ],
+      { description: 'live counts assets at this instant; the others weigh by time' },
+    ),
+    counted: Type.Optional(Type.Boolean({ description: 'true for live, false for the others, if absent' })),
+    target: Type.Union([Type.Number(), Type.String({ pattern: '^[0-9]+(\\.[0-9]+)?%$' })], {
+      description: 'met at or above it: 0.95 or "95%"',
+    }),
+    good: Type.Optional(Expression('true while an asset is good; up of the ledger if absent')),
+    due: Type.Optional(Expression('true while an asset counts; required of the ledger if absent')),
+    per: Type.Optional(
+      Type.Union([Type.Literal('asset'), Type.Literal('floor'), Type.Literal('building')], {
+        description: 'judge each of these by itself; the figure is the worst one’s',
+      }),
+    ),
+  },
+  closed,
+);
+export type RateEntry = Static<typeof RateEntry>;
+
+export const SystemEntry = Type.Object(
+  {
+    key: Key('short name of the system'),
+    name: TextSchema,
+    rates: Type.Array(RateEntry, { description: 'what is promised; the first one is the headline' }),
+  },
+  closed,
+);
+export type SystemEntry = Static<typeof SystemEntry>;
+
+const Each = Type.Record(
+  Type.String({ pattern: '^[a-z][A-Za-z0-9]*$' }),
+  Type.Union([
+    Type.String({ description: '1..23, both ends included' }),
+    Type.Array(Type.Union([Type.Integer(), Type.String()]), { minItems: 1 }),
+  ]),
+  {
+    minProperties: 1,
+    description: 'one asset for every combination of these values; the last variable counts fastest',
+  },
+);
+
+export const AssetEntry = Type.Object(
+  {
+    key: Template('short name, unique in the site; {n} and {n:02} are variables of each'),
+    each: Type.Optional(Each),
+    name: TextSchema,
+    profile: Type.String({ description: 'kind of equipment: a file of rules/profiles/, or of profiles/ beside this one' }),
+    system: Type.String({ description: 'key of a system above' }),
+    link: Type.String({ description: 'key of a link above' }),
+    map: Type.String({ description: 'controller model: a file of adapters/PROTOCOL/maps/, or of maps/PROTOCOL/ beside this one' }),
+    address: Type.Optional(Type.Unknown({ description: 'where on the link; what stands here belongs to the protocol' })),
+    parent: Type.Optional(Template('key of the asset without which this one cannot work')),
+    location: Type.Optional(
+      Type.Object(
+        {
+          building: Type.Optional(Type.Union([Template('building'), Type.Integer()])),
+          floor: Type.Optional(Type.Union([Template('floor'), Type.Integer()])),
+          place: Type.Optional(Type.Union([Template('place'), Type.Integer()])),
+        },
+        closed,
+      ),
+    ),
+    contractor: Type.Optional(Type.String({ minLength: 1, description: 'who maintains it' })),
+    formerly: Type.Optional(Template('key that it had before; its history goes on')),
+  },
+  closed,
+);
+export type AssetEntry = Static<typeof AssetEntry>;
+
+/** What every channel has; the settings of its kind stand beside. */
+export const ChannelHead = Type.Object({ kind: Type.String({ description: 'how the message travels' }) });
+export type ChannelHead = Static<typeof ChannelHead>;
+
+export const PersonEntry = Type.Object(
+  {
+    key: Key('short name of the person or duty phone'),
+    name: TextSchema,
+    upToPriority: Type.Union([Type.Literal(1), Type.Literal(2), Type.Literal(3), Type.Literal(4)], {
+      description: 'least urgent priority that is sent: 1 life safety, 2 urgent, 3 same day, 4 planned',
+    }),
+    channels: Type.Array(ChannelHead, { description: 'all of them are used' }),
+  },
+  closed,
+);
+export type PersonEntry = Static<typeof PersonEntry>;
+
+const sectionTexts = {
+  site: 'the site itself',
+  links: 'connections to controllers',
+  systems: 'trades of the estate, with what is promised for each',
+  assets: 'the equipment',
+  people: 'who is told',
+};
+
+/** The sections of a site file; each entry of a list is checked by itself, by its schema above. */
+export const SiteFileHead = Type.Object(
+  {
+    site: Type.Unknown({ description: sectionTexts.site }),
+    links: Type.Array(Type.Unknown(), { description: sectionTexts.links }),
+    systems: Type.Array(Type.Unknown(), { description: sectionTexts.systems }),
+    assets: Type.Array(Type.Unknown(), { description: sectionTexts.assets }),
+    people: Type.Optional(Type.Array(Type.Unknown(), { description: sectionTexts.people })),
+  },
+  closed,
+);
+
+/** A map of a controller model, `adapters/PROTOCOL/maps/NAME.yaml`; its points belong to the protocol. */
+export const MapFileHead = Type.Object(
+  {
+    name: TextSchema,
+    source: Type.String({ minLength: 1, description: 'where these addresses were found, and which were chosen' }),
+    profile: Type.String({ minLength: 1, description: 'kind of equipment that it is for' }),
+    points: Type.Record(Type.String(), Type.Unknown(), { description: 'points of the profile, by name' }),
+  },
+  closed,
+);
+export type MapFileHead = Static<typeof MapFileHead>;
