@@ -4,13 +4,20 @@
  */
 import { type Static, type TSchema, Type } from 'typebox';
 
+/** What comes over the wire is read, never changed. */
+type Wire<T> = T extends (infer U)[]
+  ? readonly Wire<U>[]
+  : T extends object
+    ? { readonly [K in keyof T]: Wire<T[K]> }
+    : T;
+
 const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
 export const TextSchema = Type.Object({ zh: Type.String(), en: Type.String() });
 
 /** Every answer that is not a success. */
 export const ErrorReply = Type.Object({ code: Type.String(), text: TextSchema });
-export type ErrorReply = Static<typeof ErrorReply>;
+export type ErrorReply = Wire<Static<typeof ErrorReply>>;
 
 export const LedgerClassSchema = Type.Union([
   Type.Literal('up'),
@@ -51,7 +58,7 @@ export const RateReply = Type.Object({
   worst: Nullable(Type.Object({ group: Type.String(), value: Nullable(Type.Number()) })),
   missed: Type.Array(Type.String(), { description: 'assets or groups that missed, worst first' }),
 });
-export type RateReply = Static<typeof RateReply>;
+export type RateReply = Wire<Static<typeof RateReply>>;
 
 export const SystemReply = Type.Object({
   key: Type.String(),
@@ -67,7 +74,7 @@ export const SystemReply = Type.Object({
   alarms: Type.Object({ unacknowledged: Type.Integer(), active: Type.Integer() }),
   dataAgeMs: Nullable(Type.Integer({ description: 'age of the oldest asset’s newest reply; null if none ever came' })),
 });
-export type SystemReply = Static<typeof SystemReply>;
+export type SystemReply = Wire<Static<typeof SystemReply>>;
 
 export const AssetReply = Type.Object({
   key: Type.String(),
@@ -89,7 +96,7 @@ export const AssetReply = Type.Object({
   availabilityLow: Nullable(Type.Number()),
   availabilityHigh: Nullable(Type.Number()),
 });
-export type AssetReply = Static<typeof AssetReply>;
+export type AssetReply = Wire<Static<typeof AssetReply>>;
 
 export const PointReply = Type.Object({
   key: Type.String({ description: 'asset/point' }),
@@ -118,7 +125,7 @@ export const PointReply = Type.Object({
   sourceMs: Nullable(Type.Number()),
   receivedMs: Nullable(Type.Number()),
 });
-export type PointReply = Static<typeof PointReply>;
+export type PointReply = Wire<Static<typeof PointReply>>;
 
 export const AlarmReply = Type.Object({
   activationId: Type.String(),
@@ -144,7 +151,7 @@ export const AlarmReply = Type.Object({
   action: TextSchema,
   children: Type.Array(Type.String()),
 });
-export type AlarmReply = Static<typeof AlarmReply>;
+export type AlarmReply = Wire<Static<typeof AlarmReply>>;
 
 export const AcknowledgeBody = Type.Object(
   { by: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })) },
@@ -165,7 +172,7 @@ export const LinkReply = Type.Object({
   reason: Nullable(TextSchema),
   nextRetryMs: Nullable(Type.Number()),
 });
-export type LinkReply = Static<typeof LinkReply>;
+export type LinkReply = Wire<Static<typeof LinkReply>>;
 
 export const SiteReply = Type.Object({
   key: Type.String(),
@@ -176,7 +183,7 @@ export const SiteReply = Type.Object({
   nowMs: Type.Number(),
   version: Type.String(),
 });
-export type SiteReply = Static<typeof SiteReply>;
+export type SiteReply = Wire<Static<typeof SiteReply>>;
 
 export const HistoryReply = Type.Object({
   point: Type.String(),
@@ -189,7 +196,7 @@ export const HistoryReply = Type.Object({
   mean: Type.Array(Nullable(Type.Number())),
   last: Type.Array(Nullable(Type.Number())),
 });
-export type HistoryReply = Static<typeof HistoryReply>;
+export type HistoryReply = Wire<Static<typeof HistoryReply>>;
 
 /**
  * Events of `/api/live` (SSE; `event:` is the key, `data:` one JSON value). A snapshot on every connect; then deltas,
@@ -199,19 +206,19 @@ export type HistoryReply = Static<typeof HistoryReply>;
 export interface LiveEvents {
   snapshot: {
     site: SiteReply;
-    systems: SystemReply[];
-    assets: AssetReply[];
-    points: PointReply[];
-    alarms: AlarmReply[];
-    links: LinkReply[];
+    readonly systems: readonly SystemReply[];
+    readonly assets: readonly AssetReply[];
+    readonly points: readonly PointReply[];
+    readonly alarms: readonly AlarmReply[];
+    readonly links: readonly LinkReply[];
   };
   /** Only what changed, whole rows by key. */
   delta: {
     nowMs: number;
-    systems: SystemReply[];
-    assets: AssetReply[];
-    points: PointReply[];
-    links: LinkReply[];
+    readonly systems: readonly SystemReply[];
+    readonly assets: readonly AssetReply[];
+    readonly points: readonly PointReply[];
+    readonly links: readonly LinkReply[];
   };
   /** An activation as it is now; state `normal` = no longer open. */
   alarm: AlarmReply;

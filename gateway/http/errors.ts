@@ -1,0 +1,27 @@
+import type { Text } from '../../model/text.ts';
+import type { ErrorReply } from './contract.ts';
+
+/** Every error that the API answers: status and texts. The code is the key. */
+const catalogue = {
+  'not-found': { status: 404, text: { zh: '没有这个地址', en: 'there is nothing at this address' } },
+  'unknown-point': { status: 404, text: { zh: '没有这个点', en: 'there is no such point' } },
+  'unknown-alarm': { status: 404, text: { zh: '没有这条报警', en: 'there is no such alarm' } },
+  'bad-request': { status: 400, text: { zh: '请求有误', en: 'the request is wrong' } },
+  'bad-range': { status: 400, text: { zh: '时间范围有误：to 必须大于 from', en: 'the range is wrong: to must be greater than from' } },
+  'token-needed': { status: 401, text: { zh: '需要访问令牌', en: 'an access token is needed' } },
+  'wrong-origin': { status: 403, text: { zh: '不接受来自其他网站的请求', en: 'requests from other sites are not taken' } },
+  'too-many-pages': { status: 503, text: { zh: '打开的页面过多，请稍后再试', en: 'too many pages are open, try again later' } },
+  'not-ready': { status: 503, text: { zh: '尚未就绪', en: 'not ready yet' } },
+  'history-failed': { status: 503, text: { zh: '历史库暂时无法回答', en: 'the history store cannot answer at the moment' } },
+  'log-failed': { status: 503, text: { zh: '无法写入日志，操作未生效', en: 'the log cannot be written; nothing was done' } },
+  internal: { status: 500, text: { zh: '程序内部错误，详见日志', en: 'internal error, see the log' } },
+} as const satisfies Record<string, { status: number; text: Text }>;
+
+export type ErrorCode = keyof typeof catalogue;
+
+/** Status and body of an error; `detail` is added to both texts. */
+export function errorReply(code: ErrorCode, detail?: string): { status: number; body: ErrorReply } {
+  const { status, text } = catalogue[code];
+  const more = detail === undefined ? '' : `: ${detail}`;
+  return { status, body: { code, text: { zh: text.zh + more, en: text.en + more } } };
+}

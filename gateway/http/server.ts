@@ -1,0 +1,332 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { isIP } from 'node:net';
+import fastifyStatic from '@fastify/static';
+import fastifySwagger from '@fastify/swagger';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import { type HistoryHome, MAX_HISTORY_BUCKETS } from '../../model/history.ts';
+import type { Log } from '../../model/log.ts';
+import type { PointInfo } from '../../model/point.ts';
+import type { AlarmView } from '../../model/view.ts';
+import { acknowledgePage } from './acknowledge-page.ts';
+import {
+  AcknowledgeBody,
+  AlarmReply,
+  AssetReply,
+  ErrorReply,
+  HistoryReply,
+  LinkReply,
+  PointReply,
+  SiteReply,
+  SystemReply,
+} from './contract.ts';
+import { type ErrorCode, errorReply } from './errors.ts';
+import { LiveFeed, type LiveSource } from './live-feed.ts';
+
+/** Bytes of a request's body at most; nothing that is asked here is larger. */
+const MAX_BODY_BYTES = 64 * 1024;
+
+/** Real ms that a question to the history store may take. */
+const HISTORY_TIMEOUT_MS = 15_000;
+
+/** Name of the cookie that carries the access token. */
+const TOKEN_COOKIE = 'lamplighter_token';
+
+export interface HttpOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Needed on every address but loopback; without one, requests must come to a loopback name. */
+  readonly token: string | undefined;
+  readonly logger: FastifyBaseLogger;
+  readonly log: Log;
+  readonly source: LiveSource & { pointsOf(asset: string): readonly PointReply[] };
+  readonly history: HistoryHome;
+  readonly pointInfo: (key: string) => PointInfo | undefined;
+  /** An activation, open or over. */
+  readonly activation: (activationId: string) => AlarmView | undefined;
+  /** Records the acknowledgement; resolves when the engine has worked it in. */
+  readonly acknowledge: (activationId: string, by: string) => Promise<void>;
+  readonly readPermission: (token: string) => { activationId: string; person: string } | 'forged' | 'expired';
+  readonly metrics: () => Promise<{ contentType: string; text: string }>;
+  /** Empty when all is well; otherwise what is not, e.g. `engine-behind`. */
+  readonly notReady: () => readonly string[];
+  /** Folder of the built page. */
+  readonly pageDir: string;
+}
+
+export interface HttpServer {
+  readonly url: string;
+  readonly port: number;
+  readonly feed: LiveFeed;
+  close(): Promise<void>;
+}
+
+/** Serves API, live feed, page and the acknowledge page of notices. Rejects where the address cannot be had. */
+export async function startHttp(options: HttpOptions): Promise<HttpServer> {
+  const app = Fastify({
+    loggerInstance: options.logger,
+    disableRequestLogging: true,
+    bodyLimit: MAX_BODY_BYTES,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 1000 },
+  });
+  const feed = new LiveFeed(options.source);
+  try {
+    await app.register(fastifySwagger, {
+      openapi: { openapi: '3.1.0', info: { title: 'Lamplighter', version: options.source.site().version } },
+    });
+    guard(app, options);
+    answerErrors(app);
+    app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, _body, done) => done(null, {}));
+    questions(app, options);
+    alarms(app, options);
+    live(app, feed);
+    health(app, options);
+    session(app, options);
+    notices(app, options);
+    await page(app, options.pageDir);
+    await app.listen({ host: options.host, port: options.port });
+  } catch (error) {
+    feed.close();
+    await app.close();
+    throw error;
+  }
+  const address = app.server.address();
+  const port = typeof address === 'object' && address ? address.port : options.port;
+  return {
+    url: `http://${isIP(options.host) === 6 ? `[${options.host}]` : options.host}:${port}`,
+    port,
+    feed,
+    async close() {
+      feed.close();
+      await app.close();
+    },
+  };
+}
+
+/** True for the names and addresses that only this machine can mean. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function fail(reply: FastifyReply, code: ErrorCode, detail?: string): FastifyReply {
+  const { status, body } = errorReply(code, detail);
+  return reply.code(status).send(body);
+}
+
+/** Lets nobody in whom the address does not vouch for: a token, or loopback reached by a loopback name. */
+function guard(app: FastifyInstance, options: HttpOptions): void {
+  const isPublic = (url: string) => url.startsWith('/a/') || url === '/healthz' || url === '/api/session';
+  const isPage = (request: FastifyRequest) =>
+    request.method === 'GET' && !request.url.startsWith('/api/') && request.url !== '/metrics' && request.url !== '/readyz';
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-content-type-options', 'nosniff');
+    reply.header('referrer-policy', 'no-referrer');
+    reply.header('content-security-policy', "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'");
+    const { host = '', origin } = request.headers;
+    if (options.token === undefined && !isLoopback(host.replace(/:\d+$/, ''))) return fail(reply, 'wrong-origin');
+    // A page of another site can make a browser post here; its Origin gives it away.
+    if (request.method !== 'GET' && origin !== undefined && origin !== 'null' && new URL(origin).host !== host) {
+      return fail(reply, 'wrong-origin');
+    }
+    if (options.token === undefined || isPublic(request.url) || isPage(request)) return;
+    if (!sameSecret(tokenOf(request), options.token)) return fail(reply, 'token-needed');
+  });
+}
+
+function tokenOf(request: FastifyRequest): string {
+  const bearer = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
+  if (bearer !== undefined) return bearer;
+  const cookie = (request.headers.cookie ?? '').split(/;\s*/).find((part) => part.startsWith(`${TOKEN_COOKIE}=`));
+  return cookie === undefined ? '' : decodeCookie(cookie.slice(TOKEN_COOKIE.length + 1));
+}
+
+function decodeCookie(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // A malformed cookie is no token.
+    return '';
+  }
+}
+
+function sameSecret(given: string, right: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(given), digest(right));
+}
+
+function answerErrors(app: FastifyInstance): void {
+  app.setErrorHandler((error: Error & { statusCode?: number; validation?: unknown }, request, reply) => {
+    const status = error.statusCode ?? 500;
+    if (status < 500) return fail(reply, 'bad-request', error.message);
+    request.log.error({ err: error, url: request.url }, 'request failed');
+    return fail(reply, 'internal');
+  });
+  app.setNotFoundHandler((_request, reply) => fail(reply, 'not-found'));
+}
+
+function questions(app: FastifyInstance, { source, history, pointInfo }: HttpOptions): void {
+  app.get('/api/site', { schema: { response: { 200: SiteReply } } }, () => source.site());
+  app.get('/api/systems', { schema: { response: { 200: Type.Array(SystemReply) } } }, () => source.systems());
+  app.get('/api/links', { schema: { response: { 200: Type.Array(LinkReply) } } }, () => source.links());
+  const assetQuery = Type.Object({ system: Type.Optional(Type.String()) });
+  app.get<{ Querystring: { system?: string } }>(
+    '/api/assets',
+    { schema: { querystring: assetQuery, response: { 200: Type.Array(AssetReply) } } },
+    ({ query }) => source.assets().filter((asset) => query.system === undefined || asset.system === query.system),
+  );
+  const pointQuery = Type.Object({ asset: Type.Optional(Type.String()) });
+  app.get<{ Querystring: { asset?: string } }>(
+    '/api/points',
+    { schema: { querystring: pointQuery, response: { 200: Type.Array(PointReply) } } },
+    ({ query }) => (query.asset === undefined ? source.points() : source.pointsOf(query.asset)),
+  );
+  const historyQuery = Type.Object({
+    point: Type.String(),
+    from: Type.Optional(Type.Number({ description: 'epoch ms; an hour before `to` if absent' })),
+    to: Type.Optional(Type.Number({ description: 'epoch ms; now if absent' })),
+    buckets: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_HISTORY_BUCKETS })),
+  });
+  app.get<{ Querystring: { point: string; from?: number; to?: number; buckets?: number } }>(
+    '/api/history',
+    { schema: { querystring: historyQuery, response: { 200: HistoryReply, default: ErrorReply } } },
+    async ({ query, log }, reply) => {
+      const point = pointInfo(query.point);
+      if (!point) return fail(reply, 'unknown-point', query.point);
+      const toMs = query.to ?? source.site().nowMs;
+      const fromMs = query.from ?? toMs - 3_600_000;
+      if (!(toMs > fromMs)) return fail(reply, 'bad-range');
+      try {
+        return await history.series(point, fromMs, toMs, query.buckets ?? 300, AbortSignal.timeout(HISTORY_TIMEOUT_MS));
+      } catch (error) {
+        log.warn({ err: error, point: query.point }, 'history store did not answer');
+        return fail(reply, 'history-failed');
+      }
+    },
+  );
+}
+
+function alarms(app: FastifyInstance, { source, activation, acknowledge }: HttpOptions): void {
+  app.get('/api/alarms', { schema: { response: { 200: Type.Array(AlarmReply) } } }, () => source.alarms());
+  app.post<{ Params: { activationId: string }; Body: { by?: string } | null }>(
+    '/api/alarms/:activationId/ack',
+    { schema: { body: Type.Union([AcknowledgeBody, Type.Null()]), response: { 200: AlarmReply, default: ErrorReply } } },
+    async ({ params, body, log }, reply) => {
+      if (!activation(params.activationId)) return fail(reply, 'unknown-alarm');
+      try {
+        await acknowledge(params.activationId, body?.by ?? 'operator');
+      } catch (error) {
+        log.error({ err: error }, 'acknowledgement could not be recorded');
+        return fail(reply, 'log-failed');
+      }
+      return activation(params.activationId);
+    },
+  );
+}
+
+function live(app: FastifyInstance, feed: LiveFeed): void {
+  app.get('/api/live', { schema: { hide: true } }, (_request, reply) => {
+    if (!feed.hasRoom) return fail(reply, 'too-many-pages');
+    openStream(feed, reply);
+    return reply;
+  });
+}
+
+function openStream(feed: LiveFeed, reply: FastifyReply): void {
+  const headers = {
+    ...reply.getHeaders(),
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-store',
+    'x-accel-buffering': 'no',
+  };
+  reply.hijack();
+  reply.raw.writeHead(200, headers as Record<string, string>);
+  feed.add(reply.raw);
+}
+
+function health(app: FastifyInstance, { metrics, notReady }: HttpOptions): void {
+  app.get('/healthz', () => ({ ok: true }));
+  app.get('/readyz', (_request, reply) => {
+    const reasons = notReady();
+    if (reasons.length > 0) return fail(reply, 'not-ready', reasons.join(', '));
+    return { ok: true };
+  });
+  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
+    const { contentType, text } = await metrics();
+    return reply.type(contentType).send(text);
+  });
+  app.get('/api/openapi.json', { schema: { hide: true } }, () => app.swagger());
+}
+
+function session(app: FastifyInstance, { token }: HttpOptions): void {
+  const body = Type.Object({ token: Type.String({ maxLength: 512 }) }, { additionalProperties: false });
+  app.post<{ Body: { token: string } }>('/api/session', { schema: { body } }, (request, reply) => {
+    if (token !== undefined && !sameSecret(request.body.token, token)) return fail(reply, 'token-needed');
+    const cookie = `${TOKEN_COOKIE}=${encodeURIComponent(request.body.token)}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000`;
+    return reply.header('set-cookie', cookie).send({ ok: true });
+  });
+}
+
+/** The page behind a notice's link: looking changes nothing, posting acknowledges. */
+function notices(app: FastifyInstance, { source, activation, acknowledge, readPermission }: HttpOptions): void {
+  const show = (reply: FastifyReply, status: number, content: Omit<Parameters<typeof acknowledgePage>[0], 'site' | 'timeZone'>) => {
+    const { name, timeZone } = source.site();
+    return reply
+      .code(status)
+      .type('text/html; charset=utf-8')
+      .header('cache-control', 'no-store')
+      .send(acknowledgePage({ ...content, site: name, timeZone }));
+  };
+  const refused = (reply: FastifyReply, why: 'forged' | 'expired') =>
+    show(reply, 403, {
+      alarm: undefined,
+      person: '',
+      notice:
+        why === 'expired'
+          ? { zh: '链接已过期，请在值班页面接单', en: 'This link has expired; take the alarm on the duty page' }
+          : { zh: '链接无效', en: 'This link is not valid' },
+    });
+  const unknown = { zh: '这条报警已不在记录中', en: 'This alarm is no longer on record' };
+  app.get<{ Params: { token: string } }>('/a/:token', { schema: { hide: true } }, ({ params }, reply) => {
+    const permission = readPermission(params.token);
+    if (typeof permission === 'string') return refused(reply, permission);
+    const alarm = activation(permission.activationId);
+    return show(reply, alarm ? 200 : 404, { alarm, person: permission.person, notice: alarm ? undefined : unknown });
+  });
+  app.post<{ Params: { token: string } }>('/a/:token', { schema: { hide: true } }, async ({ params, log }, reply) => {
+    const permission = readPermission(params.token);
+    if (typeof permission === 'string') return refused(reply, permission);
+    const { activationId, person } = permission;
+    if (!activation(activationId)) return show(reply, 404, { alarm: undefined, person, notice: unknown });
+    try {
+      await acknowledge(activationId, person);
+    } catch (error) {
+      log.error({ err: error }, 'acknowledgement could not be recorded');
+      const { body } = errorReply('log-failed');
+      return show(reply, 503, { alarm: activation(activationId), person, notice: body.text });
+    }
+    const alarm = activation(activationId);
+    return show(reply, 200, { alarm, person, notice: takenBy(alarm, person) });
+  });
+}
+
+function takenBy(alarm: AlarmView | undefined, person: string): { zh: string; en: string } {
+  const by = alarm?.acknowledgedBy ?? person;
+  return by === person
+    ? { zh: '已接单，不再呼叫其他人', en: 'Taken; nobody else will be called' }
+    : { zh: `${by} 已先接单`, en: `${by} has taken it already` };
+}
+
+/** The built page; every other address of it is answered by its start, which reads the address itself. */
+async function page(app: FastifyInstance, pageDir: string): Promise<void> {
+  if (!existsSync(pageDir)) {
+    app.log.warn({ pageDir }, 'page is not built, serving the API only');
+    return;
+  }
+  await app.register(fastifyStatic, { root: pageDir, wildcard: false, preCompressed: true });
+  app.get('/*', { schema: { hide: true } }, (request, reply) => {
+    if (request.url.startsWith('/api/') || request.url.startsWith('/assets/')) return fail(reply, 'not-found');
+    return reply.header('cache-control', 'no-cache').sendFile('index.html');
+  });
+}
