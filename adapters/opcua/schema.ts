@@ -24,9 +24,6 @@ export const opcuaSettingsSchema = Type.Object(
     password: Type.Optional(
       Type.String({ minLength: 1, description: 'from the environment, never the secret itself' }),
     ),
-    pkiFolder: Type.Optional(
-      Type.String({ minLength: 1, description: 'where the client keeps certificates; a temporary folder if absent' }),
-    ),
   },
   { additionalProperties: false, dependentRequired: { username: ['password'], password: ['username'] } },
 );

@@ -1,0 +1,32 @@
+import type { Protocol } from '../../model/adapter.ts';
+import { conflictsOpcua, resolveOpcua } from './resolve.ts';
+import {
+  type OpcuaAddress,
+  type OpcuaAssetAddress,
+  type OpcuaMapPoint,
+  type OpcuaSettings,
+  opcuaAssetAddressSchema,
+  opcuaMapPointSchema,
+  opcuaSettingsSchema,
+} from './schema.ts';
+
+/** OPC UA over opc.tcp without security: subscriptions, with regular reads as proof of life. See README.md. */
+export const opcuaProtocol: Protocol<OpcuaSettings, OpcuaAddress, OpcuaMapPoint, OpcuaAssetAddress | undefined> = {
+  key: 'opcua',
+  settingsSchema: opcuaSettingsSchema,
+  assetAddressSchema: opcuaAssetAddressSchema,
+  mapPointSchema: opcuaMapPointSchema,
+  resolve: resolveOpcua,
+  conflicts: conflictsOpcua,
+  create: (plan) => {
+    // The library takes 100 MB and most of a second to load: only where a site has such a link.
+    const opening = () => import('./link.ts').then(({ OpcuaLink }) => new OpcuaLink(plan));
+    let link: ReturnType<typeof opening> | undefined;
+    return {
+      async run(emit, signal, up) {
+        link ??= opening();
+        await (await link).run(emit, signal, up);
+      },
+    };
+  },
+};
