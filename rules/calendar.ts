@@ -78,3 +78,9 @@ export function createCalendar(timeZone: string, latitude: number, longitude: nu
     dark: (ms) => getPosition(new Date(ms), latitude, longitude).altitude < SUN_EDGE_DEGREES,
   };
 }
+
+/** Epoch ms at which the site's clocks show `time` (`20:30`) on the date that they show at `onMs`. */
+export function timeOnDate(timeZone: string, time: string, onMs: number): number {
+  const date = Temporal.Instant.fromEpochMilliseconds(onMs).toZonedDateTimeISO(timeZone).toPlainDate();
+  return date.toZonedDateTime({ timeZone, plainTime: time }).epochMilliseconds;
+}

@@ -1,6 +1,6 @@
 import type { TObject, TSchema } from 'typebox';
 import { checkShape, type ShapeProblem } from './check-shape.ts';
-import { type Environment, substitute } from './environment.ts';
+import { type Environment, substitute } from '../../model/environment.ts';
 import { mistakes } from './problem.ts';
 import type { Path } from './yaml-source.ts';
 

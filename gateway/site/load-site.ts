@@ -7,7 +7,7 @@ import type { Link, Person, Profile, RateDefinition, Site, System } from '../../
 import { checkExpression, nearest } from '../../rules/expression.ts';
 import { channelSettings } from './channel-settings.ts';
 import { checkShape, type ShapeProblem } from './check-shape.ts';
-import type { Environment } from './environment.ts';
+import type { Environment } from '../../model/environment.ts';
 import { checkSettings, withHead } from './check-settings.ts';
 import { expandAssets } from './expand-assets.ts';
 import { PackShelf, shownPath } from './packs.ts';

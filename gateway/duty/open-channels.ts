@@ -1,0 +1,31 @@
+import { Value } from 'typebox/value';
+import type { Channel } from '../../model/channel.ts';
+import type { Person } from '../../model/site.ts';
+import { resolveSettings } from '../../model/environment.ts';
+import { channelKinds } from './channels/registry.ts';
+
+/**
+ * Makes a person's channels out of the site file, once each. A channel whose settings cannot be used is undefined and
+ * said once in the log, without the settings, which may hold a secret.
+ */
+export function openChannels(
+  environment: Readonly<Record<string, string | undefined>>,
+  logger: { warn(fields: object, message: string): void },
+): (person: Person) => readonly (Channel | undefined)[] {
+  const opened = new WeakMap<Person, readonly (Channel | undefined)[]>();
+  return (person) => {
+    let channels = opened.get(person);
+    if (!channels) {
+      channels = person.channels.map(({ kind, settings }) => {
+        const channelKind = Object.hasOwn(channelKinds, kind) ? channelKinds[kind] : undefined;
+        const resolved = resolveSettings(settings, environment);
+        const usable = channelKind && resolved.ok && Value.Check(channelKind.settings, resolved.settings);
+        if (usable) return channelKind.create(resolved.settings);
+        logger.warn({ person: person.key, kind, unset: resolved.ok ? [] : resolved.unset }, 'channel has no usable settings');
+        return undefined;
+      });
+      opened.set(person, channels);
+    }
+    return channels;
+  };
+}
