@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Reporter, TestCase, TestModule, Vitest } from 'vitest/node';
 
 /** Environment variable with the path of a file to which a suite appends why it was skipped, one JSON line each. */
-export const SKIPS_VARIABLE = 'LAMPLIGHTER_SKIPS';
+const SKIPS_VARIABLE = 'LAMPLIGHTER_SKIPS';
 
 interface Skip {
   readonly suite: string;
@@ -16,14 +16,15 @@ interface Skip {
  * that saw all. With `CI=true` a suite that could not run for want of a server fails the run.
  */
 export class SkipReporter implements Reporter {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'lamplighter-skips-'));
   #vitest: Vitest | undefined;
-  readonly #file = join(this.#folder, 'skips.jsonl');
+  #file = '';
 
   onInit(vitest: Vitest): void {
     this.#vitest = vitest;
+    const folder = mkdtempSync(join(tmpdir(), 'lamplighter-skips-'));
+    this.#file = join(folder, 'skips.jsonl');
     process.env[SKIPS_VARIABLE] = this.#file;
-    process.once('exit', () => rmSync(this.#folder, { recursive: true, force: true }));
+    process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   }
 
   onTestRunEnd(modules: readonly TestModule[]): void {
