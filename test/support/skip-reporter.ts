@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Reporter, TestCase, TestModule, Vitest } from 'vitest/node';
 
 /** Environment variable with the path of a file to which a suite appends why it was skipped, one JSON line each. */
-const SKIPS_VARIABLE = 'LAMPLIGHTER_SKIPS';
+export const SKIPS_VARIABLE = 'LAMPLIGHTER_SKIPS';
 
 interface Skip {
   readonly suite: string;
