@@ -47,5 +47,5 @@ function ratio(part: number, whole: number): number | null {
  * small term keeps 0.95 × 60 = 57 from becoming 58 by the last bit of a double.
  */
 export function neededFor(due: number, target: number): number {
-  return Math.ceil(due * target - 1e-9);
+  return Math.max(0, Math.ceil(due * target - 1e-9));
 }

@@ -6,7 +6,6 @@ import fastifySwagger from '@fastify/swagger';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { type HistoryHome, MAX_HISTORY_BUCKETS } from '../../model/history.ts';
-import type { Log } from '../../model/log.ts';
 import type { PointInfo } from '../../model/point.ts';
 import type { AlarmView } from '../../model/view.ts';
 import { acknowledgePage } from './acknowledge-page.ts';
@@ -39,7 +38,6 @@ export interface HttpOptions {
   /** Needed on every address but loopback; without one, requests must come to a loopback name. */
   readonly token: string | undefined;
   readonly logger: FastifyBaseLogger;
-  readonly log: Log;
   readonly source: LiveSource & { pointsOf(asset: string): readonly PointReply[] };
   readonly history: HistoryHome;
   readonly pointInfo: (key: string) => PointInfo | undefined;

@@ -1,0 +1,32 @@
+import { parseArgs } from 'node:util';
+import { CommandFailed, type ExitCode, terminalLanguage } from './exit.ts';
+import { loadSite } from './site/load-site.ts';
+import { formatProblem } from './site/problem.ts';
+
+/**
+ * `check FILE [--json]`: lists every mistake of a site file, with its profiles and maps, on stdout. Exit code 0 where
+ * there is none, 1 otherwise.
+ */
+export async function checkCommand(args: readonly string[]): Promise<ExitCode> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { json: { type: 'boolean', default: false }, strict: { type: 'boolean', default: false } },
+  });
+  const [file, ...more] = positionals;
+  if (file === undefined || more.length > 0) {
+    throw new CommandFailed({ zh: '用法：check 站点文件 [--json] [--strict]', en: 'usage: check FILE [--json] [--strict]' });
+  }
+  const language = terminalLanguage(process.env);
+  const result = loadSite(file);
+  const problems = [...(result.ok ? [] : result.problems), ...result.warnings];
+  if (values.json) process.stdout.write(`${JSON.stringify(problems, null, 2)}\n`);
+  else for (const problem of problems) process.stdout.write(`${formatProblem(problem, language)}\n`);
+  if (result.ok) {
+    const { assets, links } = result.site;
+    const points = assets.reduce((sum, asset) => sum + asset.points.length, 0);
+    const counts = { zh: `${links.length} 条链路，${assets.length} 个资产，${points} 个点`, en: `${links.length} links, ${assets.length} assets, ${points} points` };
+    process.stderr.write(`${file}: ${counts[language]}\n`);
+  }
+  return result.ok && !(values.strict && problems.length > 0) ? 0 : 1;
+}

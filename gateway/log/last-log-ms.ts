@@ -1,0 +1,16 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { openDatabaseForReading } from '../storage/open-database.ts';
+import { LOG_FILE } from './log-schema.ts';
+
+/** Site time of the newest record in a log that may be in use; 0 where there is none. Throws a StorageError. */
+export function lastLogMs(dir: string): number {
+  const path = join(dir, LOG_FILE);
+  if (!existsSync(path)) return 0;
+  const database = openDatabaseForReading(path);
+  try {
+    return Number(database.prepare('SELECT max(ms) AS ms FROM records').get()?.ms ?? 0);
+  } finally {
+    database.close();
+  }
+}

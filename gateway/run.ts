@@ -1,0 +1,167 @@
+import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { pino } from 'pino';
+import { type Clock, parseClock, systemClock } from '../model/clock.ts';
+import type { Site } from '../model/site.ts';
+import { CommandFailed, type ExitCode, terminalLanguage } from './exit.ts';
+import { type Gateway, startGateway } from './gateway.ts';
+import { isLoopback } from './http/server.ts';
+import { DEFAULT_DATA_DIR, type Instance, removeInstance, writeInstance } from './instance.ts';
+import { loadSite } from './site/load-site.ts';
+import { formatProblem } from './site/problem.ts';
+import { StorageError } from './storage/storage-error.ts';
+
+export const DEFAULT_PORT = 8080;
+
+/** Characters of an access token at least. */
+const MIN_TOKEN_LENGTH = 16;
+
+/** Real ms for an orderly end; then the process ends all the same. */
+const END_MS = 10_000;
+
+const root = resolve(import.meta.dirname, '..');
+
+/**
+ * `run --site FILE [--data DIR] [--host H] [--port N] [--public-url URL] [--influx URL] [--clock START[@RATE]]`: the
+ * gateway, until SIGINT or SIGTERM. Access token from LAMPLIGHTER_TOKEN. Log lines go to stderr.
+ */
+export async function runCommand(args: readonly string[]): Promise<ExitCode> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      site: { type: 'string' },
+      data: { type: 'string', default: DEFAULT_DATA_DIR },
+      host: { type: 'string', default: '127.0.0.1' },
+      port: { type: 'string', default: String(DEFAULT_PORT) },
+      'public-url': { type: 'string' },
+      influx: { type: 'string' },
+      clock: { type: 'string' },
+    },
+  });
+  if (values.site === undefined) {
+    throw new CommandFailed({ zh: '请用 --site 指定站点文件', en: 'name the site file with --site' });
+  }
+  const site = readSite(values.site);
+  const dataDir = writableFolder(values.data);
+  const token = accessToken(values.host);
+  const logger = pino({ level: process.env.LAMPLIGHTER_LOG_LEVEL ?? 'info', base: null }, pino.destination({ dest: 2, sync: false }));
+  const gateway = await start({
+    site,
+    dataDir,
+    host: values.host,
+    port: portNumber(values.port),
+    token,
+    publicUrl: values['public-url'],
+    influxUrl: values.influx ?? (process.env.LAMPLIGHTER_INFLUX_URL || undefined),
+    clock: siteClock(values.clock),
+    logger,
+    version: version(),
+    pageDir: join(root, 'dashboard', 'dist'),
+  });
+  writeInstance(dataDir, {
+    pid: process.pid,
+    version: version(),
+    url: gateway.url,
+    token: token ?? null,
+    startedMs: Date.now(),
+    simulators: simulators(),
+  });
+  process.send?.({ ready: true, url: gateway.url });
+  process.stdout.write(`${{ zh: '灯塔已启动', en: 'Lamplighter is running' }[terminalLanguage(process.env)]}: ${gateway.url}\n`);
+  const exitCode = await untilTold(gateway);
+  logger.info({}, 'gateway stopping');
+  setTimeout(() => process.exit(1), END_MS).unref();
+  await gateway.close();
+  removeInstance(dataDir);
+  logger.info({}, 'gateway stopped');
+  if (process.connected) process.disconnect();
+  return exitCode;
+}
+
+async function start(options: Parameters<typeof startGateway>[0]): Promise<Gateway> {
+  try {
+    return await startGateway(options);
+  } catch (error) {
+    if (error instanceof StorageError) throw new CommandFailed(error.text, 2, { cause: error });
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const at = `${options.host}:${options.port}`;
+    if (code === 'EADDRINUSE') {
+      throw new CommandFailed({ zh: `端口 ${at} 已被占用（用 --port 另选）`, en: `port ${at} is in use (choose another with --port)` });
+    }
+    if (code === 'EACCES' || code === 'EADDRNOTAVAIL') {
+      throw new CommandFailed({ zh: `无法监听 ${at}：${String(code)}`, en: `cannot listen on ${at}: ${String(code)}` });
+    }
+    throw error;
+  }
+}
+
+/** Resolves when the process is told to end, or its parent is gone; 1 where a part failed that nothing works without. */
+function untilTold(gateway: Gateway): Promise<ExitCode> {
+  const told = new Promise<ExitCode>((end) => {
+    process.once('SIGINT', () => end(0));
+    process.once('SIGTERM', () => end(0));
+    process.once('disconnect', () => end(0));
+  });
+  return Promise.race([told, gateway.failed.catch((): ExitCode => 1)]);
+}
+
+function readSite(path: string): Site {
+  const result = loadSite(path);
+  const language = terminalLanguage(process.env);
+  for (const warning of result.warnings) process.stderr.write(`${formatProblem(warning, language)}\n`);
+  if (result.ok) return result.site;
+  for (const problem of result.problems) process.stderr.write(`${formatProblem(problem, language)}\n`);
+  const count = result.problems.length;
+  throw new CommandFailed({ zh: `站点文件 ${path} 有 ${count} 处错误`, en: `site file ${path} has ${count} mistakes` }, 1);
+}
+
+/** The data folder, made if missing; refuses one that cannot be written. */
+export function writableFolder(dir: string): string {
+  const path = resolve(dir);
+  try {
+    mkdirSync(path, { recursive: true });
+    accessSync(path, constants.W_OK);
+    return path;
+  } catch (cause) {
+    throw new CommandFailed({ zh: `数据目录 ${path} 不可写`, en: `data folder ${path} cannot be written` }, 2, { cause });
+  }
+}
+
+export function portNumber(text: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > 65_535) {
+    throw new CommandFailed({ zh: `端口号有误：${text}`, en: `not a port number: ${text}` });
+  }
+  return port;
+}
+
+/** Loopback vouches for itself; any other address needs a token. */
+function accessToken(host: string): string | undefined {
+  const token = process.env.LAMPLIGHTER_TOKEN || undefined;
+  if (token === undefined && isLoopback(host)) return undefined;
+  if (token !== undefined && token.length >= MIN_TOKEN_LENGTH) return token;
+  throw new CommandFailed({
+    zh: `监听 ${host} 需要访问令牌：请设置环境变量 LAMPLIGHTER_TOKEN，至少 ${MIN_TOKEN_LENGTH} 个字符`,
+    en: `listening on ${host} needs an access token: set LAMPLIGHTER_TOKEN, at least ${MIN_TOKEN_LENGTH} characters`,
+  });
+}
+
+function siteClock(text: string | undefined): Clock {
+  if (text === undefined) return systemClock();
+  const clock = parseClock(text);
+  if (!clock) throw new CommandFailed({ zh: `时钟写法有误：${text}`, en: `not a clock: ${text} (START[@RATE])` });
+  return clock;
+}
+
+/** The program's version, from package.json. */
+function version(): string {
+  const { version: text } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+  return text;
+}
+
+/** Addresses of the demo's simulators, which `start.ts` hands over; null on a real site. */
+function simulators(): Instance['simulators'] {
+  const text = process.env.LAMPLIGHTER_SIMULATORS;
+  return text ? (JSON.parse(text) as Instance['simulators']) : null;
+}
