@@ -1,0 +1,217 @@
+import { performance } from 'node:perf_hooks';
+import { setTimeout as realDelay } from 'node:timers/promises';
+import { type Adapter, LinkLost, SetupRefused } from '../../model/adapter.ts';
+import type { Clock } from '../../model/clock.ts';
+import type { LogEntry } from '../../model/log.ts';
+import type { Batch } from '../../model/sample.ts';
+import type { Link } from '../../model/site.ts';
+import type { Text } from '../../model/text.ts';
+import { LONGEST_RETRY_MS, retryDelayMs } from './back-off.ts';
+import type { LinkFacts, LinkState } from './link-facts.ts';
+import { splitBatch } from './split-batch.ts';
+
+/** Lines for people; as pino has them. `err` fields are errors with their stacks. */
+export interface LinksLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** What a runner needs of the world. */
+export interface RunnerWorld {
+  readonly clock: Clock;
+  readonly logger: LinksLog;
+  /** Resolves when the entry is on disk; entries are kept in the order of the calls. */
+  readonly append: (entry: LogEntry) => Promise<unknown>;
+  /** 0 to 1. */
+  readonly random: () => number;
+  readonly onChange: () => void;
+}
+
+/** So long, real time, must a link have been up for its next retry to be a quick one again. */
+const STEADY_AFTER_MS = 10_000;
+
+/** The log could not take an entry: no fault of the link, nor of its adapter. */
+class AppendFailed extends Error {
+  override readonly name = 'AppendFailed';
+}
+
+/** Holds one link for as long as it is wanted: runs its adapter, again and again, and tells of every change once. */
+export class LinkRunner {
+  readonly #link: Link;
+  readonly #world: RunnerWorld;
+  #facts: LinkFacts;
+  #failures = 0;
+  /** What the log was last told: up, down, or nothing yet. */
+  #told: boolean | undefined;
+  #tellFailed = false;
+  #upSinceMs: number | undefined;
+  #downSinceMs = performance.now();
+  #lastBug = '';
+
+  constructor(link: Link, world: RunnerWorld) {
+    this.#link = link;
+    this.#world = world;
+    const { key, name, protocol } = link;
+    this.#facts = {
+      key,
+      name,
+      protocol,
+      state: 'connecting',
+      sinceMs: world.clock.now(),
+      reason: null,
+      nextRetryMs: null,
+    };
+  }
+
+  get facts(): LinkFacts {
+    return this.#facts;
+  }
+
+  /** A link that cannot be run at all as the site file has it. */
+  async refuse(reason: Text): Promise<void> {
+    await this.#fall('refused', reason, undefined);
+  }
+
+  /** Runs the adapter, made by `create` once, until `signal` aborts. Never rejects. */
+  async hold(create: () => Adapter, signal: AbortSignal): Promise<void> {
+    let adapter: Adapter | undefined;
+    const made = () => {
+      adapter ??= create();
+      return adapter;
+    };
+    while (!signal.aborted) {
+      const outcome = await this.#runOnce(made, signal);
+      if (signal.aborted) return;
+      const steady = this.#upSinceMs !== undefined && performance.now() - this.#upSinceMs >= STEADY_AFTER_MS;
+      this.#failures = steady ? 1 : this.#failures + 1;
+      const delayMs = outcome.slow ? LONGEST_RETRY_MS : retryDelayMs(this.#failures, this.#world.random());
+      await this.#fall(outcome.state, outcome.reason, delayMs);
+      await realDelay(delayMs, undefined, { signal }).catch(() => undefined);
+      if (!signal.aborted) this.#change({ nextRetryMs: null });
+    }
+  }
+
+  async #runOnce(made: () => Adapter, signal: AbortSignal): Promise<Outcome> {
+    const run = new AbortController();
+    const onAbort = () => run.abort(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    try {
+      await made().run(
+        (batch) => this.#emit(batch, run.signal),
+        run.signal,
+        () => this.#rise(run.signal),
+      );
+      return ended;
+    } catch (error) {
+      return signal.aborted ? ended : this.#outcomeOf(error);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      // What an adapter that has ended may still hold on to does not reach the log any more.
+      run.abort(new Error('the run is over'));
+    }
+  }
+
+  async #emit(batch: Batch, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (batch.length === 0) return;
+    const appended = [this.#tell(), ...splitBatch(batch).map((part) => this.#appendSamples(part))];
+    await untilAborted(Promise.all(appended), signal);
+  }
+
+  async #appendSamples(batch: Batch): Promise<void> {
+    try {
+      await this.#world.append({ kind: 'samples', link: this.#link.key, batch });
+    } catch (error) {
+      throw new AppendFailed('the log did not take a batch', { cause: error });
+    }
+  }
+
+  #rise(signal: AbortSignal): void {
+    if (signal.aborted || this.#facts.state === 'up') return;
+    const first = this.#facts.state === 'connecting';
+    const downMs = Math.round(performance.now() - this.#downSinceMs);
+    this.#upSinceMs = performance.now();
+    this.#lastBug = '';
+    this.#change({ state: 'up', sinceMs: this.#world.clock.now(), reason: null, nextRetryMs: null });
+    if (first) this.#world.logger.info({ link: this.#link.key }, 'link up');
+    else this.#world.logger.info({ link: this.#link.key, downMs }, 'link back');
+    // Called before any batch is emitted, and so appended before it; a failure is met by the next emit.
+    void this.#tell();
+  }
+
+  async #fall(state: 'down' | 'refused', reason: Text, retryAfterMs: number | undefined): Promise<void> {
+    const { clock, logger } = this.#world;
+    const nowMs = clock.now();
+    const nextRetryMs = retryAfterMs === undefined ? null : Math.round(nowMs + retryAfterMs * clock.rate);
+    const changed = this.#facts.state !== state;
+    if (this.#facts.state === 'up') this.#downSinceMs = performance.now();
+    this.#upSinceMs = undefined;
+    this.#change({ state, reason, nextRetryMs, ...(changed ? { sinceMs: nowMs } : {}) });
+    if (changed && state === 'refused') logger.error({ link: this.#link.key, reason: reason.en }, 'link refused');
+    else if (changed) logger.warn({ link: this.#link.key, reason: reason.en }, 'link down');
+    await this.#tell();
+  }
+
+  /** Tells the log whether the link is up, if it does not know yet. A failure is logged once, and tried again later. */
+  async #tell(): Promise<void> {
+    const up = this.#facts.state === 'up';
+    if (this.#told === up || this.#facts.state === 'connecting') return;
+    const before = this.#told;
+    this.#told = up;
+    const { key } = this.#link;
+    const { sinceMs, reason } = this.#facts;
+    try {
+      await this.#world.append({ kind: 'link', link: key, up, atMs: sinceMs, reason });
+      this.#tellFailed = false;
+    } catch (err) {
+      if (this.#told === up) this.#told = before;
+      if (!this.#tellFailed) this.#world.logger.warn({ link: key, up, err }, 'change of a link could not be written');
+      this.#tellFailed = true;
+    }
+  }
+
+  #change(part: Partial<LinkFacts> & { readonly state?: LinkState }): void {
+    this.#facts = { ...this.#facts, ...part };
+    this.#world.onChange();
+  }
+
+  #outcomeOf(error: unknown): Outcome {
+    if (error instanceof LinkLost) return { state: 'down', reason: error.reason, slow: false };
+    if (error instanceof SetupRefused) return { state: 'refused', reason: error.reason, slow: true };
+    if (error instanceof AppendFailed) return { state: 'down', reason: logFailed, slow: false };
+    // Anything else is a mistake of the adapter. Its stack is logged once, not each time that it is tried again.
+    const text = String(error);
+    if (text !== this.#lastBug) {
+      this.#lastBug = text;
+      this.#world.logger.error({ link: this.#link.key, err: error }, 'adapter failed: this is a bug');
+    }
+    return { state: 'down', reason: adapterFailed, slow: true };
+  }
+}
+
+interface Outcome {
+  readonly state: 'down' | 'refused';
+  readonly reason: Text;
+  /** Retried at the longest interval. */
+  readonly slow: boolean;
+}
+
+const ended: Outcome = {
+  state: 'down',
+  reason: { zh: '链路自行结束', en: 'the link ended by itself' },
+  slow: false,
+};
+
+const logFailed: Text = { zh: '数据无法写入日志', en: 'data cannot be written to the log' };
+const adapterFailed: Text = { zh: '适配器内部错误', en: 'internal error of the adapter' };
+
+function untilAborted(promise: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    const cleanUp = () => signal.removeEventListener('abort', onAbort);
+    promise.finally(cleanUp).then(() => resolve(), reject);
+  });
+}
