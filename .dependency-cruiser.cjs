@@ -154,7 +154,7 @@ const owners = {
   fastify: '^gateway/http/',
   '@fastify/static': '^gateway/http/',
   '@fastify/swagger': '^gateway/http/',
-  'prom-client': '^gateway/http/',
+  'prom-client': '^gateway/[^/]+\\.ts$',
   pino: '^gateway/[^/]+\\.ts$',
   // The schema is the shared way to say what a file, an address or an answer looks like, so it has no single owner.
   typebox: '^(model|adapters|rules|gateway)/',

@@ -31,7 +31,8 @@ export class SkipReporter implements Reporter {
     const told = readSkips(this.#file);
     // Who picks tests by name knows that the others do not run.
     const picked = this.#vitest?.getGlobalTestNamePattern() !== undefined;
-    const seen = picked ? [] : modules.flatMap(skipsOf);
+    const toldOf = (skip: Skip) => told.some(({ suite }) => skip.suite.includes(` > ${suite} (`));
+    const seen = picked ? [] : modules.flatMap(skipsOf).filter((skip) => !toldOf(skip));
     if (told.length + seen.length === 0) return;
     process.stdout.write('\n Skipped:\n');
     for (const { suite, reason } of [...told, ...seen]) process.stdout.write(`  - ${suite}: ${reason}\n`);
