@@ -10,7 +10,7 @@ const USAGE =
   'usage: node simulators/main.ts [--seed N] [--mqtt mqtt://HOST:PORT] [--clock START[@RATE][#ORIGIN]] ' +
   '[--control-port N] [--with-parent]';
 /** Real ms for a clean end, within the 2 s that the process may take. */
-const STOP_MS = 1500;
+const STOP_MS = 1000;
 
 function refuse(why: string): never {
   process.stderr.write(`${why}\n${USAGE}\n`);
