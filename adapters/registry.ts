@@ -1,5 +1,7 @@
 import type { Protocol } from '../model/adapter.ts';
 import { modbusProtocol } from './modbus/protocol.ts';
+import { mqttProtocol } from './mqtt/protocol.ts';
+import { opcuaProtocol } from './opcua/protocol.ts';
 
 /**
  * Every protocol that a link may speak, by the key in the site file. A new one is a folder, a line here, and a lab in
@@ -7,6 +9,8 @@ import { modbusProtocol } from './modbus/protocol.ts';
  */
 export const protocols = Object.freeze({
   modbus: modbusProtocol,
+  mqtt: mqttProtocol,
+  opcua: opcuaProtocol,
 } satisfies Record<string, Protocol>);
 
 /** Key of a protocol that this program has. */

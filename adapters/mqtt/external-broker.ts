@@ -65,19 +65,23 @@ export async function runExternalBroker(
   const over = new AbortController();
   const ended = connectionEnd(client, endpoint.text, signal, over.signal);
   const failed = Promise.withResolvers<never>();
+  // It may fail when nobody waits for it any more.
+  failed.promise.catch(() => undefined);
   client.handleMessage = messageHandler(client, reader, (error) =>
     // A broker sends what was not acknowledged only to a new connection.
     failed.reject(new LinkLost({ zh: '数据无法保存', en: 'samples cannot be stored' }, { cause: error })),
   );
   try {
     client.connect();
-    const subscribed = new Promise<void>((resolve) => client.once('connect', () => resolve())).then(() =>
-      subscribe(client, reader, plan, emit),
-    );
+    const connected = new Promise<void>((resolve) => client.once('connect', () => resolve()));
     // Only the first of these ends the call; the others may still fail after it, and nobody waits for them then.
-    await Promise.race([ended, failed.promise, subscribed]);
+    await Promise.race([ended, connected]);
     if (!signal.aborted) up();
+    await Promise.race([ended, failed.promise, subscribe(client, reader, plan, emit)]);
     await Promise.race([ended, failed.promise]);
+  } catch (error) {
+    // What still fails because of the abort is no fault of the link.
+    if (!signal.aborted) throw error;
   } finally {
     over.abort();
     reader.close();

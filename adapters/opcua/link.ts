@@ -74,6 +74,8 @@ export class OpcuaLink {
       signal.addEventListener('abort', () => resolve(), { once: true, signal: over.signal });
     });
     const lost = Promise.withResolvers<never>();
+    // It may fail when nobody waits for it any more.
+    lost.promise.catch(() => undefined);
     const fail = (zh: string, en: string, cause?: unknown) =>
       lost.reject(new LinkLost({ zh: `${zh}：${settings.endpoint}`, en: `${en}: ${settings.endpoint}` }, { cause }));
     const reporter = new Reporter(this.#plan, emit);
@@ -101,7 +103,8 @@ export class OpcuaLink {
       // Only the first of these ends the call; the others may still fail after it, and nobody waits for them then.
       await Promise.race([aborted, lost.promise, hold()]);
     } catch (error) {
-      throw this.#explained(error);
+      // What still fails because of the abort is no fault of the link.
+      if (!signal.aborted) throw this.#explained(error);
     } finally {
       over.abort();
       reporter.close();
@@ -128,8 +131,8 @@ export class OpcuaLink {
     const refreshMs = parseDuration(settings.refresh ?? '') ?? DEFAULT_REFRESH_MS;
     const watched = this.#plan.points.map((point) => ({ point, nodeId: undefined, known: true, monitored: false }));
     await locate(session, watched);
-    await refresh(session, reporter, watched, over);
     if (!over.aborted) up();
+    await refresh(session, reporter, watched, over);
     const subscription = await this.#subscribe(session, fail);
     const silentMs = signOfLife(subscription);
     const limitMs = Math.max(

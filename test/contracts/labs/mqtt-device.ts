@@ -76,7 +76,7 @@ export interface MqttDevice {
 }
 
 /** Connects to a broker, waiting for it to listen, and publishes until stopped. */
-export function startMqttDevice(url: string, credentials?: { username: string; password: string }): MqttDevice {
+export function startMqttDevice(url: string): MqttDevice {
   const values = new Map<string, LabValue>(mqttLabPoints.map(({ name, initial }) => [name, initial]));
   const broken = new Set<string>();
   let silent = false;
@@ -88,7 +88,7 @@ export function startMqttDevice(url: string, credentials?: { username: string; p
   };
   const timer = setInterval(() => publish(allTopics), LAB_REFRESH_MS * 0.8);
   const reconnect = () => {
-    client = connect(url, { ...(credentials ?? {}), reconnectPeriod: 50, clientId: 'lab-device' });
+    client = connect(url, { reconnectPeriod: 50, clientId: 'lab-device' });
     client.on('error', () => undefined);
     client.on('connect', () => publish(allTopics));
   };

@@ -16,17 +16,6 @@ export interface TcpGate {
   stop(): Promise<void>;
 }
 
-/** A free port of loopback; someone else may take it before it is used, which a test then shows. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const port = portOf(server);
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 /** Opens a gate before a server on loopback. */
 export async function openGate(targetPort: number): Promise<TcpGate> {
   const pairs = new Set<readonly [Socket, Socket]>();

@@ -1,0 +1,3 @@
+import { adapterContract } from './adapter.ts';
+
+await adapterContract('mqtt');
