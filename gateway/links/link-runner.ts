@@ -20,7 +20,7 @@ export interface LinksLog {
 /** What a runner needs of the world. */
 export interface RunnerWorld {
   readonly clock: Clock;
-  readonly logger: LinksLog;
+  readonly log: LinksLog;
   /** Resolves when the entry is on disk; entries are kept in the order of the calls. */
   readonly append: (entry: LogEntry) => Promise<unknown>;
   /** 0 to 1. */
@@ -135,22 +135,22 @@ export class LinkRunner {
     this.#upSinceMs = performance.now();
     this.#lastBug = '';
     this.#change({ state: 'up', sinceMs: this.#world.clock.now(), reason: null, nextRetryMs: null });
-    if (first) this.#world.logger.info({ link: this.#link.key }, 'link up');
-    else this.#world.logger.info({ link: this.#link.key, downMs }, 'link back');
+    if (first) this.#world.log.info({ link: this.#link.key }, 'link up');
+    else this.#world.log.info({ link: this.#link.key, downMs }, 'link back');
     // Called before any batch is emitted, and so appended before it; a failure is met by the next emit.
     void this.#tell();
   }
 
   async #fall(state: 'down' | 'refused', reason: Text, retryAfterMs: number | undefined): Promise<void> {
-    const { clock, logger } = this.#world;
+    const { clock, log } = this.#world;
     const nowMs = clock.now();
     const nextRetryMs = retryAfterMs === undefined ? null : Math.round(nowMs + retryAfterMs * clock.rate);
     const changed = this.#facts.state !== state;
     if (this.#facts.state === 'up') this.#downSinceMs = performance.now();
     this.#upSinceMs = undefined;
     this.#change({ state, reason, nextRetryMs, ...(changed ? { sinceMs: nowMs } : {}) });
-    if (changed && state === 'refused') logger.error({ link: this.#link.key, reason: reason.en }, 'link refused');
-    else if (changed) logger.warn({ link: this.#link.key, reason: reason.en }, 'link down');
+    if (changed && state === 'refused') log.error({ link: this.#link.key, reason: reason.en }, 'link refused');
+    else if (changed) log.warn({ link: this.#link.key, reason: reason.en }, 'link down');
     await this.#tell();
   }
 
@@ -167,7 +167,7 @@ export class LinkRunner {
       this.#tellFailed = false;
     } catch (err) {
       if (this.#told === up) this.#told = before;
-      if (!this.#tellFailed) this.#world.logger.warn({ link: key, up, err }, 'change of a link could not be written');
+      if (!this.#tellFailed) this.#world.log.warn({ link: key, up, err }, 'change of a link could not be written');
       this.#tellFailed = true;
     }
   }
@@ -185,7 +185,7 @@ export class LinkRunner {
     const text = String(error);
     if (text !== this.#lastBug) {
       this.#lastBug = text;
-      this.#world.logger.error({ link: this.#link.key, err: error }, 'adapter failed: this is a bug');
+      this.#world.log.error({ link: this.#link.key, err: error }, 'adapter failed: this is a bug');
     }
     return { state: 'down', reason: adapterFailed, slow: true };
   }

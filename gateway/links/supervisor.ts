@@ -19,11 +19,11 @@ export interface LinksOptions {
   /** The log's number of every point of the site. */
   readonly numbers: ReadonlyMap<PointKey, PointNumber>;
   readonly clock: Clock;
-  readonly logger: LinksLog;
+  readonly log: LinksLog;
   /** Resolves when the entry is on disk; entries are kept in the order of the calls. */
   readonly append: (entry: LogEntry) => Promise<unknown>;
   /** What `${ENV}` in a link's settings stands for; `process.env`. */
-  readonly environment: Environment;
+  readonly env: Environment;
   /** 0 to 1; Math.random if absent. */
   readonly random?: () => number;
 }
@@ -43,14 +43,14 @@ export interface Links {
  * with one link is that link's own matter; the others go on.
  */
 export function startLinks(options: LinksOptions): Links {
-  const { site, clock, logger, append, random = Math.random } = options;
+  const { site, clock, log, append, random = Math.random } = options;
   const stop = new AbortController();
   const listeners = new Set<(facts: LinkFacts) => void>();
   const pointsOfLink = groupPoints(options);
   const running: { readonly runner: LinkRunner; readonly done: Promise<void> }[] = site.links.map((link) => {
     const runner: LinkRunner = new LinkRunner(link, {
       clock,
-      logger,
+      log,
       append,
       random,
       onChange: () => {
@@ -68,14 +68,14 @@ export function startLinks(options: LinksOptions): Links {
     },
     close() {
       stop.abort(new Error('links are closing'));
-      closing ??= closeAll(running, logger);
+      closing ??= closeAll(running, log);
       return closing;
     },
   };
 }
 
 async function holdLink(
-  { protocols, clock, logger, environment }: LinksOptions,
+  { protocols, clock, log, env }: LinksOptions,
   link: Link,
   runner: LinkRunner,
   points: readonly LinkPoint<unknown>[],
@@ -83,7 +83,7 @@ async function holdLink(
 ): Promise<void> {
   const protocol = Object.hasOwn(protocols, link.protocol) ? protocols[link.protocol] : undefined;
   if (protocol === undefined) return runner.refuse(unknownProtocol(link.protocol));
-  const resolved = resolveSettings(link.settings, environment);
+  const resolved = resolveSettings(link.settings, env);
   if (!resolved.ok) return runner.refuse(unsetVariables(resolved.unset));
   const [mistake] = Value.Errors(protocol.settingsSchema, resolved.settings);
   if (mistake !== undefined) return runner.refuse(wrongSetting(mistake.instancePath, mistake.message));
@@ -93,8 +93,8 @@ async function holdLink(
     points,
     clock,
     log: {
-      info: (fields: object, message: string) => logger.info({ link: link.key, ...fields }, message),
-      warn: (fields: object, message: string) => logger.warn({ link: link.key, ...fields }, message),
+      info: (fields: object, message: string) => log.info({ link: link.key, ...fields }, message),
+      warn: (fields: object, message: string) => log.warn({ link: link.key, ...fields }, message),
     },
   };
   await runner.hold(() => protocol.create(plan), signal);
@@ -114,7 +114,7 @@ function groupPoints({ site, numbers }: LinksOptions): ReadonlyMap<string, reado
 
 async function closeAll(
   running: readonly { readonly runner: LinkRunner; readonly done: Promise<void> }[],
-  logger: LinksLog,
+  log: LinksLog,
 ): Promise<void> {
   const open = new Set(running.map(({ runner }) => runner.facts.key));
   const all = Promise.all(running.map(({ runner, done }) => done.then(() => open.delete(runner.facts.key))));
@@ -124,7 +124,7 @@ async function closeAll(
   });
   await Promise.race([all, tooLong]);
   clearTimeout(timer);
-  if (open.size > 0) logger.warn({ links: [...open] }, 'links did not close in time');
+  if (open.size > 0) log.warn({ links: [...open] }, 'links did not close in time');
 }
 
 function unknownProtocol(protocol: string): Text {
