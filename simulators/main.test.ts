@@ -377,6 +377,7 @@ test.each([
   ['--seed', 'x'],
   ['--clock', 'tomorrow'],
   ['--mqtt', 'nowhere'],
+  ['--mqtt', ''],
   ['--control-port', '70000'],
   ['--unknown', '1'],
 ])('%s %s is refused with a line and exit code 2', async (option, value) => {

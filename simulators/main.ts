@@ -7,7 +7,7 @@ import { watchParent } from './parent.ts';
 import { readSiteClock } from './plant/site-clock.ts';
 
 const USAGE =
-  'usage: node simulators/main.ts [--seed N] [--mqtt mqtt://HOST:PORT] [--clock START[@RATE][#ORIGIN]] ' +
+  'usage: node simulators/main.ts --mqtt mqtt://HOST:PORT [--seed N] [--clock START[@RATE][#ORIGIN]] ' +
   '[--control-port N] [--with-parent]';
 /** Real ms for a clean end, within the 2 s that the process may take. */
 const STOP_MS = 1000;
@@ -22,7 +22,8 @@ function readArguments() {
     return parseArgs({
       options: {
         seed: { type: 'string', default: '1' },
-        mqtt: { type: 'string', default: 'mqtt://127.0.0.1:1883' },
+        // Without a default, so that a simulated estate never speaks to a broker that happens to be there.
+        mqtt: { type: 'string', default: '' },
         clock: { type: 'string', default: String(Date.now()) },
         'control-port': { type: 'string' },
         'with-parent': { type: 'boolean', default: false },
