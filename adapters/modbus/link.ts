@@ -112,6 +112,8 @@ class Poller {
   #lost: Text | undefined;
   /** Whether anything at all, be it rubbish, came back in this poll. */
   #heard = false;
+  /** By what the last silence was seen: a time-out, or a gateway's word. */
+  #silence = TIMEOUT;
   #silentPolls = 0;
   #searchReads = 0;
   #reopens = 0;
@@ -175,7 +177,7 @@ class Poller {
       const members = this.#membersOfUnit.get(unit) ?? [];
       const allSilent = this.#silentPolls > 0 && !this.#heard;
       if (allSilent ? asked >= PROBES_WHEN_SILENT : this.#memory.isSkipped(unit, startMs)) {
-        this.#allBad(members, TIMEOUT);
+        this.#allBad(members, this.#memory.silence(unit) ?? TIMEOUT);
         continue;
       }
       if (await this.#readUnit(unit, members)) asked += 1;
@@ -212,7 +214,7 @@ class Poller {
       if (block === undefined) continue;
       const givenUp = silent.length >= TIMEOUTS_PER_UNIT || (silent.length > 0 && !answered);
       if (givenUp) {
-        this.#allBad(block.members, TIMEOUT);
+        this.#allBad(block.members, this.#silence);
         continue;
       }
       const outcome = await this.#readBlock(block);
@@ -230,7 +232,7 @@ class Poller {
     const link = this.#plan.key;
     if (answered) {
       if (this.#memory.unitAnswered(unit)) this.#log.info({ link, unit }, 'unit answers again');
-    } else if (this.#memory.unitSilent(unit, this.#settings.pollMs, this.#plan.clock.now())) {
+    } else if (this.#memory.unitSilent(unit, this.#silence, this.#settings.pollMs, this.#plan.clock.now())) {
       this.#log.warn({ link, unit }, 'unit does not answer');
     }
   }
@@ -248,18 +250,24 @@ class Poller {
         this.#lose(this.#connection.lost ?? silentText(this.#settings.endpoint));
         return 'silent';
       case 'timeout':
-        this.#allBad(block.members, TIMEOUT);
-        return 'silent';
+        return this.#keepSilent(block, TIMEOUT);
       case 'exception': {
         this.#rise();
         const bad: BadValue = { reason: 'modbus-exception', detail: `exception ${reply.code}` };
         if (SPLITTING_EXCEPTIONS.has(reply.code)) return this.#readParts(block, bad);
+        if (UNIT_MISSING_EXCEPTIONS.has(reply.code)) return this.#keepSilent(block, bad);
         this.#allBad(block.members, bad);
-        return UNIT_MISSING_EXCEPTIONS.has(reply.code) ? 'silent' : 'faulty';
+        return 'faulty';
       }
       case 'malformed':
         return this.#readParts(block, { reason: 'malformed-reply', detail: reply.detail });
     }
+  }
+
+  #keepSilent(block: Block, bad: BadValue): BlockOutcome {
+    this.#silence = bad;
+    this.#allBad(block.members, bad);
+    return 'silent';
   }
 
   async #readParts(block: Block, bad: BadValue): Promise<BlockOutcome> {
@@ -278,7 +286,7 @@ class Poller {
     const lowOutcome = await this.#readBlock(low);
     if (this.#ended()) return 'faulty';
     if (lowOutcome === 'silent') {
-      this.#allBad(high.members, TIMEOUT);
+      this.#allBad(high.members, this.#silence);
       return 'faulty';
     }
     const highOutcome = await this.#readBlock(high);

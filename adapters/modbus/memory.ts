@@ -14,7 +14,7 @@ export const MAX_SKIP_MS = 30_000;
 export class LinkMemory {
   readonly #holes = new Map<number, { readonly untilMs: number; readonly bad: BadValue }>();
   readonly #cuts = new Map<string, number>();
-  readonly #silent = new Map<number, { misses: number; skipUntilMs: number }>();
+  readonly #silent = new Map<number, { misses: number; skipUntilMs: number; bad: BadValue }>();
   #changed = false;
 
   addHole(point: number, bad: BadValue, nowMs: number): void {
@@ -55,18 +55,26 @@ export class LinkMemory {
     return this.#silent.get(unit)?.misses ?? 0;
   }
 
-  /** Notes a unit that did not answer: it is left out of the next 0, 1, 3, 7 … polls. True if it answered before. */
-  unitSilent(unit: number, pollMs: number, nowMs: number): boolean {
+  /**
+   * Notes a unit that did not answer, and by what that was seen: it is left out of the next 0, 1, 3, 7 … polls. True if
+   * it answered before.
+   */
+  unitSilent(unit: number, bad: BadValue, pollMs: number, nowMs: number): boolean {
     const misses = this.misses(unit) + 1;
     const skipMs = Math.min(pollMs * (2 ** Math.min(misses - 1, 20) - 1), MAX_SKIP_MS);
     // Half an interval early, so that a poll that comes a little sooner than planned is not missed.
-    this.#silent.set(unit, { misses, skipUntilMs: nowMs + skipMs + (skipMs > 0 ? pollMs / 2 : 0) });
+    this.#silent.set(unit, { misses, bad, skipUntilMs: nowMs + skipMs + (skipMs > 0 ? pollMs / 2 : 0) });
     return misses === 1;
   }
 
   /** Notes a unit that answered. True if it was silent before. */
   unitAnswered(unit: number): boolean {
     return this.#silent.delete(unit);
+  }
+
+  /** By what the unit's silence was last seen; undefined if it answered. */
+  silence(unit: number): BadValue | undefined {
+    return this.#silent.get(unit)?.bad;
   }
 
   isSkipped(unit: number, nowMs: number): boolean {

@@ -5,7 +5,14 @@ import { createServer, type Server, type Socket } from 'node:net';
 export type DeviceTable = 'holding' | 'input' | 'coil' | 'discrete';
 
 /** What a place does to every read that touches it. */
-export type PlaceFault = { readonly exception: number } | 'silent' | 'short' | 'wrong-count' | 'wrong-unit' | 'garbage';
+export type PlaceFault =
+  | { readonly exception: number }
+  | { readonly lateMs: number }
+  | 'silent'
+  | 'short'
+  | 'wrong-count'
+  | 'wrong-unit'
+  | 'garbage';
 
 /** A request as the device got it. */
 export interface SeenRequest {
@@ -32,6 +39,8 @@ export class ModbusDevice {
   #port = 0;
   /** Units that do not answer at all. */
   readonly silentUnits = new Set<number>();
+  /** Units for which a gateway answers with this exception (10, 11: nobody there). */
+  readonly unitExceptions = new Map<number, number>();
   /** True: nothing is answered on any connection. */
   silent = false;
   /** Longest read that it gives, as some devices have it. */
@@ -100,25 +109,34 @@ export class ModbusDevice {
       pending = Buffer.concat([pending, chunk]);
       while (pending.length >= 6 && pending.length >= 6 + pending.readUInt16BE(4)) {
         const length = 6 + pending.readUInt16BE(4);
-        const reply = this.#answer(pending.subarray(0, length));
-        if (reply !== undefined) socket.write(reply);
+        this.#answer(pending.subarray(0, length), (reply) => socket.write(reply));
         pending = pending.subarray(length);
       }
     });
   }
 
-  #answer(frame: Buffer): Buffer | undefined {
+  #answer(frame: Buffer, send: (reply: Buffer) => void): void {
+    const answer = this.#replyTo(frame);
+    if (answer === undefined) return;
+    if (answer.lateMs === 0) send(answer.reply);
+    else setTimeout(() => send(answer.reply), answer.lateMs);
+  }
+
+  #replyTo(frame: Buffer): { reply: Buffer; lateMs: number } | undefined {
     const transaction = frame.readUInt16BE(0);
     const unit = frame.readUInt8(6);
     const code = frame.readUInt8(7);
     const table = tableOfFunction[code];
-    const exception = (number: number) => reply(transaction, unit, Buffer.from([code | 0x80, number]));
+    const now = (reply: Buffer) => ({ reply, lateMs: 0 });
+    const exception = (number: number) => now(framed(transaction, unit, Buffer.from([code | 0x80, number])));
     if (table === undefined) return exception(1);
     const address = frame.readUInt16BE(8);
     const count = frame.readUInt16BE(10);
     this.requests.push({ unit, table, address, count });
     if (this.requests.length > MAX_REQUESTS) this.requests.shift();
     if (this.silent || this.silentUnits.has(unit)) return undefined;
+    const unitException = this.unitExceptions.get(unit);
+    if (unitException !== undefined) return exception(unitException);
     const bits = table === 'coil' || table === 'discrete';
     if (count < 1 || count > Math.min(this.maxCount, bits ? 2000 : 125)) return exception(3);
     const values: number[] = [];
@@ -131,8 +149,13 @@ export class ModbusDevice {
     }
     const data = bits ? packBits(values) : packWords(values);
     const good = Buffer.concat([Buffer.from([code, data.length]), data]);
-    if (fault === undefined) return reply(transaction, unit, good);
-    return typeof fault === 'object' ? exception(fault.exception) : spoil(fault, transaction, unit, good);
+    if (fault === undefined) return now(framed(transaction, unit, good));
+    if (typeof fault === 'string') {
+      const spoilt = spoil(fault, transaction, unit, good);
+      return spoilt === undefined ? undefined : now(spoilt);
+    }
+    if ('exception' in fault) return exception(fault.exception);
+    return { reply: framed(transaction, unit, good), lateMs: fault.lateMs };
   }
 }
 
@@ -146,14 +169,14 @@ function spoil(
     case 'silent':
       return undefined;
     case 'short':
-      return reply(transaction, unit, good.subarray(0, good.length - 1));
+      return framed(transaction, unit, good.subarray(0, good.length - 1));
     case 'wrong-count': {
       const lying = Buffer.from(good);
       lying.writeUInt8(good.length - 3, 1);
-      return reply(transaction, unit, lying);
+      return framed(transaction, unit, lying);
     }
     case 'wrong-unit':
-      return reply(transaction, unit + 1, good);
+      return framed(transaction, unit + 1, good);
     case 'garbage':
       return Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n');
   }
@@ -163,7 +186,7 @@ function key(unit: number, table: DeviceTable, address: number): string {
   return `${unit} ${table} ${address}`;
 }
 
-function reply(transaction: number, unit: number, content: Buffer): Buffer {
+function framed(transaction: number, unit: number, content: Buffer): Buffer {
   const header = Buffer.alloc(7);
   header.writeUInt16BE(transaction, 0);
   header.writeUInt16BE(content.length + 1, 4);

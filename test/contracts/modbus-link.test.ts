@@ -1,0 +1,221 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { ModbusAddress } from '../../adapters/modbus/address.ts';
+import { HOLE_MEMORY_MS } from '../../adapters/modbus/memory.ts';
+import { modbusProtocol } from '../../adapters/modbus/protocol.ts';
+import type { ModbusMapPoint } from '../../adapters/modbus/schema.ts';
+import type { LinkPoint } from '../../model/adapter.ts';
+import { simulatedClock } from '../../model/clock.ts';
+import { AdapterRun } from '../support/adapter-run.ts';
+import { ModbusDevice } from '../support/modbus-device.ts';
+
+/** Site time runs faster, so that what is remembered for seconds is forgotten within a test. */
+const RATE = 10;
+const POLL = '500ms';
+const TIMEOUT = '250ms';
+
+let device: ModbusDevice;
+let run: AdapterRun | undefined;
+
+beforeEach(async () => {
+  device = await ModbusDevice.start();
+});
+
+afterEach(async () => {
+  await run?.abort();
+  expect(run?.violations ?? []).toEqual([]);
+  run = undefined;
+  await device.kill();
+});
+
+interface Wanted {
+  readonly name: string;
+  readonly unit?: number;
+  readonly map: ModbusMapPoint;
+}
+
+function begin(wanted: readonly Wanted[]): AdapterRun {
+  const points = wanted.map(({ name, unit = 1, map }, index): LinkPoint<ModbusAddress> => {
+    const resolved = modbusProtocol.resolve(map, { unit }, { asset: 'a', point: name, kind: 'double', index: 0 });
+    if (!resolved.ok) throw new Error(JSON.stringify(resolved.problems));
+    return { number: index + 1, key: `a/${name}`, kind: 'double', address: resolved.value };
+  });
+  const startMs = Date.now();
+  run = new AdapterRun(modbusProtocol, {
+    key: 'bus',
+    settings: { endpoint: device.endpoint, timeout: TIMEOUT, poll: POLL },
+    points,
+    clock: simulatedClock(startMs, RATE, startMs),
+    log: { info: () => undefined, warn: () => undefined },
+  });
+  return run;
+}
+
+const holding = (address: number, unit = 1): Wanted => ({
+  name: `u${unit}h${address}`,
+  unit,
+  map: { table: 'holding', address },
+});
+const range = (from: number, to: number, unit = 1) =>
+  Array.from({ length: to - from }, (_, i) => holding(from + i, unit));
+const good = (watched: AdapterRun, { name }: Wanted) => watched.latest(name)?.quality === 'good';
+const allGood = (watched: AdapterRun, wanted: readonly Wanted[]) => wanted.every((one) => good(watched, one));
+
+/** Resolves after `count` further batches. */
+function batches(watched: AdapterRun, count: number): Promise<void> {
+  const wanted = watched.batches + count;
+  return watched.until(`${count} more polls`, () => watched.batches >= wanted, 10_000);
+}
+
+/** The requests of the next whole poll. */
+async function nextPoll(watched: AdapterRun) {
+  await batches(watched, 1);
+  device.requests = [];
+  await batches(watched, 1);
+  return device.requests.map(({ unit, table, address, count }) => `${unit} ${table} ${address}+${count}`);
+}
+
+test('near points are read by one request, far ones and other tables by their own', async () => {
+  device.set(1, 'holding', 0, ...Array.from({ length: 40 }, (_, i) => i));
+  device.set(1, 'holding', 1000, 7);
+  device.set(1, 'input', 0, 8);
+  const input = { name: 'input', map: { table: 'input', address: 0 } } as const;
+  const wanted = [...range(0, 40), holding(1000), input];
+  const watched = begin(wanted);
+  await watched.until('all are good', () => allGood(watched, wanted));
+  expect(await nextPoll(watched)).toEqual(['1 holding 0+40', '1 holding 1000+1', '1 input 0+1']);
+  expect(wanted.map(({ name }) => watched.latest(name)?.value)).toEqual([
+    ...Array.from({ length: 40 }, (_, i) => i),
+    7,
+    8,
+  ]);
+});
+
+test('an unreadable gap costs nobody a value: the points on both sides are read apart', async () => {
+  device.set(1, 'holding', 0, 1, 2, 3);
+  device.set(1, 'holding', 6, 4, 5);
+  const wanted = [...range(0, 3), ...range(6, 8)];
+  const watched = begin(wanted);
+  await batches(watched, 1);
+  expect(allGood(watched, wanted), 'already in the first poll').toBe(true);
+  expect(await nextPoll(watched)).toEqual(['1 holding 0+3', '1 holding 6+2']);
+});
+
+test('a refused place is bad by itself, is left alone for a while, and then comes back', async () => {
+  device.set(1, 'holding', 0, ...Array.from({ length: 20 }, (_, i) => i));
+  device.fault(1, 'holding', 7, { exception: 3 });
+  const wanted = range(0, 20);
+  const watched = begin(wanted);
+  await batches(watched, 1);
+  expect(watched.latest('u1h7')).toMatchObject({ quality: 'bad', reason: 'modbus-exception', detail: 'exception 3' });
+  expect(wanted.filter((one) => !good(watched, one)).map(({ name }) => name)).toEqual(['u1h7']);
+  expect(await nextPoll(watched)).toEqual(['1 holding 0+7', '1 holding 8+12']);
+  expect(watched.latest('u1h7')?.quality, 'still told in every poll').toBe('bad');
+  device.fault(1, 'holding', 7, undefined);
+  await watched.until('it is good again', () => good(watched, holding(7)), HOLE_MEMORY_MS / RATE + 5000);
+  expect(await nextPoll(watched)).toEqual(['1 holding 0+20']);
+});
+
+test('an exception that no splitting can help is that of all, and the link stays up', async () => {
+  device.unitExceptions.set(1, 1);
+  const watched = begin(range(0, 50));
+  await batches(watched, 2);
+  expect(watched.latest('u1h49')).toMatchObject({ reason: 'modbus-exception', detail: 'exception 1' });
+  expect(await nextPoll(watched)).toEqual(['1 holding 0+50']);
+  expect(watched.ups).toBe(1);
+});
+
+test('a device that gives only a few registers at once is read in such steps', async () => {
+  device.maxCount = 10;
+  device.set(1, 'holding', 0, ...Array.from({ length: 40 }, (_, i) => i));
+  const wanted = range(0, 40);
+  const watched = begin(wanted);
+  await watched.until('all are good', () => allGood(watched, wanted));
+  await batches(watched, 3);
+  const requests = await nextPoll(watched);
+  expect(requests.length).toBeLessThanOrEqual(8);
+  expect(allGood(watched, wanted)).toBe(true);
+});
+
+test('hundreds of refused places take a bounded number of requests per poll', async () => {
+  device.set(1, 'holding', 0, 1);
+  const watched = begin([holding(0), ...Array.from({ length: 60 }, (_, i) => holding(2 + 2 * i))]);
+  await batches(watched, 1);
+  expect(device.requests.length).toBeLessThanOrEqual(40);
+  await watched.until('the one that exists is good', () => good(watched, holding(0)));
+  expect(watched.latest('u1h120')).toMatchObject({ reason: 'modbus-exception', detail: 'exception 2' });
+});
+
+test('a silent unit is bad, is asked ever more rarely, and holds up no other unit', async () => {
+  for (const unit of [1, 2, 3]) device.set(unit, 'holding', 0, unit);
+  device.silentUnits.add(2);
+  const watched = begin([holding(0, 1), holding(0, 2), holding(0, 3)]);
+  await batches(watched, 40);
+  expect(watched.latest('u2h0')).toMatchObject({ quality: 'bad', reason: 'timeout' });
+  const asked = (unit: number) => device.requests.filter((request) => request.unit === unit).length;
+  expect(asked(1)).toBeGreaterThanOrEqual(40);
+  expect(asked(3)).toBeGreaterThanOrEqual(40);
+  expect(asked(2)).toBeLessThanOrEqual(7);
+  expect(asked(2)).toBeGreaterThanOrEqual(4);
+  device.silentUnits.delete(2);
+  await watched.until('the unit is back', () => good(watched, holding(0, 2)), 10_000);
+  expect(watched.ups).toBe(1);
+});
+
+test('units that a gateway cannot reach are bad by its exception; the link is not lost over them', async () => {
+  device.unitExceptions.set(1, 11).set(2, 11);
+  const watched = begin([holding(0, 1), holding(0, 2)]);
+  await batches(watched, 12);
+  expect(watched.latest('u1h0')).toMatchObject({ reason: 'modbus-exception', detail: 'exception 11' });
+  expect(watched.ending).toBeUndefined();
+});
+
+test('a place on which the device keeps silent is found, while its neighbours are read', async () => {
+  device.set(1, 'holding', 0, ...Array.from({ length: 16 }, (_, i) => i));
+  device.set(1, 'input', 0, 5);
+  device.fault(1, 'holding', 5, 'silent');
+  const input = { name: 'input', map: { table: 'input', address: 0 } } as const;
+  const watched = begin([...range(0, 16), input]);
+  const others = [...range(0, 5), ...range(6, 16), input];
+  await watched.until('all others are good', () => allGood(watched, others), 10_000);
+  expect(watched.latest('u1h5')).toMatchObject({ quality: 'bad', reason: 'timeout' });
+  expect(watched.ending).toBeUndefined();
+});
+
+test.each(['short', 'wrong-count', 'wrong-unit', 'garbage'] as const)(
+  'a reply that is %s spoils one point only',
+  async (fault) => {
+    device.set(1, 'holding', 0, ...Array.from({ length: 8 }, (_, i) => i));
+    device.fault(1, 'holding', 3, fault);
+    const watched = begin(range(0, 8));
+    const others = [...range(0, 3), ...range(4, 8)];
+    await watched.until('all others are good', () => allGood(watched, others));
+    expect(watched.latest('u1h3')).toMatchObject({ quality: 'bad', reason: 'malformed-reply' });
+    expect(watched.ending).toBeUndefined();
+    expect(watched.ups).toBe(1);
+  },
+);
+
+test('rubbish and nothing else: the link is lost in the end, not the process', async () => {
+  device.set(1, 'holding', 0, ...Array.from({ length: 40 }, (_, i) => i));
+  for (let i = 0; i < 40; i++) device.fault(1, 'holding', i, 'garbage');
+  const watched = begin(range(0, 40));
+  await watched.until('the link is lost', () => watched.ending !== undefined);
+  expect(await watched.ended).toMatchObject({ how: 'lost' });
+  expect(device.connectionsMade).toBeLessThanOrEqual(12);
+  expect(watched.ups).toBe(0);
+});
+
+test('a reply that comes too late is not taken for another one', async () => {
+  device.set(1, 'holding', 0, 111);
+  device.set(1, 'holding', 1000, 222);
+  device.set(1, 'holding', 2000, 333);
+  device.fault(1, 'holding', 1000, { lateMs: 320 });
+  const watched = begin([holding(0), holding(1000), holding(2000)]);
+  await batches(watched, 8);
+  expect(watched.latest('u1h0')?.value).toBe(111);
+  expect(watched.latest('u1h2000')?.value).toBe(333);
+  expect(watched.latest('u1h1000')).toMatchObject({ quality: 'bad', reason: 'timeout' });
+  device.fault(1, 'holding', 1000, undefined);
+  await watched.until('it is good again', () => watched.latest('u1h1000')?.value === 222, 10_000);
+  expect(device.connectionsMade).toBe(1);
+});
