@@ -1,0 +1,337 @@
+import { connect as connectTcp } from 'node:net';
+import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { mqttProtocol } from '../../adapters/mqtt/protocol.ts';
+import type { MqttSettings } from '../../adapters/mqtt/schema.ts';
+import { systemClock } from '../../model/clock.ts';
+import { AdapterRun } from '../support/adapter-run.ts';
+import { describeWithServer, freePort, type RunningServer, startMosquitto } from '../support/servers.ts';
+
+/** How long something is watched that must not happen, real ms. */
+const WATCHED_MS = 300;
+
+const points = [
+  { number: 1, key: 'a/power', kind: 'double', address: { topic: 'a/state', path: ['power'] } },
+  { number: 2, key: 'a/online', kind: 'bool', address: { topic: 'a/online', path: ['online'] } },
+] as const;
+
+interface Begun {
+  readonly run: AdapterRun;
+  readonly lines: string[];
+}
+
+/** Starts the adapter and waits until it is up; it is ended with the test. */
+async function begin(settings: MqttSettings): Promise<Begun> {
+  const lines: string[] = [];
+  const say = (_fields: object, message: string) => void lines.push(message);
+  const run = new AdapterRun(mqttProtocol, {
+    key: 'field-bus',
+    settings,
+    points,
+    clock: systemClock(),
+    log: { info: say, warn: say },
+  });
+  onTestFinished(async () => {
+    run.openGate();
+    await run.abort();
+    expect(run.violations).toEqual([]);
+  });
+  await run.until('it is up or over', () => run.ups > 0 || run.ending !== undefined);
+  return { run, lines };
+}
+
+async function embedded(more: Partial<MqttSettings> = {}): Promise<Begun & { url: string }> {
+  const port = await freePort();
+  const begun = await begin({ broker: 'embedded', listen: `tcp://127.0.0.1:${port}`, ...more });
+  return { ...begun, url: `mqtt://127.0.0.1:${port}` };
+}
+
+async function client(url: string, options: IClientOptions = {}): Promise<MqttClient> {
+  const connected = await connectAsync(url, { reconnectPeriod: 0, ...options });
+  connected.on('error', () => undefined);
+  onTestFinished(() => new Promise<void>((resolve) => connected.end(true, () => resolve())));
+  return connected;
+}
+
+const closing = (of: MqttClient) => new Promise<void>((resolve) => of.once('close', () => resolve()));
+
+/** Whether the promise is still pending after a while. */
+async function staysPending(promise: Promise<unknown>): Promise<boolean> {
+  const settled = promise.then(
+    () => false,
+    () => false,
+  );
+  return await Promise.race([settled, new Promise<boolean>((resolve) => setTimeout(resolve, WATCHED_MS, true))]);
+}
+
+const state = (power: number) => JSON.stringify({ power });
+
+describe('embedded broker', () => {
+  test('a publish is acknowledged when its sample is on disk, not before', async () => {
+    const { run, url } = await embedded();
+    const device = await client(url);
+    run.closeGate();
+    const acknowledged = device.publishAsync('a/state', state(1), { qos: 1 });
+    expect(await staysPending(acknowledged)).toBe(true);
+    run.openGate();
+    await acknowledged;
+    expect(run.latest('power')?.value).toBe(1);
+  });
+
+  test('what cannot be stored is not acknowledged; the device sends it again', async () => {
+    const { run, url, lines } = await embedded();
+    const device = await client(url, { reconnectPeriod: 20, clean: false, clientId: 'device' });
+    run.failNextEmit(new Error('disk full'));
+    await device.publishAsync('a/state', state(2), { qos: 1 });
+    expect(run.latest('power')?.value).toBe(2);
+    expect(lines).toContain('samples cannot be stored; devices are not acknowledged and will send again');
+    expect(lines).toContain('samples are stored again');
+  });
+
+  test.each([0, 1, 2] as const)('QoS %i arrives once', async (qos) => {
+    const { run, url } = await embedded();
+    const device = await client(url);
+    await device.publishAsync('a/state', state(3), { qos });
+    await run.until('it arrives', () => run.latest('power')?.value === 3);
+    expect(run.batches).toBe(1);
+  });
+
+  test('many messages share few commits', async () => {
+    const { run, url } = await embedded();
+    const device = await client(url);
+    await Promise.all(Array.from({ length: 1000 }, (_, i) => device.publishAsync('a/state', state(i), { qos: 1 })));
+    expect(run.latest('power')?.value).toBe(999);
+    expect(run.batches).toBeLessThan(500);
+  });
+
+  test('a payload beyond the limit is a bad sample, and the device stays', async () => {
+    const { run, url } = await embedded();
+    const device = await client(url);
+    await device.publishAsync('a/state', 'x'.repeat(64 * 1024 + 1), { qos: 1 });
+    expect(run.latest('power')).toMatchObject({ quality: 'bad', reason: 'payload-too-large' });
+    await device.publishAsync('a/state', state(4), { qos: 1 });
+    expect(run.latest('power')?.value).toBe(4);
+  });
+
+  test('who announces a huge packet is disconnected, the others stay', async () => {
+    const { run, url } = await embedded();
+    const device = await client(url);
+    const flood = connectTcp(Number(new URL(url).port), '127.0.0.1');
+    flood.on('error', () => undefined);
+    // CONNECT of a client `f`, then a PUBLISH that announces 256 MB.
+    flood.write(Buffer.from('100d00044d5154540402003c000166', 'hex'));
+    flood.write(Buffer.from('30ffffff7f', 'hex'));
+    await new Promise<void>((resolve) => flood.once('close', () => resolve()));
+    await device.publishAsync('a/state', state(5), { qos: 1 });
+    expect(run.latest('power')?.value).toBe(5);
+  });
+
+  test('bytes that are no MQTT end that connection only', async () => {
+    const { run, url } = await embedded();
+    const stray = connectTcp(Number(new URL(url).port), '127.0.0.1');
+    stray.on('error', () => undefined);
+    stray.write('GET / HTTP/1.1\r\nHost: gateway\r\n\r\n');
+    await new Promise<void>((resolve) => stray.once('close', () => resolve()));
+    const device = await client(url);
+    await device.publishAsync('a/state', state(6), { qos: 1 });
+    expect(run.latest('power')?.value).toBe(6);
+  });
+
+  test('an unknown topic is acknowledged, named once in the log, and not stored', async () => {
+    const { run, url, lines } = await embedded();
+    const device = await client(url);
+    for (let i = 0; i < 3; i++) await device.publishAsync('nobody/knows', 'x', { qos: 1 });
+    expect(run.batches).toBe(0);
+    expect(lines.filter((line) => line === 'message under a topic that no point reads')).toHaveLength(1);
+  });
+
+  test('nobody publishes in the name of the broker', async () => {
+    const { url } = await embedded();
+    const device = await client(url);
+    const closed = closing(device);
+    device.publish('$SYS/x/heartbeat', 'x');
+    await closed;
+  });
+
+  test('a last will is a message like any other', async () => {
+    const { run, url } = await embedded();
+    const device = await client(url, { will: { topic: 'a/online', payload: Buffer.from('{"online":false}'), qos: 1 } });
+    await device.publishAsync('a/online', '{"online":true}', { qos: 1 });
+    expect(run.latest('online')?.value).toBe(1);
+    device.stream.destroy();
+    await run.until('the will arrives', () => run.latest('online')?.value === 0);
+  });
+
+  test('a device that asks the broker to keep its message is heard as live', async () => {
+    const { run, url } = await embedded();
+    const device = await client(url);
+    await device.publishAsync('a/state', state(7), { qos: 1, retain: true });
+    expect(run.latest('power')).toMatchObject({ quality: 'good', value: 7 });
+  });
+
+  test('others can subscribe at it', async () => {
+    const { url } = await embedded();
+    const [device, viewer] = await Promise.all([client(url), client(url)]);
+    await viewer.subscribeAsync('a/#', { qos: 1 });
+    const heard = new Promise<string>((resolve) => viewer.once('message', (topic) => resolve(topic)));
+    await device.publishAsync('a/state', state(8), { qos: 1 });
+    expect(await heard).toBe('a/state');
+  });
+
+  test('only who knows the password is let in', async () => {
+    const { run, url } = await embedded({ username: 'devices', password: 'right' });
+    await expect(client(url, { username: 'devices', password: 'wrong' })).rejects.toThrow('Bad username or password');
+    await expect(client(url)).rejects.toThrow('Bad username or password');
+    const device = await client(url, { username: 'devices', password: 'right' });
+    await device.publishAsync('a/state', state(9), { qos: 1 });
+    expect(run.latest('power')?.value).toBe(9);
+  });
+
+  test('another gateway can be its client, if it knows the password', async () => {
+    const { url } = await embedded({ username: 'devices', password: 'right' });
+    const external = { broker: 'external', endpoint: url, username: 'devices' } as const;
+    const refused = await begin({ ...external, password: 'wrong' });
+    expect(refused.run.ending).toMatchObject({ how: 'refused', reason: { en: expect.stringContaining('password') } });
+    const { run } = await begin({ ...external, password: 'right' });
+    const device = await client(url, { username: 'devices', password: 'right' });
+    await run.until('it arrives at the second', () => {
+      if (run.latest('power') === undefined) device.publish('a/state', state(10));
+      return run.latest('power')?.value === 10;
+    });
+  });
+
+  test('a port in use is refused by name', async () => {
+    const { url } = await embedded();
+    const listen = url.replace('mqtt:', 'tcp:');
+    const { run } = await begin({ broker: 'embedded', listen });
+    const at = listen.slice('tcp://'.length);
+    expect(run.ending).toEqual({
+      how: 'refused',
+      reason: { zh: `端口已被占用：${at}`, en: `port in use: ${at}` },
+    });
+  });
+
+  test('two brokers of one process share nothing', async () => {
+    const [one, other] = await Promise.all([embedded(), embedded()]);
+    const device = await client(one.url, { clientId: 'same' });
+    const twin = await client(other.url, { clientId: 'same' });
+    await device.publishAsync('a/state', state(11), { qos: 1, retain: true });
+    await twin.publishAsync('a/online', '{"online":true}', { qos: 1 });
+    expect([one.run.latest('power')?.value, one.run.latest('online')]).toEqual([11, undefined]);
+    expect([other.run.latest('power'), other.run.latest('online')?.value]).toEqual([undefined, 1]);
+  });
+
+  test('a device clock that is off is said once, and once when it is right again', async () => {
+    const port = await freePort();
+    const lines: string[] = [];
+    const say = (_fields: object, message: string) => void lines.push(message);
+    const run = new AdapterRun(mqttProtocol, {
+      key: 'field-bus',
+      settings: { broker: 'embedded', listen: `tcp://127.0.0.1:${port}` },
+      points: [{ number: 1, key: 'a/v', kind: 'double', address: { topic: 'a', path: ['v'], time: ['ts'] } }],
+      clock: systemClock(),
+      log: { info: say, warn: say },
+    });
+    onTestFinished(() => run.abort().then(() => undefined));
+    await run.until('it is up', () => run.ups > 0);
+    const device = await client(`mqtt://127.0.0.1:${port}`);
+    for (const off of [3_600_000, 3_600_000, 0, 0]) {
+      await device.publishAsync('a', JSON.stringify({ v: off, ts: Date.now() + off }), { qos: 1 });
+      expect(Math.abs(Date.now() - (run.latest('v')?.sourceMs ?? 0))).toBeLessThan(10_000);
+      expect(run.latest('v')?.quality).toBe('good');
+    }
+    expect(lines.filter((line) => line.includes('plausible'))).toEqual([
+      'device time is not plausible; gateway time is used',
+      'device time is plausible again',
+    ]);
+  });
+});
+
+await describeWithServer('mosquitto', 'subscriber of mosquitto', () => {
+  const started = async (settings?: string): Promise<RunningServer> => {
+    const server = await startMosquitto(settings);
+    onTestFinished(() => server.remove());
+    return server;
+  };
+  const external = (server: RunningServer) =>
+    ({ broker: 'external', endpoint: server.url, clientId: 'gateway' }) as const satisfies MqttSettings;
+
+  test('what came while the gateway was away is delivered when it is back', async () => {
+    const server = await started();
+    const device = await client(server.url);
+    const first = await begin(external(server));
+    await first.run.until('it is subscribed', () => {
+      if (first.run.latest('power') === undefined) device.publish('a/state', state(1), { qos: 1 });
+      return first.run.latest('power')?.value === 1;
+    });
+    await first.run.abort();
+    await device.publishAsync('a/state', state(2), { qos: 1 });
+    const second = await begin(external(server));
+    await second.run.until('it arrives', () => second.run.latest('power')?.value === 2);
+  });
+
+  test('what was not stored is delivered again', async () => {
+    const server = await started();
+    const device = await client(server.url);
+    const first = await begin(external(server));
+    await first.run.until('it is subscribed', () => {
+      if (first.run.latest('power') === undefined) device.publish('a/state', state(1), { qos: 1 });
+      return first.run.latest('power')?.value === 1;
+    });
+    first.run.closeGate();
+    await device.publishAsync('a/state', state(3), { qos: 1 });
+    await first.run.until('it is under way', () => first.run.emitsInFlight > 0);
+    await first.run.abort();
+    expect(first.run.latest('power')?.value).toBe(1);
+    const second = await begin(external(server));
+    await second.run.until('it arrives again', () => second.run.latest('power')?.value === 3);
+  });
+
+  test('a retained message is uncertain, the next one good', async () => {
+    const server = await started();
+    const device = await client(server.url);
+    await device.publishAsync('a/state', state(4), { qos: 1, retain: true });
+    const { run } = await begin(external(server));
+    await run.until('it arrives', () => run.latest('power')?.value === 4);
+    expect(run.latest('power')).toMatchObject({ quality: 'uncertain', reason: 'retained' });
+    await device.publishAsync('a/state', state(5), { qos: 1, retain: true });
+    await run.until('the next arrives', () => run.latest('power')?.value === 5);
+    expect(run.latest('power')?.quality).toBe('good');
+  });
+
+  test('topics of a former site file are left', async () => {
+    const server = await started();
+    const former = await client(server.url, { clientId: 'gateway', clean: false });
+    await former.subscribeAsync('old/topic', { qos: 1 });
+    await new Promise<void>((resolve) => former.end(true, () => resolve()));
+    const { run, lines } = await begin(external(server));
+    const device = await client(server.url);
+    await device.publishAsync('old/topic', 'x', { qos: 1 });
+    await run.until('the message is noticed', () => {
+      device.publish('a/state', state(6));
+      return lines.includes('message under a topic that no point reads');
+    });
+    await run.abort();
+    const again = await client(server.url, { clientId: 'gateway', clean: false });
+    const heard: string[] = [];
+    again.on('message', (topic) => heard.push(topic));
+    await device.publishAsync('old/topic', 'y', { qos: 1 });
+    await device.publishAsync('a/state', state(7), { qos: 1 });
+    await expect.poll(() => heard).toContain('a/state');
+    expect(heard).not.toContain('old/topic');
+  });
+
+  test('a stream of messages is acknowledged in groups, none lost', async () => {
+    const server = await started('max_inflight_messages 100\nmax_queued_messages 5000');
+    const device = await client(server.url);
+    const { run } = await begin(external(server));
+    await run.until('it is subscribed', () => {
+      if (run.latest('power') === undefined) device.publish('a/state', state(-1), { qos: 1 });
+      return run.latest('power') !== undefined;
+    });
+    const before = run.batches;
+    await Promise.all(Array.from({ length: 2000 }, (_, i) => device.publishAsync('a/state', state(i), { qos: 1 })));
+    await run.until('the last arrives', () => run.latest('power')?.value === 1999);
+    expect(run.batches - before).toBeLessThan(1000);
+  });
+});
