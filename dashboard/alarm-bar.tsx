@@ -24,6 +24,9 @@ export function AlarmBar() {
           <a class="alarm-bar-what" href={routeAddress('asset', alarm.asset)}>
             <b>{text(alarm.assetName)}</b> {text(alarm.text)}
           </a>
+          <span class="alarm-bar-action">
+            <span class="label">{t.action}</span> {text(alarm.action)}
+          </span>
           <span class="alarm-bar-when">
             <Moment ms={alarm.raisedMs} />{' '}
             <span class="muted">

@@ -25,12 +25,16 @@ export function newestUrgent(alarms: readonly AlarmReply[]): AlarmReply | undefi
   return alarms.filter((alarm) => alarm.priority <= 2 && needsAcknowledgement(alarm)).sort(byUrgency)[0];
 }
 
-/** Unacknowledged ones, those that wait longest first; of one moment the more urgent first. */
+/**
+ * Unacknowledged ones, those that wait longest first. A P1 stands before all others, so that a flood of old lamps never
+ * pushes it off the wall.
+ */
 export function oldestFirst(alarms: readonly AlarmReply[]): AlarmReply[] {
   return alarms
     .filter(needsAcknowledgement)
     .sort(
       (left, right) =>
+        Number(right.priority === 1) - Number(left.priority === 1) ||
         left.raisedMs - right.raisedMs ||
         left.priority - right.priority ||
         compareText(left.activationId, right.activationId),

@@ -11,7 +11,7 @@ export interface AssetRow {
 }
 
 /** Worst first: down before unknown before the rest, then the lower availability, then the key with numbers in order. */
-export function byWorst(left: AssetReply, right: AssetReply): number {
+function byWorst(left: AssetReply, right: AssetReply): number {
   return (
     classRank[left.class] - classRank[right.class] ||
     (left.availability ?? 2) - (right.availability ?? 2) ||
@@ -20,7 +20,7 @@ export function byWorst(left: AssetReply, right: AssetReply): number {
 }
 
 /**
- * Rows of `assets`, worst first. Where a parent among them is down, its down children are folded below it: one cause,
+ * Rows of `assets`, worst first, those that take most with them before all. Where a parent among them is down, its down children are folded below it: one cause,
  * one row. Children of a parent elsewhere, or that are not down, stand for themselves.
  */
 export function arrangeAssets(assets: readonly AssetReply[]): AssetRow[] {
@@ -29,8 +29,8 @@ export function arrangeAssets(assets: readonly AssetReply[]): AssetRow[] {
   const folded = groupBy(assets.filter(isFolded), (asset) => asset.parent ?? '');
   return assets
     .filter((asset) => !isFolded(asset))
-    .sort(byWorst)
-    .map((asset) => ({ asset, folded: [...(folded.get(asset.key) ?? [])].sort(byWorst) }));
+    .map((asset) => ({ asset, folded: [...(folded.get(asset.key) ?? [])].sort(byWorst) }))
+    .sort((left, right) => right.folded.length - left.folded.length || byWorst(left.asset, right.asset));
 }
 
 /** `lift-2` before `lift-10`. */

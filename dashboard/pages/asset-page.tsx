@@ -1,11 +1,13 @@
 import { useComputed } from '@preact/signals';
 import type { AssetReply } from '../../gateway/http/contract.ts';
 import { useApp } from '../app.ts';
+import { targetsOf } from '../live/targets-of.ts';
 import { AlarmCard } from '../parts/alarm-card.tsx';
 import { AssetLink } from '../parts/asset-link.tsx';
 import { ClassMark } from '../parts/class-mark.tsx';
 import { Lasting, Moment } from '../parts/moment.tsx';
 import { routeAddress } from '../router.ts';
+import { placeText } from '../text/place.ts';
 import { formatRatio } from '../text/ratio.ts';
 import { HistoryPanel } from './history-panel.tsx';
 import { NotFoundPage } from './not-found-page.tsx';
@@ -57,21 +59,23 @@ function Facts(props: { asset: AssetReply }) {
   const { store, messages, text } = useApp();
   const { asset } = props;
   const t = messages.value;
-  const { building, floor, place } = asset.location;
-  const where = [building, floor, place].filter(Boolean).join(' · ');
+  const where = placeText(asset.location, t);
   const link = store.links.get(asset.link)?.value;
+  const targets = targetsOf(store.systems.get(asset.system)?.value);
   return (
     <dl class="facts">
       <div>
         <dt>{t.availabilityMonth}</dt>
         <dd class="value">
-          {asset.availability === null ? '–' : formatRatio(asset.availability)}
-          {asset.availabilityLow !== null && asset.availabilityHigh !== null && (
-            <span class="muted">
-              {' '}
-              {formatRatio(asset.availabilityLow)} – {formatRatio(asset.availabilityHigh)}
-            </span>
-          )}
+          {asset.availability === null ? '–' : formatRatio(asset.availability, ...targets)}
+          {asset.availabilityLow !== null &&
+            asset.availabilityHigh !== null &&
+            asset.availabilityLow !== asset.availabilityHigh && (
+              <span class="muted">
+                {' '}
+                {formatRatio(asset.availabilityLow, ...targets)} – {formatRatio(asset.availabilityHigh, ...targets)}
+              </span>
+            )}
         </dd>
       </div>
       {where !== '' && (

@@ -50,7 +50,7 @@ function PointRow(props: { point: string }) {
       </th>
       <td class="number value point-value">
         {value ?? '–'}
-        {value !== undefined && point.unit !== null && <span class="muted"> {point.unit}</span>}
+        {value !== undefined && point.unit !== null && <span class="muted">{`\u00a0${point.unit}`}</span>}
       </td>
       <td class="point-quality">
         <span class="quality" data-quality={point.quality}>

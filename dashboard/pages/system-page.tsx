@@ -1,7 +1,9 @@
 import { useComputed } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
 import type { AssetReply, SystemReply } from '../../gateway/http/contract.ts';
 import { useApp } from '../app.ts';
 import { compareText } from '../live/alarm-order.ts';
+import { targetsOf } from '../live/targets-of.ts';
 import { AlarmCounts } from '../parts/alarm-counts.tsx';
 import { ClassMark } from '../parts/class-mark.tsx';
 import { DataAge } from '../parts/data-age.tsx';
@@ -11,6 +13,7 @@ import { RateBar } from '../parts/rate-bar.tsx';
 import { RateBounds, RateFigure, VerdictChip } from '../parts/rate-figure.tsx';
 import { routeAddress } from '../router.ts';
 import { gapText } from '../text/gap.ts';
+import { placeText } from '../text/place.ts';
 import { formatRatio, formatTarget } from '../text/ratio.ts';
 import { unitOf } from '../text/unit.ts';
 import { type AssetRow, arrangeAssets } from './asset-order.ts';
@@ -103,43 +106,61 @@ function Assets(props: { system: SystemReply }) {
           />
         )}
       </div>
-      {rows.length === 0 ? <p class="empty">{t.noAssets}</p> : <AssetTable rows={rows} />}
+      {rows.length === 0 ? (
+        <p class="empty">{t.noAssets}</p>
+      ) : (
+        <AssetTable rows={rows} targets={targetsOf(props.system)} />
+      )}
     </>
   );
 }
 
-function AssetTable(props: { rows: readonly AssetRow[] }) {
+/** What the rows of one table have in common: how to round, and which columns have anything to say. */
+interface TableLayout {
+  readonly targets: readonly number[];
+  readonly places: boolean;
+  readonly bounds: boolean;
+}
+
+function AssetTable(props: { rows: readonly AssetRow[]; targets: readonly number[] }) {
   const { messages } = useApp();
   const t = messages.value;
+  const layout: TableLayout = {
+    targets: props.targets,
+    places: props.rows.some(({ asset }) => placeText(asset.location, t) !== ''),
+    bounds: props.rows.some(({ asset }) => hasBounds(asset)),
+  };
   return (
     <table class="assets">
       <thead>
         <tr>
           <th scope="col">{t.asset}</th>
-          <th scope="col">{t.place}</th>
+          {layout.places && <th scope="col">{t.place}</th>}
           <th scope="col">{t.state}</th>
           <th scope="col">{t.since}</th>
           <th scope="col" class="number">
             {t.availabilityMonth}
           </th>
-          <th scope="col" class="number">
-            {t.availabilityRange}
-          </th>
+          {layout.bounds && (
+            <th scope="col" class="number">
+              {t.availabilityRange}
+            </th>
+          )}
         </tr>
       </thead>
       <tbody>
         {props.rows.map((row) => (
-          <AssetRows key={row.asset.key} row={row} />
+          <AssetRows key={row.asset.key} row={row} layout={layout} />
         ))}
       </tbody>
     </table>
   );
 }
 
-function AssetRows(props: { row: AssetRow }) {
+function AssetRows(props: { row: AssetRow; layout: TableLayout }) {
   const { router, messages } = useApp();
   const { asset, folded } = props.row;
-  if (folded.length === 0) return <AssetTableRow asset={asset} />;
+  if (folded.length === 0) return <AssetTableRow asset={asset} layout={props.layout} />;
   const open = router.route.value.query.get('open') === asset.key;
   const fold = (
     <button
@@ -153,23 +174,22 @@ function AssetRows(props: { row: AssetRow }) {
   );
   return (
     <>
-      <AssetTableRow asset={asset} fold={fold} />
-      {open && folded.map((child) => <AssetTableRow key={child.key} asset={child} child />)}
+      <AssetTableRow asset={asset} layout={props.layout} fold={fold} />
+      {open && folded.map((child) => <AssetTableRow key={child.key} asset={child} layout={props.layout} child />)}
     </>
   );
 }
 
-function AssetTableRow(props: { asset: AssetReply; child?: boolean; fold?: preact.JSX.Element }) {
+function AssetTableRow(props: { asset: AssetReply; layout: TableLayout; child?: boolean; fold?: ComponentChildren }) {
   const { store, messages, text } = useApp();
-  const { asset } = props;
+  const { asset, layout } = props;
   const alarms = store.alarmsByAsset.value.get(asset.key) ?? [];
-  const { building, floor, place } = asset.location;
   return (
     <tr data-class={asset.class} data-child={props.child === true}>
       <th scope="row" class="asset-name">
         <a href={routeAddress('asset', asset.key)}>{text(asset.name)}</a> <AlarmCounts alarms={alarms} /> {props.fold}
       </th>
-      <td class="asset-place muted">{[building, floor, place].filter(Boolean).join(' · ')}</td>
+      {layout.places && <td class="asset-place muted">{placeText(asset.location, messages.value)}</td>}
       <td class="asset-class value">
         <ClassMark class={asset.class} /> {messages.value.classes[asset.class]}
       </td>
@@ -184,17 +204,20 @@ function AssetTableRow(props: { asset: AssetReply; child?: boolean; fold?: preac
         )}
       </td>
       <td class="asset-availability number value">
-        {asset.availability === null ? '–' : formatRatio(asset.availability)}
+        {asset.availability === null ? '–' : formatRatio(asset.availability, ...layout.targets)}
       </td>
-      <td class="asset-range number value muted">{rangeText(asset)}</td>
+      {layout.bounds && <td class="asset-range number value muted">{boundsOf(asset, layout.targets)}</td>}
     </tr>
   );
 }
 
-/** Low–high, or nothing where both are the value itself. */
-function rangeText(asset: AssetReply): string {
-  const { availability, availabilityLow, availabilityHigh } = asset;
-  if (availabilityLow === null || availabilityHigh === null) return '';
-  if (availabilityLow === availability && availabilityHigh === availability) return '';
-  return `${formatRatio(availabilityLow)} – ${formatRatio(availabilityHigh)}`;
+/** Whether something is unknown, so that the value is not the whole truth. */
+function hasBounds(asset: AssetReply): boolean {
+  return asset.availabilityLow !== asset.availability || asset.availabilityHigh !== asset.availability;
+}
+
+function boundsOf(asset: AssetReply, targets: readonly number[]): string {
+  const { availabilityLow: low, availabilityHigh: high } = asset;
+  if (low === null || high === null || !hasBounds(asset)) return '';
+  return `${formatRatio(low, ...targets)} – ${formatRatio(high, ...targets)}`;
 }

@@ -123,12 +123,12 @@ function Offenders(props: { rate: RateReply }) {
 }
 
 function OtherRate(props: { rate: RateReply }) {
-  const { messages } = useApp();
+  const { messages, text } = useApp();
   const { rate } = props;
   return (
     <li data-verdict={rate.verdict}>
       <span class="other-name">
-        <RateName rate={rate} />
+        {text(rate.name)} <span class="muted">{messages.value.windows[rate.window]}</span>
       </span>
       <RateBar rate={rate} />
       <b class="value">{rate.value === null ? '–' : formatRatio(rate.value, rate.target)}</b>

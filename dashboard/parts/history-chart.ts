@@ -38,7 +38,7 @@ export class HistoryChart {
         legend: { show: false },
         cursor: { drag: { x: true, y: false } },
         axes: [
-          { ...axis, values: timeLabels(options.timeZone) },
+          { ...axis, size: 30, values: timeLabels(options.timeZone) },
           { ...axis, size: 56 },
         ],
         series: [

@@ -37,7 +37,7 @@ export function makeFormat(language: Language, timeZone: string, messages: Messa
     hourCycle: 'h23',
   });
   const day = new Intl.DateTimeFormat(tag, { timeZone, month: 'short', day: 'numeric', weekday: 'short' });
-  const shortDay = new Intl.DateTimeFormat(tag, { timeZone, month: '2-digit', day: '2-digit' });
+  const shortDay = new Intl.DateTimeFormat(tag, { timeZone, month: 'short', day: 'numeric' });
   const shortTime = new Intl.DateTimeFormat(tag, { timeZone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
   const calendarDay = new Intl.DateTimeFormat('en-CA', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' });
   const numbers = [0, 1, 2].map((digits) => new Intl.NumberFormat(tag, { maximumFractionDigits: digits }));

@@ -14,6 +14,7 @@ export function formatRatio(ratio: number, ...targets: readonly number[]): strin
 
 /** The bare digits of {@link formatRatio}. */
 export function percentDigits(ratio: number, targets: readonly number[]): string {
+  if (ratio === 0 || ratio === 1) return String(ratio * 100);
   const limits = [0, 1, ...targets];
   for (let digits = USUAL_DIGITS; digits <= MOST_DIGITS; digits += 1) {
     const text = (ratio * 100).toFixed(digits);

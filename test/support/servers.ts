@@ -17,6 +17,7 @@ const run = promisify(execFile);
 const debianPackages = {
   influxd: { package: 'influxdb', service: 'influxdb' },
   mosquitto: { package: 'mosquitto', service: 'mosquitto' },
+  chromium: { package: 'chromium', service: 'chromium' },
 } as const;
 export type ServerName = keyof typeof debianPackages;
 

@@ -1,0 +1,217 @@
+import { readFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join, normalize } from 'node:path';
+import type { AlarmReply, HistoryReply, LiveEvents } from '../../gateway/http/contract.ts';
+import { LIVE_HEARTBEAT_MS } from '../../gateway/http/contract.ts';
+import { fixtureSnapshot } from './fixture-estate.ts';
+
+const contentTypes: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.json': 'application/json',
+};
+
+/** As strict as the gateway is to be: nothing from elsewhere, no inline script or style. */
+const CONTENT_SECURITY_POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'";
+
+export interface FixtureOptions {
+  /** Folder of the built page. */
+  readonly page: string;
+  /** Port to listen on; 0 takes a free one. */
+  readonly port?: number;
+  /** Wanted of every call where given. */
+  readonly token?: string;
+}
+
+/**
+ * Speaks the contract of the API over a real socket, with an estate that only changes when a test says so: the page can
+ * be met with a silence, a cut or a refusal that a healthy gateway does not show on demand.
+ */
+export class FixtureGateway {
+  /** What the next page that connects is told; a test may replace it. */
+  snapshot = fixtureSnapshot();
+  /** Bodies of acknowledgements by activation, in the order in which they came. */
+  readonly acknowledgements: { activationId: string; by: string | undefined }[] = [];
+  /** The next acknowledgements are answered with this status. */
+  refuseAcknowledgementsWith: number | undefined;
+  /** Number of `/api/live` connections that were ever opened. */
+  connections = 0;
+  readonly #options: FixtureOptions;
+  readonly #live = new Set<ServerResponse>();
+  readonly #server = createServer((request, response) => {
+    this.#answer(request, response).catch(() => response.destroy());
+  });
+  readonly #startedMs = Date.now();
+  #heartbeat: NodeJS.Timeout | undefined;
+  #silent = false;
+  #port = 0;
+
+  constructor(options: FixtureOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(this.#options.port ?? 0, '127.0.0.1', () => resolve());
+    });
+    this.#port = (this.#server.address() as AddressInfo).port;
+    this.#heartbeat = setInterval(() => this.send('heartbeat', { nowMs: this.nowMs() }), LIVE_HEARTBEAT_MS);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#heartbeat);
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  /** Where it listens, or listened before it was stopped. */
+  get port(): number {
+    return this.#port;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}/`;
+  }
+
+  /** Live connections that stand now. */
+  get listeners(): number {
+    return this.#live.size;
+  }
+
+  nowMs(): number {
+    return this.snapshot.site.nowMs + Date.now() - this.#startedMs;
+  }
+
+  /** Keeps the connections open, but says nothing more. */
+  silence(): void {
+    this.#silent = true;
+  }
+
+  speak(): void {
+    this.#silent = false;
+  }
+
+  send<Name extends keyof LiveEvents>(name: Name, data: LiveEvents[Name]): void {
+    if (this.#silent) return;
+    for (const response of this.#live) response.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
+  }
+
+  /** A delta with some rows; the others are left out. */
+  delta(rows: Partial<LiveEvents['delta']>): void {
+    this.send('delta', { nowMs: this.nowMs(), systems: [], assets: [], points: [], links: [], ...rows });
+  }
+
+  /** Makes an alarm what is given, here and on all pages. */
+  alarm(alarm: AlarmReply): void {
+    const rest = this.snapshot.alarms.filter((other) => other.activationId !== alarm.activationId);
+    this.snapshot = { ...this.snapshot, alarms: alarm.state === 'normal' ? rest : [...rest, alarm] };
+    this.send('alarm', alarm);
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '/', this.url);
+    if (!url.pathname.startsWith('/api/')) return this.#file(url.pathname, response);
+    if (url.pathname === '/api/session') return this.#session(request, response);
+    const { token } = this.#options;
+    if (token !== undefined && !(request.headers.cookie ?? '').includes(`lamplighter_token=${token}`)) {
+      return json(response, 401, { code: 'unauthorized', text: { zh: '需要访问令牌', en: 'access token needed' } });
+    }
+    if (url.pathname === '/api/live') return this.#listen(response);
+    if (url.pathname === '/api/systems') return json(response, 200, this.snapshot.systems);
+    if (url.pathname === '/api/history') return json(response, 200, history(url.searchParams));
+    const match = /^\/api\/alarms\/(?<id>[^/]+)\/ack$/.exec(url.pathname);
+    const id = match?.groups?.id;
+    if (request.method === 'POST' && id !== undefined)
+      return this.#acknowledge(decodeURIComponent(id), request, response);
+    return json(response, 404, { code: 'not-found', text: { zh: '没有此接口', en: 'no such call' } });
+  }
+
+  #listen(response: ServerResponse): void {
+    this.connections += 1;
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+    response.on('close', () => this.#live.delete(response));
+    const site = { ...this.snapshot.site, nowMs: this.nowMs() };
+    response.write(`event: snapshot\ndata: ${JSON.stringify({ ...this.snapshot, site })}\n\n`);
+    this.#live.add(response);
+  }
+
+  async #acknowledge(activationId: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = (await readJson(request)) as { by?: string };
+    this.acknowledgements.push({ activationId, by: body.by });
+    if (this.refuseAcknowledgementsWith !== undefined) {
+      const text = { zh: '日志写入失败，未确认', en: 'the log cannot be written: not acknowledged' };
+      return json(response, this.refuseAcknowledgementsWith, { code: 'log-unavailable', text });
+    }
+    const alarm = this.snapshot.alarms.find((row) => row.activationId === activationId);
+    if (alarm === undefined)
+      return json(response, 404, { code: 'no-alarm', text: { zh: '报警已结束', en: 'alarm is closed' } });
+    const state = alarm.state === 'returned-unacknowledged' ? 'normal' : 'acknowledged';
+    const now = this.nowMs();
+    const after: AlarmReply = { ...alarm, state, acknowledgedMs: now, acknowledgedBy: body.by ?? null };
+    json(response, 200, after);
+    this.alarm(after);
+  }
+
+  async #session(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { token } = (await readJson(request)) as { token?: string };
+    if (token !== this.#options.token) {
+      return json(response, 401, { code: 'unauthorized', text: { zh: '令牌不正确', en: 'wrong token' } });
+    }
+    response.setHeader('set-cookie', `lamplighter_token=${token}; HttpOnly; SameSite=Strict; Path=/`);
+    return json(response, 200, {});
+  }
+
+  async #file(pathname: string, response: ServerResponse): Promise<void> {
+    const path = join(this.#options.page, normalize(pathname === '/' ? '/index.html' : pathname));
+    const content = await readFile(path).catch(() => undefined);
+    if (content === undefined)
+      return json(response, 404, { code: 'not-found', text: { zh: '没有此页', en: 'no such page' } });
+    response.writeHead(200, {
+      'content-type': contentTypes[extname(path)] ?? 'application/octet-stream',
+      'content-security-policy': CONTENT_SECURITY_POLICY,
+    });
+    response.end(content);
+  }
+}
+
+function json(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(JSON.stringify(body));
+}
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  let text = '';
+  for await (const chunk of request) text += String(chunk);
+  return JSON.parse(text === '' ? '{}' : text);
+}
+
+/** A slow wave with a gap of a sixth in the middle and one spike. */
+function history(query: URLSearchParams): HistoryReply {
+  const [fromMs, toMs, buckets] = ['from', 'to', 'buckets'].map((name) => Number(query.get(name))) as [
+    number,
+    number,
+    number,
+  ];
+  const rows = Array.from({ length: buckets }, (_, index) => {
+    const share = index / buckets;
+    if (share > 0.5 && share < 0.67) return null;
+    const mean = 7.8 + Math.sin(share * 20) * 0.3;
+    return { mean, min: mean - 0.08, max: index === Math.floor(buckets / 5) ? 9.2 : mean + 0.08 };
+  });
+  const column = (of: (row: { mean: number; min: number; max: number }) => number) =>
+    rows.map((row) => (row === null ? null : of(row)));
+  return {
+    point: query.get('point') ?? '',
+    fromMs,
+    toMs,
+    bucketMs: (toMs - fromMs) / buckets,
+    count: rows.map((row) => (row === null ? 0 : 12)),
+    min: column((row) => row.min),
+    max: column((row) => row.max),
+    mean: column((row) => row.mean),
+    last: column((row) => row.mean),
+  };
+}
