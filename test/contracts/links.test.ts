@@ -1,0 +1,289 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { protocols } from '../../adapters/registry.ts';
+import type { LinkFacts } from '../../gateway/links/link-facts.ts';
+import { type Links, type LinksOptions, startLinks } from '../../gateway/links/supervisor.ts';
+import { LinkLost, type Protocol } from '../../model/adapter.ts';
+import { systemClock } from '../../model/clock.ts';
+import type { LogEntry } from '../../model/log.ts';
+import { BatchBuilder, MAX_BATCH_SAMPLES } from '../../model/sample.ts';
+import type { Site } from '../../model/site.ts';
+import { ModbusDevice } from '../support/modbus-device.ts';
+
+interface Line {
+  readonly level: 'info' | 'warn' | 'error';
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** Keeps what the supervisor hands over, in order, and can refuse it as a full disk does. */
+class Recorder {
+  readonly entries: LogEntry[] = [];
+  readonly lines: Line[] = [];
+  full = false;
+  readonly log = {
+    info: (fields: object, message: string) => this.#line('info', fields, message),
+    warn: (fields: object, message: string) => this.#line('warn', fields, message),
+    error: (fields: object, message: string) => this.#line('error', fields, message),
+  };
+
+  async append(entry: LogEntry): Promise<void> {
+    if (this.full) throw new Error('disk full');
+    this.entries.push(entry);
+  }
+
+  /** The entries of a link, runs of samples as one word: `up`, `samples`, `down`. */
+  story(link: string): string[] {
+    const words = this.entries.flatMap((entry) => {
+      if (entry.kind === 'samples' && entry.link === link) return ['samples'];
+      return entry.kind === 'link' && entry.link === link ? [entry.up ? 'up' : 'down'] : [];
+    });
+    return words.filter((word, i) => word !== 'samples' || words[i - 1] !== 'samples');
+  }
+
+  linesOf(link: string): string[] {
+    return this.lines.filter(({ fields }) => fields.link === link).map(({ level, message }) => `${level} ${message}`);
+  }
+
+  #line(level: Line['level'], fields: object, message: string): void {
+    this.lines.push({ level, message, fields: { ...fields } });
+  }
+}
+
+interface WantedLink {
+  readonly key: string;
+  readonly protocol?: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+const text = { zh: '测试', en: 'test' };
+
+/** A site whose every link has one asset with one point, at holding register 0 of unit 1. */
+function siteOf(links: readonly WantedLink[]): Site {
+  const address = {
+    unit: 1,
+    table: 'holding',
+    address: 0,
+    count: 1,
+    type: 'uint16',
+    bit: null,
+    scale: 1,
+    add: 0,
+    noValue: [],
+    wordOrder: null,
+    byteOrder: null,
+  };
+  return {
+    key: 'test',
+    name: text,
+    timeZone: 'Asia/Shanghai',
+    latitude: 0,
+    longitude: 0,
+    systems: [],
+    links: links.map(({ key, protocol = 'modbus', settings }) => ({ key, name: text, protocol, settings })),
+    assets: links.map(({ key }) => ({
+      key: `asset-${key}`,
+      name: text,
+      profile: 'p',
+      system: 's',
+      link: key,
+      location: {},
+      points: [
+        { key: `asset-${key}/value`, point: 'value', name: text, kind: 'double', staleAfterMs: 10_000, address },
+      ],
+    })),
+    profiles: {},
+    people: [],
+    hash: '',
+  };
+}
+
+let device: ModbusDevice;
+let recorder: Recorder;
+let links: Links | undefined;
+let changes: LinkFacts[];
+
+beforeEach(async () => {
+  device = await ModbusDevice.start();
+  device.set(1, 'holding', 0, 42);
+  recorder = new Recorder();
+  changes = [];
+});
+
+afterEach(async () => {
+  await links?.close();
+  links = undefined;
+  await device.kill();
+});
+
+function start(wanted: readonly WantedLink[], more: Partial<LinksOptions> = {}): Links {
+  const site = siteOf(wanted);
+  const started = startLinks({
+    site,
+    protocols,
+    numbers: new Map(site.assets.map((asset, i) => [`${asset.key}/value`, i + 1])),
+    clock: systemClock(),
+    log: recorder.log,
+    append: (entry) => recorder.append(entry),
+    env: {},
+    random: () => 0,
+    ...more,
+  });
+  links = started;
+  started.onChange((facts) => changes.push(facts));
+  return started;
+}
+
+const variable = (name: string) => `\${${name}}`;
+const settings = () => ({ endpoint: device.endpoint, poll: '20ms', timeout: '500ms' });
+const state = (key: string) => links?.facts().find((facts) => facts.key === key)?.state;
+const until = (what: () => unknown) => expect.poll(what, { timeout: 8000, interval: 10 });
+
+test('a link comes up, is lost and comes back: its entries are in order, each change is told once', async () => {
+  start([{ key: 'pump', settings: settings() }]);
+  expect(state('pump')).toBe('connecting');
+  await until(() => recorder.story('pump')).toEqual(['up', 'samples']);
+  await device.kill();
+  await until(() => recorder.story('pump')).toEqual(['up', 'samples', 'down']);
+  await until(() => links?.facts()[0]?.reason?.en).toMatch(/ECONNREFUSED/);
+  expect(links?.facts()[0]).toMatchObject({ state: 'down', reason: { zh: /无法连接/ } });
+  await device.revive();
+  await until(() => recorder.story('pump')).toEqual(['up', 'samples', 'down', 'up', 'samples']);
+  expect(recorder.linesOf('pump')).toEqual(['info link up', 'warn link down', 'info link back']);
+  expect(recorder.lines.at(-1)?.fields.downMs).toBeGreaterThan(0);
+  const down = recorder.entries.find((entry) => entry.kind === 'link' && !entry.up);
+  expect(down).toMatchObject({ kind: 'link', reason: { zh: /./, en: /./ } });
+  const states = changes.map((facts) => facts.state);
+  expect(states.filter((one, i) => one !== states[i - 1])).toEqual(['up', 'down', 'up']);
+  expect(changes.some((facts) => facts.state === 'down' && (facts.nextRetryMs ?? 0) > facts.sinceMs)).toBe(true);
+  expect(links?.facts()[0]).toMatchObject({ state: 'up', reason: null, nextRetryMs: null });
+});
+
+test('a link that was never there is down from the first try, once', async () => {
+  await device.kill();
+  start([{ key: 'pump', settings: settings() }]);
+  const tries = () => changes.filter((facts) => facts.nextRetryMs !== null).length;
+  await until(tries).toBeGreaterThanOrEqual(3);
+  expect(recorder.story('pump')).toEqual(['down']);
+  expect(recorder.linesOf('pump')).toEqual(['warn link down']);
+});
+
+test('links that cannot be run are refused, each with its reason; the others go on', async () => {
+  const secret = 'not-for-the-log';
+  start(
+    [
+      { key: 'unset', settings: { ...settings(), endpoint: variable('PUMP_ENDPOINT') } },
+      { key: 'wrong', settings: { ...settings(), poll: variable('POLL') } },
+      { key: 'strange', protocol: 'smoke-signals', settings: {} },
+      { key: 'impossible', settings: { ...settings(), timeout: '1ms' } },
+      { key: 'good', settings: { ...settings(), endpoint: variable('GOOD:-nothing') } },
+    ],
+    { env: { POLL: secret, GOOD: device.endpoint } },
+  );
+  await until(() => recorder.story('good')).toEqual(['up', 'samples']);
+  await until(() => state('impossible')).toBe('refused');
+  const facts = links?.facts() ?? [];
+  expect(facts.map((one) => one.state)).toEqual(['refused', 'refused', 'refused', 'refused', 'up']);
+  expect(facts[0]?.reason?.en).toContain('PUMP_ENDPOINT');
+  expect(facts[1]?.reason?.en).toContain('poll');
+  expect(facts[2]?.reason?.en).toContain('smoke-signals');
+  expect(facts.slice(0, 4).every((one) => one.reason?.zh)).toBe(true);
+  expect(facts[0]?.nextRetryMs, 'trying again cannot help').toBeNull();
+  expect(facts[3]?.nextRetryMs, 'slowest retry').toBeGreaterThan(Date.now() + 10_000);
+  expect(JSON.stringify([facts, recorder.lines, recorder.entries])).not.toContain(secret);
+  expect(recorder.story('unset')).toEqual(['down']);
+});
+
+test('a mistake in an adapter is logged with its stack, and is that link’s own', async () => {
+  let runs = 0;
+  const broken = standIn(async () => {
+    runs += 1;
+    throw new TypeError('undefined is not a function');
+  });
+  start(
+    [
+      { key: 'bad', protocol: 'broken', settings: {} },
+      { key: 'good', settings: settings() },
+    ],
+    {
+      protocols: { ...protocols, broken },
+    },
+  );
+  await until(() => recorder.story('good')).toEqual(['up', 'samples']);
+  await until(() => state('bad')).toBe('down');
+  const [line] = recorder.lines.filter(({ level }) => level === 'error');
+  expect(line).toMatchObject({ message: 'adapter failed: this is a bug', fields: { link: 'bad' } });
+  expect(line?.fields.err).toMatchObject({ stack: expect.stringContaining('TypeError') });
+  expect(runs).toBe(1);
+  expect(links?.facts()[0]?.nextRetryMs).toBeGreaterThan(Date.now() + 10_000);
+});
+
+test('batches beyond the bound are split, in order', async () => {
+  const count = 2 * MAX_BATCH_SAMPLES + 5;
+  const flood = standIn(async (emit, signal, up) => {
+    const builder = new BatchBuilder();
+    for (let i = 0; i < count; i++) builder.good(1, i, i, i);
+    up();
+    await emit(builder.take());
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  });
+  start([{ key: 'flood', protocol: 'flood', settings: {} }], { protocols: { flood } });
+  await until(() => recorder.entries.length).toBe(4);
+  const batches = recorder.entries.flatMap((entry) => (entry.kind === 'samples' ? [entry.batch] : []));
+  expect(recorder.entries[0]).toMatchObject({ kind: 'link', up: true });
+  expect(batches.map((batch) => batch.length)).toEqual([MAX_BATCH_SAMPLES, MAX_BATCH_SAMPLES, 5]);
+  expect(batches.flatMap((batch) => [...batch.value])).toEqual(Array.from({ length: count }, (_, i) => i));
+});
+
+test('a log that cannot write is no bug of the adapter, and is made up for when it can again', async () => {
+  recorder.full = true;
+  start([{ key: 'pump', settings: settings() }]);
+  await until(() => links?.facts()[0]?.reason?.en).toBe('data cannot be written to the log');
+  expect(recorder.lines.filter(({ level }) => level === 'error')).toEqual([]);
+  recorder.full = false;
+  await until(() => recorder.story('pump').slice(-2)).toEqual(['up', 'samples']);
+  const ups = recorder.entries.filter((entry) => entry.kind === 'link' && entry.up);
+  expect(ups).toHaveLength(1);
+});
+
+test('what an adapter emits after the end of its run does not reach the log', async () => {
+  let late: Promise<unknown> | undefined;
+  const leaky = standIn(async (emit) => {
+    late = new Promise((resolve) => setImmediate(resolve)).then(() => {
+      const builder = new BatchBuilder();
+      builder.good(1, 1, 1, 1);
+      return emit(builder.take());
+    });
+    late.catch(() => undefined);
+    throw new LinkLost(text);
+  });
+  start([{ key: 'leaky', protocol: 'leaky', settings: {} }], { protocols: { leaky } });
+  await until(() => state('leaky')).toBe('down');
+  await expect(late).rejects.toThrow('the run is over');
+  expect(recorder.story('leaky')).toEqual(['down']);
+});
+
+test('closing ends every link, and leaves no connection', async () => {
+  const started = start([
+    { key: 'a', settings: settings() },
+    { key: 'b', settings: settings() },
+  ]);
+  await until(() => device.connections).toBe(2);
+  await started.close();
+  await until(() => device.connections).toBe(0);
+  const before = recorder.entries.length;
+  await started.close();
+  expect(recorder.entries).toHaveLength(before);
+  expect(recorder.lines.filter(({ level }) => level !== 'info')).toEqual([]);
+});
+
+test('closing does not wait for ever for an adapter that does not end', async () => {
+  const stubborn = standIn(() => new Promise(() => undefined));
+  const started = start([{ key: 'stubborn', protocol: 'stubborn', settings: {} }], { protocols: { stubborn } });
+  await started.close();
+  expect(recorder.lines.at(-1)).toMatchObject({ level: 'warn', fields: { links: ['stubborn'] } });
+});
+
+/** A protocol of the test's own, for what no real adapter does. */
+function standIn(run: ReturnType<Protocol['create']>['run']): Protocol {
+  return { ...protocols.modbus, settingsSchema: {}, create: () => ({ run }) } as Protocol;
+}
