@@ -139,6 +139,8 @@ class Poller {
     this.#builder = new BatchBuilder(plan.points.length);
     this.#connection = connection;
     this.#watch();
+    // A request that is under way need not run into its time-out: closing the connection settles it.
+    stop.signal.addEventListener('abort', () => void this.#connection.close(), { once: true });
   }
 
   /** Polls at the link's interval until `signal` aborts; rejects with LinkLost when the link is gone. */

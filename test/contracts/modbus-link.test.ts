@@ -33,7 +33,7 @@ interface Wanted {
   readonly map: ModbusMapPoint;
 }
 
-function begin(wanted: readonly Wanted[]): AdapterRun {
+function begin(wanted: readonly Wanted[], timeout = TIMEOUT): AdapterRun {
   const points = wanted.map(({ name, unit = 1, map }, index): LinkPoint<ModbusAddress> => {
     const resolved = modbusProtocol.resolve(map, { unit }, { asset: 'a', point: name, kind: 'double', index: 0 });
     if (!resolved.ok) throw new Error(JSON.stringify(resolved.problems));
@@ -42,7 +42,7 @@ function begin(wanted: readonly Wanted[]): AdapterRun {
   const startMs = Date.now();
   run = new AdapterRun(modbusProtocol, {
     key: 'bus',
-    settings: { endpoint: device.endpoint, timeout: TIMEOUT, poll: POLL },
+    settings: { endpoint: device.endpoint, timeout, poll: POLL },
     points,
     clock: simulatedClock(startMs, RATE, startMs),
     log: { info: () => undefined, warn: () => undefined },
@@ -218,4 +218,12 @@ test('a reply that comes too late is not taken for another one', async () => {
   device.fault(1, 'holding', 1000, undefined);
   await watched.until('it is good again', () => watched.latest('u1h1000')?.value === 222, 10_000);
   expect(device.connectionsMade).toBe(1);
+});
+
+test('an abort does not wait for an answer that is long in coming', async () => {
+  device.silent = true;
+  const watched = begin([holding(0)], '60s');
+  await expect.poll(() => device.requests.length, { timeout: 5000 }).toBe(1);
+  expect(await watched.abort(2000)).toEqual({ how: 'resolved' });
+  await expect.poll(() => device.connections).toBe(0);
 });
