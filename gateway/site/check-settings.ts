@@ -1,6 +1,6 @@
 import type { TObject, TSchema } from 'typebox';
-import { checkShape, type ShapeProblem } from './check-shape.ts';
 import { type Environment, substitute } from '../../model/environment.ts';
+import { checkShape, type ShapeProblem, shown } from './check-shape.ts';
 import { mistakes } from './problem.ts';
 import type { Path } from './yaml-source.ts';
 
@@ -17,6 +17,7 @@ export function checkSettings(
 ): readonly ShapeProblem[] {
   const found: ShapeProblem[] = [];
   const unjudged = new Set<string>();
+  const written = new Map<string, { raw: string; replaced: string }>();
   const replaceIn = (value: unknown, path: Path): unknown => {
     if (typeof value === 'string') {
       const { text, unset, malformed } = substitute(value, environment);
@@ -28,6 +29,7 @@ export function checkSettings(
       }
       if (unset.length > 0 || malformed.length > 0) unjudged.add(pathKey(path));
       else if (text === '' && value !== '') return undefined;
+      if (text !== value) written.set(pathKey(path), { raw: value, replaced: text });
       return text;
     }
     if (Array.isArray(value)) return value.map((inner, index) => replaceIn(inner, [...path, index]));
@@ -37,7 +39,17 @@ export function checkSettings(
   };
   const replaced = replaceIn(settings, []);
   const shape = checkShape(schema, replaced).filter((problem) => !unjudged.has(pathKey(problem.path)));
-  return [...found, ...shape];
+  return [...found, ...shape.map((problem) => concealed(problem, written.get(pathKey(problem.path))))];
+}
+
+/** A message repeats what stands in the file, never what came from the environment: it may be a secret. */
+function concealed(problem: ShapeProblem, written: { raw: string; replaced: string } | undefined): ShapeProblem {
+  if (written === undefined) return problem;
+  const { code, text } = problem.finding;
+  const conceal = (message: string) =>
+    message.replaceAll(shown(written.replaced), shown(written.raw)).replaceAll(written.replaced, '…');
+  // What was probably meant would tell what it is now.
+  return { ...problem, finding: { code, text: { zh: conceal(text.zh), en: conceal(text.en) } } };
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { TSchema } from 'typebox';
 import { Value } from 'typebox/value';
+import { DURATION_PATTERN } from '../../model/duration.ts';
 import type { Text } from '../../model/text.ts';
 import { nearest } from '../../rules/expression.ts';
 import { type Finding, mistakes } from './problem.ts';
@@ -24,6 +25,8 @@ interface Schema {
   readonly required?: readonly string[];
   readonly items?: Schema;
   readonly pattern?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
   readonly description?: string;
   readonly expected?: Text;
 }
@@ -36,9 +39,10 @@ const MAX_SHAPE_PROBLEMS = 200;
  * a union only the branch that was probably meant speaks.
  */
 export function checkShape(schema: TSchema, value: unknown): readonly ShapeProblem[] {
+  // Nearly everything is right, and the library says so faster than it can be looked through for what is wrong.
+  if (Value.Check(schema, value)) return [];
   const problems = shapeProblems(schema as Schema, value, []);
-  if (problems.length > 0) return problems.slice(0, MAX_SHAPE_PROBLEMS);
-  return Value.Check(schema, value) ? [] : libraryProblems(schema, value);
+  return problems.length > 0 ? problems.slice(0, MAX_SHAPE_PROBLEMS) : libraryProblems(schema, value);
 }
 
 function shapeProblems(schema: Schema, value: unknown, path: Path): ShapeProblem[] {
@@ -91,25 +95,28 @@ function objectProblems(schema: Schema, value: Readonly<Record<string, unknown>>
       problems.push({
         path: [...path, key],
         at: 'key',
-        finding: {
-          ...(inner === null && key.includes(' ') ? mistakes.unquotedText(key) : mistakes.unknownKey(key, names)),
-          ...(suggestion !== undefined && { suggestion }),
-        },
+        finding: unknownKey(key, inner, suggestion, names),
       });
     }
   }
   const absent = (schema.required ?? []).filter((name) => !Object.hasOwn(value, name) && !meant.has(name));
   const missing = absent.filter((name) => {
     // Where other keys are allowed, one that is nearly the missing one is taken for it all the same.
-    const others = schema.additionalProperties === false ? [] : Object.keys(value).filter((key) => !names.includes(key));
+    const others =
+      schema.additionalProperties === false ? [] : Object.keys(value).filter((key) => !names.includes(key));
     const misspelt = nearest(name, others);
     if (misspelt === undefined) return true;
-    const finding = { ...mistakes.unknownKey(misspelt, []), suggestion: name };
+    const finding = { ...mistakes.unknownKey(misspelt), suggestion: name };
     problems.push({ path: [...path, misspelt], at: 'key', finding });
     return false;
   });
   if (missing.length > 0) problems.push({ path, at: 'value', finding: mistakes.missingKey(missing) });
   return problems;
+}
+
+function unknownKey(key: string, value: unknown, suggestion: string | undefined, names: readonly string[]): Finding {
+  if (suggestion !== undefined) return { ...mistakes.unknownKey(key), suggestion };
+  return value === null && key.includes(' ') ? mistakes.unquotedText(key) : mistakes.unknownKey(key, names);
 }
 
 function unionProblems(branches: readonly Schema[], value: unknown, path: Path): ShapeProblem[] {
@@ -155,10 +162,8 @@ function libraryProblems(schema: TSchema, value: unknown): ShapeProblem[] {
 const unescapePointer = (step: string) => step.replaceAll('~1', '/').replaceAll('~0', '~');
 
 function notAllowed(value: unknown, allowed: readonly unknown[]): Finding {
-  const suggestion = nearest(
-    String(value),
-    allowed.map(String).filter((name) => name !== String(value)),
-  );
+  const names = allowed.filter((name) => typeof name === 'string' && name !== value) as string[];
+  const suggestion = typeof value === 'string' ? nearest(value, names) : undefined;
   const finding = mistakes.notAllowed(shown(value), allowed.map(shown));
   return { ...finding, ...(suggestion !== undefined && { suggestion }) };
 }
@@ -202,18 +207,28 @@ function foundText(value: unknown): Text {
 /** Bound on a value that a message repeats, in UTF-16 units. */
 const MAX_SHOWN = 60;
 
-function shown(value: unknown): string {
+/** A value as a message repeats it, cut where it is long. */
+export function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
 }
 
 const plain = (text: string): Text => ({ zh: text, en: text });
 
+/** What a value of the right type still has to be. */
 function requirement(schema: Schema, value: unknown): Text {
-  if (schema.type === 'string' && schema.pattern !== undefined) {
-    const hint = schema.description === undefined ? '' : `${schema.description}; `;
-    return { zh: `${hint}格式 ${schema.pattern}`, en: `${hint}form ${schema.pattern}` };
+  const { minimum, maximum, pattern, description } = schema;
+  if (typeof value === 'number' && (minimum !== undefined || maximum !== undefined)) {
+    const range = `${minimum ?? '−∞'} … ${maximum ?? '∞'}`;
+    return { zh: `应在 ${range} 之间`, en: `it lies within ${range}` };
   }
-  const message = Value.Errors(schema as TSchema, value)[0]?.message ?? '';
-  return plain(message);
+  if (value === '') return { zh: '不能为空', en: 'it may not be empty' };
+  if (pattern === DURATION_PATTERN) {
+    return { zh: '时长写作 500ms、30s、5min、2h、7d', en: 'durations are written 500ms, 30s, 5min, 2h, 7d' };
+  }
+  if (pattern !== undefined) {
+    const form = description ?? pattern;
+    return { zh: `应为 ${form}`, en: form };
+  }
+  return plain(Value.Errors(schema as TSchema, value)[0]?.message ?? 'it does not match its schema');
 }

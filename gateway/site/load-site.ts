@@ -3,18 +3,18 @@ import { dirname } from 'node:path';
 import type { TObject, TSchema } from 'typebox';
 import { protocols as registeredProtocols } from '../../adapters/registry.ts';
 import type { Protocol } from '../../model/adapter.ts';
+import type { Environment } from '../../model/environment.ts';
 import type { Link, Person, Profile, RateDefinition, Site, System } from '../../model/site.ts';
 import { checkExpression, nearest } from '../../rules/expression.ts';
 import { channelSettings } from './channel-settings.ts';
-import { checkShape, type ShapeProblem } from './check-shape.ts';
-import type { Environment } from '../../model/environment.ts';
 import { checkSettings, withHead } from './check-settings.ts';
+import { checkShape, type ShapeProblem } from './check-shape.ts';
 import { expandAssets } from './expand-assets.ts';
 import { PackShelf, shownPath } from './packs.ts';
-import { isMistake, mistakes, ProblemCollector, type Finding, type SiteProblem } from './problem.ts';
+import { type Finding, isMistake, mistakes, ProblemCollector, type SiteProblem } from './problem.ts';
 import { type AssetIndex, resolveAssets } from './resolve-assets.ts';
-import { ChannelHead, LinkHead, PersonEntry, SiteFileHead, SiteHead, type RateEntry, SystemEntry } from './site-file.ts';
-import { MAX_SITE_BYTES, parseYaml, type Path, readTextFile, type YamlSource } from './yaml-source.ts';
+import { ChannelHead, LinkHead, PersonEntry, RateEntry, SiteFileHead, SiteHead, SystemEntry } from './site-file.ts';
+import { MAX_SITE_BYTES, type Path, parseYaml, readTextFile, type YamlSource } from './yaml-source.ts';
 
 export interface LoadOptions {
   /** Environment that `${NAME}` is looked up in while settings are checked; `process.env` if absent. */
@@ -83,15 +83,15 @@ class Loader {
     const links = this.#links(listOf(sections.links));
     const systems = this.#systems(listOf(sections.systems));
     const people = this.#people(listOf(sections.people));
-    const members = expandAssets(listOf(sections.assets), this.#source, this.#problems);
-    const assets = resolveAssets(members, {
+    const expansion = expandAssets(listOf(sections.assets), this.#source, this.#problems);
+    const assets = resolveAssets(expansion, {
       source: this.#source,
       problems: this.#problems,
       shelf: this.#shelf,
-      links: links.keys,
-      systems: systems.keys,
+      links: { byKey: links.keys, complete: areNamed(sections.links) },
+      systems: { byKey: systems.keys, complete: areNamed(sections.systems) },
     });
-    this.#rates(systems.values, assets);
+    this.#rates(systems.values, listOf(sections.systems), assets);
     if (head === undefined || this.#problems.hasMistakes) return undefined;
     const content = {
       ...head,
@@ -101,8 +101,7 @@ class Loader {
       profiles: this.#profiles(assets),
       people,
     };
-    const hash = createHash('sha256').update(JSON.stringify(content)).digest('hex');
-    return deepFreeze({ ...content, hash });
+    return deepFreeze({ ...content, hash: hashOf(content) });
   }
 
   #head(data: unknown): SiteHead | undefined {
@@ -140,29 +139,30 @@ class Loader {
     return { values, keys };
   }
 
-  #systems(entries: readonly unknown[]): { values: System[]; keys: Set<string> } {
+  #systems(entries: readonly unknown[]): { values: System[]; keys: Map<string, true> } {
     const values: System[] = [];
-    const keys = new Set<string>();
+    const keys = new Map<string, true>();
     const lines = new KeyLines({ zh: '系统', en: 'system' }, this.#source, this.#problems);
     for (const [index, data] of entries.entries()) {
       const path = ['systems', index];
       const sound = this.#shape(SystemEntry, data, path);
-      const { key } = (data ?? {}) as Partial<SystemEntry>;
-      if (typeof key === 'string') keys.add(key);
-      if (!sound || key === undefined || !lines.isNew(key, [...path, 'key'])) continue;
-      const entry = data as SystemEntry;
+      const { key, name, rates: rateEntries } = (data ?? {}) as Partial<SystemEntry>;
+      const isNew = typeof key === 'string' && lines.isNew(key, [...path, 'key']);
       const rateLines = new KeyLines({ zh: '指标', en: 'rate' }, this.#source, this.#problems);
-      const rates = entry.rates.flatMap((rate, rateIndex) => {
-        const ratePath = [...path, 'rates', rateIndex];
-        return rateLines.isNew(rate.key, [...ratePath, 'key']) ? (this.#rate(rate, ratePath) ?? []) : [];
+      const rates = listOf(rateEntries).flatMap((rate, rateIndex) => {
+        return this.#rate(rate, [...path, 'rates', rateIndex], rateLines) ?? [];
       });
-      values.push({ key, name: entry.name, rates });
+      if (isNew) keys.set(key, true);
+      if (sound && isNew && name !== undefined) values.push({ key, name, rates });
     }
     return { values, keys };
   }
 
-  #rate(entry: RateEntry, path: Path): RateDefinition | undefined {
+  #rate(data: unknown, path: Path, lines: KeyLines): RateDefinition | undefined {
+    if (!this.#shape(RateEntry, data, path)) return undefined;
+    const entry = data as RateEntry;
     const { key, name, profile, window, good, due, per } = entry;
+    if (!lines.isNew(key, [...path, 'key'])) return undefined;
     const target = readTarget(entry.target);
     if (!(target >= 0 && target <= 1)) {
       this.#report([...path, 'target'], mistakes.badTarget(String(entry.target)));
@@ -183,14 +183,13 @@ class Loader {
   }
 
   /** What rates say of profiles and points can be judged once the assets are known. */
-  #rates(systems: readonly System[], index: AssetIndex): void {
-    const entries = listOf((this.#source.data as Record<string, unknown>).systems) as SystemEntry[];
+  #rates(systems: readonly System[], entries: readonly unknown[], index: AssetIndex): void {
     for (const system of systems) {
-      const systemIndex = entries.findIndex((entry) => entry?.key === system.key);
+      const systemIndex = indexOfKey(entries, system.key);
+      const rates = listOf((entries[systemIndex] as { rates?: unknown }).rates);
       const pairs = index.profilePairs.get(system.key) ?? [];
       for (const rate of system.rates) {
-        const rateIndex = entries[systemIndex]?.rates.findIndex((entry) => entry.key === rate.key) ?? 0;
-        const path = ['systems', systemIndex, 'rates', rateIndex];
+        const path = ['systems', systemIndex, 'rates', indexOfKey(rates, rate.key)];
         if (rate.profile !== undefined && !this.#rateProfile(rate.profile, system.key, path, index)) continue;
         const concerned = pairs.filter((pair) => rate.profile === undefined || pair.profile === rate.profile);
         for (const name of ['good', 'due'] as const) {
@@ -236,9 +235,14 @@ class Loader {
       if (!sound) continue;
       const { key, name, upToPriority, channels } = data as PersonEntry;
       if (!lines.isNew(key, [...path, 'key'])) continue;
-      people.push({ key, name, upToPriority, channels: channels.flatMap((channel, channelIndex) => {
-        return this.#channel(channel, [...path, 'channels', channelIndex]) ?? [];
-      }) });
+      people.push({
+        key,
+        name,
+        upToPriority,
+        channels: channels.flatMap((channel, channelIndex) => {
+          return this.#channel(channel, [...path, 'channels', channelIndex]) ?? [];
+        }),
+      });
     }
     return people;
   }
@@ -259,7 +263,12 @@ class Loader {
    * Checks what stands under a head together with the schema that belongs to its protocol or kind, if that is known;
    * gives the settings without the head, undefined where there are mistakes.
    */
-  #settings(head: TObject, schema: TSchema | undefined, data: unknown, path: Path): Record<string, unknown> | undefined {
+  #settings(
+    head: TObject,
+    schema: TSchema | undefined,
+    data: unknown,
+    path: Path,
+  ): Record<string, unknown> | undefined {
     if (schema === undefined || typeof data !== 'object' || data === null) {
       this.#shape(head, data, path);
       return undefined;
@@ -317,6 +326,16 @@ class KeyLines {
   }
 }
 
+/** Place of the first entry with this key. */
+function indexOfKey(entries: readonly unknown[], key: string): number {
+  return entries.findIndex((entry) => (entry as { key?: unknown } | null)?.key === key);
+}
+
+/** True for a list in which every entry has a key. */
+function areNamed(entries: unknown): boolean {
+  return Array.isArray(entries) && entries.every((entry) => typeof entry?.key === 'string');
+}
+
 function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
@@ -348,6 +367,19 @@ function isTimeZone(zone: string): boolean {
     // The platform's way to say that it does not know the zone.
     return false;
   }
+}
+
+/**
+ * SHA-256 of all that is resolved. Of an asset's points only place and name enter by themselves: the rest follows from
+ * its profile, and a large site would be several hundred megabytes of text.
+ */
+function hashOf(content: Omit<Site, 'hash'>): string {
+  const { assets, ...rest } = content;
+  const hash = createHash('sha256').update(JSON.stringify(rest));
+  for (const { points, ...asset } of assets) {
+    hash.update(JSON.stringify([asset, points.map(({ point, address }) => [point, address])]));
+  }
+  return hash.digest('hex');
 }
 
 function deepFreeze<T>(value: T): T {

@@ -7,8 +7,8 @@ import { nearest } from '../../rules/expression.ts';
 import {
   checkProfile,
   expressionsOf,
-  ProfileFileSchema,
   type ProfileFile,
+  ProfileFileSchema,
   profilesFolder,
   toProfile,
 } from '../../rules/profile.ts';
@@ -148,7 +148,10 @@ export class PackShelf {
         const suggestion = nearest(name, absent);
         if (suggestion !== undefined) meant.add(suggestion);
         const finding = mistakes.pointNotInProfile(name, profile.key);
-        this.#problems.add(source.keyAt(['points', name]), { ...finding, ...(suggestion !== undefined && { suggestion }) });
+        this.#problems.add(source.keyAt(['points', name]), {
+          ...finding,
+          ...(suggestion !== undefined && { suggestion }),
+        });
         good = false;
         continue;
       }

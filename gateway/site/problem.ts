@@ -94,7 +94,11 @@ export function isMistake(problem: { readonly code: string }): boolean {
 export function formatProblem(problem: SiteProblem, language: 'zh' | 'en'): string {
   const { file, line, column, code, text, suggestion } = problem;
   const hint =
-    suggestion === undefined ? '' : language === 'zh' ? `，是否想写 "${suggestion}"？` : `; did you mean "${suggestion}"?`;
+    suggestion === undefined
+      ? ''
+      : language === 'zh'
+        ? `，是否想写 "${suggestion}"？`
+        : `; did you mean "${suggestion}"?`;
   return `${file}:${line}:${column} ${code} ${text[language]}${hint}`;
 }
 
@@ -110,7 +114,10 @@ const quoted = (names: readonly string[]) => names.map((name) => `"${name}"`).jo
 
 /** The catalogue. Codes are stable: scripts and manuals refer to them; a retired one is not used again. */
 export const mistakes = {
-  unreadable: entry('E001', (reason: string) => ({ zh: `无法读取文件：${reason}`, en: `the file cannot be read: ${reason}` })),
+  unreadable: entry('E001', (reason: string) => ({
+    zh: `无法读取文件：${reason}`,
+    en: `the file cannot be read: ${reason}`,
+  })),
   tooLarge: entry('E002', (bytes: number, bound: number) => ({
     zh: `文件有 ${bytes} 字节，超过上限 ${bound}`,
     en: `the file has ${bytes} bytes, the bound is ${bound}`,
@@ -124,11 +131,14 @@ export const mistakes = {
     zh: `还有 ${more} 处问题未列出`,
     en: `${more} more problems are not listed`,
   })),
-  unknownKey: entry('E010', (key: string, known: readonly string[]) => ({
-    zh: `未知的键 "${key}"${known.length > 0 && known.length <= 12 ? `，这里可用：${quoted(known)}` : ''}`,
-    en: `unknown key "${key}"${known.length > 0 && known.length <= 12 ? `; known here: ${quoted(known)}` : ''}`,
+  unknownKey: entry('E010', (key: string, known: readonly string[] = []) => ({
+    zh: `未知的键 "${key}"${known.length > 0 ? `，这里可用：${quoted(known)}` : ''}`,
+    en: `unknown key "${key}"${known.length > 0 ? `; known here: ${quoted(known)}` : ''}`,
   })),
-  missingKey: entry('E011', (keys: readonly string[]) => ({ zh: `缺少 ${quoted(keys)}`, en: `${quoted(keys)} is missing` })),
+  missingKey: entry('E011', (keys: readonly string[]) => ({
+    zh: `缺少 ${quoted(keys)}`,
+    en: `${quoted(keys)} is missing`,
+  })),
   notAllowed: entry('E012', (value: string, allowed: readonly string[]) => ({
     zh: `${value} 不是可用的值，可用：${allowed.join(', ')}`,
     en: `${value} is not one of the possible values: ${allowed.join(', ')}`,
@@ -180,6 +190,10 @@ export const mistakes = {
     zh: `${what.zh} "${key}" 重复，第 ${line} 行已有`,
     en: `${what.en} "${key}" exists already, see line ${line}`,
   })),
+  sameKey: entry('E033', (key: string) => ({
+    zh: `each 展开的资产都叫 "${key}"：键里要有变量，例如 ${key}-{n}`,
+    en: `all that each makes would be "${key}": put its variable into the key, e.g. ${key}-{n}`,
+  })),
   parentCycle: entry('E031', (keys: readonly string[]) => ({
     zh: `上级关系成环：${keys.join(' → ')}`,
     en: `parents form a circle: ${keys.join(' → ')}`,
@@ -212,7 +226,10 @@ export const mistakes = {
     zh: `${text} 不是有效的环境变量引用，写法：\${NAME} 或 \${NAME:-默认值}`,
     en: `${text} is not a reference to the environment; write \${NAME} or \${NAME:-default}`,
   })),
-  badAddress: entry('E050', (point: string, text: Text) => ({ zh: `${point}：${text.zh}`, en: `${point}: ${text.en}` })),
+  badAddress: entry('E050', (point: string, text: Text) => ({
+    zh: `${point}：${text.zh}`,
+    en: `${point}: ${text.en}`,
+  })),
   addressConflict: entry('E051', (point: string, text: Text) => ({
     zh: `地址冲突：${about(point, text.zh)}`,
     en: `addresses conflict: ${about(point, text.en)}`,

@@ -4,7 +4,7 @@ import type { Asset, AssetPoint, Profile } from '../../model/site.ts';
 import { nearest } from '../../rules/expression.ts';
 import { expressionsOf } from '../../rules/profile.ts';
 import { checkShape } from './check-shape.ts';
-import type { Member, MemberDetails } from './expand-assets.ts';
+import type { Expansion, Member } from './expand-assets.ts';
 import { type ControllerMap, type Pack, type PackShelf, parentPointsOf } from './packs.ts';
 import { type Finding, mistakes, type ProblemCollector } from './problem.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
@@ -17,8 +17,14 @@ export interface References {
   readonly source: YamlSource;
   readonly problems: ProblemCollector;
   readonly shelf: PackShelf;
-  readonly links: ReadonlyMap<string, Protocol | undefined>;
-  readonly systems: ReadonlySet<string>;
+  readonly links: Keys<Protocol | undefined>;
+  readonly systems: Keys<unknown>;
+}
+
+/** What can be referred to. Not complete where some key cannot be read: a reference may be to that one. */
+export interface Keys<T> {
+  readonly byKey: ReadonlyMap<string, T>;
+  readonly complete: boolean;
 }
 
 /** Profile of assets of a system, with that of their parents. */
@@ -40,6 +46,8 @@ export interface AssetIndex {
 /** What an entry refers to, as far as it exists; looked up once for all of its members. */
 interface EntryReferences {
   readonly profile: Profile | undefined;
+  /** Points of the parent that the profile's expressions read. */
+  readonly parentPoints: readonly string[];
   readonly map: Extract<Pack<ControllerMap>, { state: 'good' }> | undefined;
   readonly protocol: Protocol | undefined;
   /** The address has the form that the protocol wants; judged anew for each member where it varies. */
@@ -47,51 +55,55 @@ interface EntryReferences {
 }
 
 /** Follows every reference of the members, finds their points' addresses, and reports what does not fit. */
-export function resolveAssets(members: readonly Member[], references: References): AssetIndex {
+export function resolveAssets({ members, complete }: Expansion, references: References): AssetIndex {
   const byKey = uniqueMembers(members, references);
   checkFormerKeys(byKey, references);
-  const cyclic = checkParents(byKey, references);
+  const cyclic = checkParents(byKey, complete, references);
   const entryReferences = new Map<number, EntryReferences>();
   const assets: Asset[] = [];
   const pointsOfLink = new Map<string, LinkPoint[]>();
   const pairs = new Map<string, Map<string, ProfilePair>>();
   let pointCount = 0;
   for (const member of byKey.values()) {
-    const { details } = member;
-    if (details === undefined) continue;
-    const { entry } = details;
+    const { entry } = member;
     let found = entryReferences.get(member.entryIndex);
     if (found === undefined) {
-      found = lookUp(member, details, references);
+      found = lookUp(member, references);
       entryReferences.set(member.entryIndex, found);
     }
-    const parent = details.parent === undefined || cyclic.has(member.key) ? undefined : byKey.get(details.parent);
-    const parentProfile = parent?.details?.entry.profile;
-    const parentUnclear = details.parent !== undefined && parentProfile === undefined;
+    const parent = member.parent === undefined || cyclic.has(member.key) ? undefined : byKey.get(member.parent);
+    const parentProfile = parent?.entry.profile;
+    const parentUnclear = member.parent !== undefined && parentProfile === undefined;
     if (found.profile !== undefined && !parentUnclear) {
-      checkParentPoints(found.profile, parentProfile, member, references);
-      const systemPairs = pairs.get(entry.system) ?? new Map<string, ProfilePair>();
-      systemPairs.set(`${entry.profile} ${parentProfile ?? ''}`, { profile: entry.profile, parent: parentProfile });
-      pairs.set(entry.system, systemPairs);
+      checkParentPoints(found.profile, found.parentPoints, parentProfile, member, references);
+      if (entry.system !== undefined) {
+        const systemPairs = pairs.get(entry.system) ?? new Map<string, ProfilePair>();
+        systemPairs.set(`${found.profile.key} ${parentProfile ?? ''}`, {
+          profile: found.profile.key,
+          parent: parentProfile,
+        });
+        pairs.set(entry.system, systemPairs);
+      }
     }
-    const points = resolvePoints(member, details, found, references);
+    const points = resolvePoints(member, found, references);
     if (points === undefined) continue;
     pointCount += points.length;
     if (pointCount > MAX_POINTS) {
       report(references, member, [], mistakes.tooManyPoints(MAX_POINTS));
       break;
     }
-    assets.push(toAsset(member, details, points));
-    const linkPoints = pointsOfLink.get(entry.link) ?? [];
+    const linkPoints = pointsOfLink.get(entry.link ?? '') ?? [];
     for (const point of points) linkPoints.push({ key: point.key, address: point.address, member });
-    pointsOfLink.set(entry.link, linkPoints);
+    pointsOfLink.set(entry.link ?? '', linkPoints);
+    const asset = toAsset(member, points);
+    if (asset !== undefined) assets.push(asset);
   }
   checkConflicts(pointsOfLink, references);
   return {
     assets,
     profiles: [...new Set(assets.map((asset) => asset.profile))],
     profilePairs: new Map([...pairs].map(([system, found]) => [system, [...found.values()]])),
-    complete: assets.length === members.length,
+    complete: complete && assets.length === members.length,
   };
 }
 
@@ -114,7 +126,10 @@ function uniqueMembers(members: readonly Member[], references: References): Map<
       continue;
     }
     const { line } = references.source.valueAt(['assets', first.entryIndex, 'key']);
-    report(references, member, ['key'], mistakes.duplicate({ zh: '资产', en: 'asset' }, member.key, line));
+    const isSameEntry = first.entryIndex === member.entryIndex;
+    const what = { zh: '资产', en: 'asset' };
+    const finding = isSameEntry ? mistakes.sameKey(member.key) : mistakes.duplicate(what, member.key, line);
+    report(references, member, ['key'], finding);
   }
   return byKey;
 }
@@ -122,7 +137,7 @@ function uniqueMembers(members: readonly Member[], references: References): Map<
 function checkFormerKeys(byKey: ReadonlyMap<string, Member>, references: References): void {
   const taken = new Set(byKey.keys());
   for (const member of byKey.values()) {
-    const former = member.details?.formerly;
+    const former = member.formerly;
     if (former === undefined) continue;
     if (taken.has(former)) report(references, member, ['formerly'], mistakes.formerlyTaken(member.key, former));
     taken.add(former);
@@ -130,7 +145,7 @@ function checkFormerKeys(byKey: ReadonlyMap<string, Member>, references: Referen
 }
 
 /** Reports parents that do not exist and circles; gives the keys of the assets in circles. */
-function checkParents(byKey: ReadonlyMap<string, Member>, references: References): Set<string> {
+function checkParents(byKey: ReadonlyMap<string, Member>, complete: boolean, references: References): Set<string> {
   const cyclic = new Set<string>();
   const settled = new Set<string>();
   for (const start of byKey.values()) {
@@ -144,9 +159,9 @@ function checkParents(byKey: ReadonlyMap<string, Member>, references: References
         break;
       }
       trail.set(member.key, member);
-      const parent: string | undefined = member.details?.parent;
+      const { parent }: Member = member;
       const next: Member | undefined = parent === undefined ? undefined : byKey.get(parent);
-      if (parent !== undefined && next === undefined) {
+      if (parent !== undefined && next === undefined && complete) {
         const finding = mistakes.unknownParent(member.key, parent);
         const suggestion = nearest(parent, near(parent, byKey));
         report(references, member, ['parent'], withSuggestion(finding, suggestion));
@@ -174,35 +189,43 @@ function withSuggestion(finding: Finding, suggestion: string | undefined): Findi
   return suggestion === undefined ? finding : { ...finding, suggestion };
 }
 
-function lookUp(member: Member, details: MemberDetails, references: References): EntryReferences {
+function lookUp(member: Member, references: References): EntryReferences {
   const { shelf, links, systems } = references;
-  const { entry } = details;
+  const { system, link, profile: profileKey, map: mapName } = member.entry;
   const reportAt = (field: string, finding: Finding, suggestion: string | undefined) =>
     report(references, member, [field], withSuggestion(finding, suggestion));
-  if (!systems.has(entry.system)) {
-    reportAt('system', mistakes.unknownSystem(entry.system), nearest(entry.system, [...systems]));
+  if (system !== undefined && systems.complete && !systems.byKey.has(system)) {
+    reportAt('system', mistakes.unknownSystem(system), nearest(system, [...systems.byKey.keys()]));
   }
-  if (!links.has(entry.link)) reportAt('link', mistakes.unknownLink(entry.link), nearest(entry.link, [...links.keys()]));
-  const protocol = links.get(entry.link);
-  const profilePack = shelf.profile(entry.profile);
-  if (profilePack.state === 'none') {
-    reportAt('profile', mistakes.unknownProfile(entry.profile), profilePack.suggestion);
+  if (link !== undefined && links.complete && !links.byKey.has(link)) {
+    reportAt('link', mistakes.unknownLink(link), nearest(link, [...links.byKey.keys()]));
   }
-  const profile = profilePack.state === 'good' ? profilePack.value : undefined;
-  if (protocol === undefined) return { profile, map: undefined, protocol, addressGood: false };
-  const addressGood = checkAddress(member, details, protocol, references);
-  const map = shelf.map(protocol, entry.map);
-  if (map.state === 'none') reportAt('map', mistakes.unknownMap(entry.map, protocol.key), map.suggestion);
-  if (map.state !== 'good') return { profile, map: undefined, protocol, addressGood };
-  if (map.value.profile !== entry.profile && profilePack.state !== 'none') {
-    reportAt('map', mistakes.mapOfOtherProfile(entry.map, map.value.profile, entry.profile), undefined);
+  const pack = profileKey === undefined ? undefined : shelf.profile(profileKey);
+  if (profileKey !== undefined && pack?.state === 'none') {
+    reportAt('profile', mistakes.unknownProfile(profileKey), pack.suggestion);
   }
-  return { profile, map: map.value.profile === entry.profile ? map : undefined, protocol, addressGood };
+  const profile = pack?.state === 'good' ? pack.value : undefined;
+  const parentPoints = profile ? expressionsOf(profile).flatMap(({ source }) => parentPointsOf(source)) : [];
+  const protocol = link === undefined ? undefined : links.byKey.get(link);
+  if (protocol === undefined) return { profile, parentPoints, map: undefined, protocol, addressGood: false };
+  const addressGood = checkAddress(member, protocol, references);
+  const none = { profile, parentPoints, map: undefined, protocol, addressGood };
+  if (mapName === undefined) return none;
+  const map = shelf.map(protocol, mapName);
+  if (map.state === 'none') reportAt('map', mistakes.unknownMap(mapName, protocol.key), map.suggestion);
+  if (map.state !== 'good' || profileKey === undefined) return none;
+  if (map.value.profile === profileKey) return { ...none, map };
+  // A profile that does not exist is the mistake, not that the map is for another one.
+  if (pack?.state !== 'none') {
+    reportAt('map', mistakes.mapOfOtherProfile(mapName, map.value.profile, profileKey), undefined);
+  }
+  return none;
 }
 
-function checkAddress(member: Member, details: MemberDetails, protocol: Protocol, references: References): boolean {
+function checkAddress(member: Member, protocol: Protocol, references: References): boolean {
   const { source, problems } = references;
-  const shape = checkShape(protocol.assetAddressSchema, details.address);
+  if (member.address === undefined) return false;
+  const shape = checkShape(protocol.assetAddressSchema, member.address);
   for (const { path, at, finding } of shape) {
     const place = ['assets', member.entryIndex, 'address', ...path];
     problems.add(at === 'key' ? source.keyAt(place) : source.valueAt(place), finding);
@@ -213,11 +236,11 @@ function checkAddress(member: Member, details: MemberDetails, protocol: Protocol
 /** A profile that reads its parent needs one that has those points. */
 function checkParentPoints(
   profile: Profile,
+  needed: readonly string[],
   parentKey: string | undefined,
   member: Member,
   references: References,
 ): void {
-  const needed = expressionsOf(profile).flatMap(({ source }) => parentPointsOf(source));
   if (needed.length === 0) return;
   const pack = parentKey === undefined ? undefined : references.shelf.profile(parentKey);
   if (pack !== undefined && pack.state !== 'good') return;
@@ -227,16 +250,11 @@ function checkParentPoints(
   else report(references, member, ['parent'], mistakes.parentNeeded(profile.key, lacking, parentKey));
 }
 
-function resolvePoints(
-  member: Member,
-  details: MemberDetails,
-  found: EntryReferences,
-  references: References,
-): AssetPoint[] | undefined {
+function resolvePoints(member: Member, found: EntryReferences, references: References): AssetPoint[] | undefined {
   const { profile, map, protocol, addressGood } = found;
   if (profile === undefined || map === undefined || protocol === undefined || !addressGood) return undefined;
   const isFirst = member.index === 0;
-  if (!isFirst && details.addressVaries && !checkAddress(member, details, protocol, references)) return undefined;
+  if (!isFirst && member.addressVaries && !checkAddress(member, protocol, references)) return undefined;
   const points: AssetPoint[] = [];
   let good = true;
   for (const [name, definition] of Object.entries(profile.points)) {
@@ -244,13 +262,13 @@ function resolvePoints(
     if (mapPoint === undefined) continue;
     const key = pointKey(member.key, name);
     const context = { asset: member.key, point: name, kind: definition.kind, index: member.index };
-    const resolved = protocol.resolve(mapPoint, details.address, context);
+    const resolved = protocol.resolve(mapPoint, member.address, context);
     if (!resolved.ok) {
       good = false;
-      const bare = protocol.resolve(mapPoint, requiredOnly(protocol, details.address), { ...context, index: 0 });
+      const bare = protocol.resolve(mapPoint, requiredOnly(protocol, member.address), { ...context, index: 0 });
       for (const problem of resolved.problems) {
         const first = problem.path[0] ?? '';
-        const ofAsset = hasKey(details.address, first) || (!hasKey(mapPoint, first) && mayHaveKey(protocol, first));
+        const ofAsset = hasKey(member.address, first) || (!hasKey(mapPoint, first) && mayHaveKey(protocol, first));
         // What is wrong without the asset's own wishes too is the map's mistake.
         const ofMap = !ofAsset && !bare.ok && bare.problems.some((other) => samePath(other.path, problem.path));
         if (ofMap) {
@@ -295,7 +313,7 @@ function samePath(a: Path, b: Path): boolean {
 
 function checkConflicts(pointsOfLink: ReadonlyMap<string, readonly LinkPoint[]>, references: References): void {
   for (const [link, points] of pointsOfLink) {
-    for (const problem of references.links.get(link)?.conflicts(points) ?? []) {
+    for (const problem of references.links.byKey.get(link)?.conflicts(points) ?? []) {
       const point = points[Number(problem.path[0])];
       if (point === undefined) continue;
       const finding = mistakes.addressConflict(point.key, problem.text);
@@ -304,17 +322,19 @@ function checkConflicts(pointsOfLink: ReadonlyMap<string, readonly LinkPoint[]>,
   }
 }
 
-function toAsset(member: Member, details: MemberDetails, points: readonly AssetPoint[]): Asset {
-  const { entry, name, parent, location, formerly } = details;
+function toAsset(member: Member, points: readonly AssetPoint[]): Asset | undefined {
+  const { key, name, parent, location, formerly } = member;
+  const { profile, system, link, contractor } = member.entry;
+  if (!member.wellFormed || profile === undefined || system === undefined || link === undefined) return undefined;
   return {
-    key: member.key,
+    key,
     name,
-    profile: entry.profile,
-    system: entry.system,
-    link: entry.link,
+    profile,
+    system,
+    link,
     ...(parent !== undefined && { parent }),
     location,
-    ...(entry.contractor !== undefined && { contractor: entry.contractor }),
+    ...(contractor !== undefined && { contractor }),
     points,
     ...(formerly !== undefined && { formerly }),
   };

@@ -24,7 +24,11 @@ export const SiteHead = Type.Object(
     key: Key('short name of the site'),
     name: TextSchema,
     timeZone: Type.String({ description: 'IANA zone, e.g. Asia/Shanghai; days, nights and months follow it' }),
-    latitude: Type.Number({ minimum: -90, maximum: 90, description: 'degrees, north positive; for sunrise and sunset' }),
+    latitude: Type.Number({
+      minimum: -90,
+      maximum: 90,
+      description: 'degrees, north positive; for sunrise and sunset',
+    }),
     longitude: Type.Number({ minimum: -180, maximum: 180, description: 'degrees, east positive' }),
   },
   { ...closed, description: 'the site itself' },
@@ -69,13 +73,14 @@ export const RateEntry = Type.Object(
   },
   closed,
 );
+/** A promised rate, as written. */
 export type RateEntry = Static<typeof RateEntry>;
 
 export const SystemEntry = Type.Object(
   {
     key: Key('short name of the system'),
     name: TextSchema,
-    rates: Type.Array(RateEntry, { description: 'what is promised; the first one is the headline' }),
+    rates: Type.Array(Type.Unknown(), { description: 'what is promised; the first one is the headline' }),
   },
   closed,
 );
@@ -98,11 +103,17 @@ export const AssetEntry = Type.Object(
     key: Template('short name, unique in the site; {n} and {n:02} are variables of each'),
     each: Type.Optional(Each),
     name: TextSchema,
-    profile: Type.String({ description: 'kind of equipment: a file of rules/profiles/, or of profiles/ beside this one' }),
+    profile: Type.String({
+      description: 'kind of equipment: a file of rules/profiles/, or of profiles/ beside this one',
+    }),
     system: Type.String({ description: 'key of a system above' }),
     link: Type.String({ description: 'key of a link above' }),
-    map: Type.String({ description: 'controller model: a file of adapters/PROTOCOL/maps/, or of maps/PROTOCOL/ beside this one' }),
-    address: Type.Optional(Type.Unknown({ description: 'where on the link; what stands here belongs to the protocol' })),
+    map: Type.String({
+      description: 'controller model: a file of adapters/PROTOCOL/maps/, or of maps/PROTOCOL/ beside this one',
+    }),
+    address: Type.Optional(
+      Type.Unknown({ description: 'where on the link; what stands here belongs to the protocol' }),
+    ),
     parent: Type.Optional(Template('key of the asset without which this one cannot work')),
     location: Type.Optional(
       Type.Object(

@@ -4,9 +4,7 @@ import { type Finding, mistakes } from './problem.ts';
 /** Values of the `each` variables for one asset. */
 export type Variables = Readonly<Record<string, string | number>>;
 
-export type Filled =
-  | { readonly ok: true; readonly text: string }
-  | { readonly ok: false; readonly finding: Finding };
+export type Filled = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly finding: Finding };
 
 /** Bound on the variables of one `each`. */
 export const MAX_VARIABLES = 6;
