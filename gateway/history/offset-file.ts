@@ -1,0 +1,46 @@
+import { open, readFile, rename } from 'node:fs/promises';
+
+/** How far history has been written: all log records up to `logSeq`, all changes up to `change`. */
+export interface HistoryOffset {
+  readonly logSeq: number;
+  readonly change: { readonly logSeq: number; readonly ordinal: number };
+}
+
+export const START_OFFSET: HistoryOffset = { logSeq: 0, change: { logSeq: 0, ordinal: -1 } };
+
+/**
+ * The offset that `path` holds for the home `identity`. The start where there is none, where it cannot be read, or where
+ * it is another home's: writing again what is there already does no harm, leaving something out would.
+ */
+export async function readOffset(path: string, identity: string): Promise<HistoryOffset> {
+  try {
+    const stored: unknown = JSON.parse(await readFile(path, 'utf8'));
+    if (!isStored(stored) || stored.identity !== identity) return START_OFFSET;
+    return { logSeq: stored.logSeq, change: { logSeq: stored.change.logSeq, ordinal: stored.change.ordinal } };
+  } catch (error) {
+    if (error instanceof SyntaxError || (error instanceof Error && 'code' in error)) return START_OFFSET;
+    throw error;
+  }
+}
+
+/** Replaces the offset; a crash leaves the old one or the new one. Rejects where the disk does not take it. */
+export async function writeOffset(path: string, identity: string, offset: HistoryOffset): Promise<void> {
+  const next = `${path}.next`;
+  const file = await open(next, 'w');
+  try {
+    await file.writeFile(`${JSON.stringify({ identity, ...offset })}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(next, path);
+}
+
+function isStored(value: unknown): value is HistoryOffset & { identity: string } {
+  if (typeof value !== 'object' || value === null) return false;
+  const { identity, logSeq, change } = value as Record<string, unknown>;
+  if (typeof identity !== 'string' || !Number.isSafeInteger(logSeq)) return false;
+  if (typeof change !== 'object' || change === null) return false;
+  const place = change as Record<string, unknown>;
+  return Number.isSafeInteger(place.logSeq) && Number.isSafeInteger(place.ordinal);
+}
