@@ -22,9 +22,9 @@ const MAX_REASONS = 50;
 /** Where the engine's changes come from, in order of their places. */
 export interface ChangeSource {
   /** Durable changes after a place, at most `limit`. */
-  changesAfter(logSeq: number, ordinal: number, limit: number): readonly PlacedChange[];
+  after(place: HistoryOffset['change'], limit: number): readonly PlacedChange[];
   /** Calls back after each commit of further changes; gives a function that ends this. */
-  onChanges(listener: () => void): () => void;
+  onChanged(listener: () => void): () => void;
 }
 
 export interface HistoryReaderOptions {
@@ -145,9 +145,8 @@ class Reader implements HistoryReader {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       // Listening begins before looking, so that nothing falls between.
-      const more = nextCall((listener) => changes.onChanges(listener), signal);
-      const { logSeq, ordinal } = this.#offset.change;
-      const found = changes.changesAfter(logSeq, ordinal, MAX_CHANGES);
+      const more = nextCall((listener) => changes.onChanged(listener), signal);
+      const found = changes.after(this.#offset.change, MAX_CHANGES);
       const last = found.at(-1);
       if (last === undefined) {
         await more.called;

@@ -34,13 +34,13 @@ class ChangeList implements ChangeSource {
     return this.#listeners.size;
   }
 
-  changesAfter(logSeq: number, ordinal: number, limit: number): readonly PlacedChange[] {
+  after({ logSeq, ordinal }: { logSeq: number; ordinal: number }, limit: number): readonly PlacedChange[] {
     return this.#changes
       .filter((change) => change.logSeq > logSeq || (change.logSeq === logSeq && change.ordinal > ordinal))
       .slice(0, limit);
   }
 
-  onChanges(listener: () => void): () => void {
+  onChanged(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
