@@ -12,6 +12,9 @@ export interface Notice {
   readonly priority: Priority;
   readonly site: Text;
   readonly asset: { readonly key: string; readonly name: Text };
+  /** Other assets with the same alarm that this notice stands for; `also` names the first few. */
+  readonly alsoCount: number;
+  readonly also: readonly Text[];
   readonly text: Text;
   readonly consequence: Text;
   readonly action: Text;

@@ -7,6 +7,8 @@ export interface OutboxRow {
   readonly id: string;
   readonly kind: Notice['kind'];
   readonly activationId: string;
+  /** Key of the alarm, by which notices are grouped. */
+  readonly alarm: string;
   readonly priority: Priority;
   readonly person: string;
   /** Place of the channel among the person's. */

@@ -12,6 +12,9 @@ const SEND_TIMEOUT_MS = 10_000;
 const FIRST_RETRY_MS = 1000;
 const SLOWEST_RETRY_MS = 60_000;
 
+/** Other assets that a notice names besides the first; it counts them all. */
+const MAX_NAMED = 5;
+
 /** Notices that are looked at in one round, and that are on their way at the same time. */
 const ROUND_NOTICES = 200;
 const MAX_SENDING = 16;
@@ -75,50 +78,67 @@ class OutboxWorker implements Duty {
     clearTimeout(this.#timer);
     const nowMs = performance.now();
     let nextMs = Number.POSITIVE_INFINITY;
+    const ready: OutboxEntry[] = [];
     for (const entry of this.#options.outbox.pending(ROUND_NOTICES)) {
-      if (this.#sending.has(entry.id)) continue;
       const untilMs = this.#putOff.get(entry.id)?.untilMs ?? 0;
-      if (untilMs > nowMs) {
-        nextMs = Math.min(nextMs, untilMs);
-        continue;
-      }
+      if (untilMs > nowMs) nextMs = Math.min(nextMs, untilMs);
+      else if (!this.#sending.has(entry.id)) ready.push(entry);
+    }
+    for (const group of groupNotices(ready)) {
       if (this.#sending.size >= MAX_SENDING) break;
-      const sending = this.#handle(entry).finally(() => {
-        this.#sending.delete(entry.id);
+      const sending = this.#handle(group).finally(() => {
+        for (const { id } of group) this.#sending.delete(id);
         this.wake();
       });
-      this.#sending.set(entry.id, sending);
+      for (const { id } of group) this.#sending.set(id, sending);
     }
     if (nextMs < Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.wake(), nextMs - nowMs);
   }
 
-  async #handle(entry: OutboxEntry): Promise<void> {
-    const { outbox } = this.#options;
+  /** Hands a group over as one notice: the first entry's, which names the others. */
+  async #handle(group: readonly OutboxEntry[]): Promise<void> {
     const site = this.#options.site();
-    const activation = outbox.activation(entry.activationId);
-    const person = site?.people.find(({ key }) => key === entry.person);
-    if (!site || !activation || !person) return this.#settle(entry, 'stale', 'person or alarm is no longer known');
-    const worth = this.#worth(entry, activation);
-    if (worth === 'no') return this.#settle(entry, 'stale', null);
-    if (worth === 'later') return this.#putOffBy(entry, FIRST_RETRY_MS);
-    const channel = this.#options.channelsOf(person)[entry.channel];
-    if (!channel) return this.#settle(entry, 'refused', 'channel has no usable settings');
+    const owed = site ? group.flatMap((entry) => this.#stillOwed(entry, site) ?? []) : [];
+    const [lead] = owed;
+    if (!site || !lead) return;
+    const channel = this.#options.channelsOf(lead.person)[lead.entry.channel];
+    const settle = (state: 'sent' | 'refused', reason: string | null) => {
+      for (const { entry } of owed) this.#settle(entry, state, reason);
+    };
+    if (!channel) return settle('refused', 'channel has no usable settings');
     const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(SEND_TIMEOUT_MS)]);
-    const result = await channel.send(this.#noticeOf(entry, activation, site), signal).catch((error: unknown) => ({
+    const result = await channel.send(this.#noticeOf(lead, owed.slice(1), site), signal).catch((error: unknown) => ({
       outcome: 'retry' as const,
       afterMs: SLOWEST_RETRY_MS,
       reason: String(error),
     }));
     if (this.#stop.signal.aborted && result.outcome !== 'done') return;
-    if (result.outcome === 'done') return this.#settle(entry, 'sent', null);
-    if (result.outcome === 'refused') return this.#settle(entry, 'refused', result.reason);
+    if (result.outcome === 'done') return settle('sent', null);
+    if (result.outcome === 'refused') return settle('refused', result.reason);
     this.retries++;
-    if (entry.lastError !== result.reason) {
+    if (lead.entry.lastError !== result.reason) {
       // The same failure again is a counter, not another line.
-      this.#options.logger.warn({ notice: entry.id, reason: result.reason }, 'notice not taken by its channel, trying again');
+      const { id } = lead.entry;
+      this.#options.logger.warn({ notice: id, reason: result.reason }, 'notice not taken by its channel, trying again');
     }
-    outbox.failed(entry.id, result.reason);
-    this.#putOffBy(entry, result.afterMs);
+    for (const { entry } of owed) {
+      this.#options.outbox.failed(entry.id, result.reason);
+      this.#putOffBy(entry, result.afterMs);
+    }
+  }
+
+  /** What an entry is about, if it is still worth sending; settles or puts off the others. */
+  #stillOwed(entry: OutboxEntry, site: Site): Owed | undefined {
+    const activation = this.#options.outbox.activation(entry.activationId);
+    const person = site.people.find(({ key }) => key === entry.person);
+    if (!activation || !person) this.#settle(entry, 'stale', 'person or alarm is no longer known');
+    else {
+      const worth = this.#worth(entry, activation);
+      if (worth === 'yes') return { entry, activation, person };
+      if (worth === 'no') this.#settle(entry, 'stale', null);
+      else this.#putOffBy(entry, FIRST_RETRY_MS);
+    }
+    return undefined;
   }
 
   /** A raised alarm is told while it stands and nobody has taken it; its return to those who were told. */
@@ -145,7 +165,7 @@ class OutboxWorker implements Duty {
     this.#putOff.set(entry.id, { untilMs: performance.now() + Math.max(atLeastMs, delayMs * jitter), delayMs });
   }
 
-  #noticeOf(entry: OutboxEntry, activation: Activation, site: Site): Notice {
+  #noticeOf({ entry, activation }: Owed, others: readonly Owed[], site: Site): Notice {
     return {
       id: entry.id,
       kind: entry.kind,
@@ -154,6 +174,8 @@ class OutboxWorker implements Duty {
       priority: activation.priority,
       site: site.name,
       asset: { key: activation.asset, name: assetName(site, activation.asset) },
+      alsoCount: others.length,
+      also: others.slice(0, MAX_NAMED).map((other) => assetName(site, other.activation.asset)),
       text: activation.text,
       consequence: activation.consequence,
       action: activation.action,
@@ -163,6 +185,28 @@ class OutboxWorker implements Duty {
       simulated: this.#options.simulated,
     };
   }
+}
+
+/** An entry of the outbox with all that its notice is made of. */
+interface Owed {
+  readonly entry: OutboxEntry;
+  readonly activation: Activation;
+  readonly person: Person;
+}
+
+/**
+ * Who is called at once is called for each alarm by itself; what can wait (priorities 3 and 4) is told together: the
+ * same alarm of many assets, to the same person, is one notice.
+ */
+export function groupNotices(entries: readonly OutboxEntry[]): readonly (readonly OutboxEntry[])[] {
+  const groups = new Map<string, OutboxEntry[]>();
+  for (const entry of entries) {
+    const key = entry.priority <= 2 ? entry.id : JSON.stringify([entry.kind, entry.person, entry.channel, entry.alarm]);
+    const group = groups.get(key);
+    if (group) group.push(entry);
+    else groups.set(key, [entry]);
+  }
+  return [...groups.values()];
 }
 
 function assetName(site: Site, key: string): Text {

@@ -8,7 +8,7 @@ import type { Site } from '../../model/site.ts';
  */
 export function noticesFor(change: Change, site: Site): readonly OutboxRow[] {
   if (change.kind !== 'alarm' || (change.event !== 'raised' && change.event !== 'returned')) return [];
-  const { activationId, priority } = change.activation;
+  const { activationId, alarm, priority } = change.activation;
   const kind = change.event;
   return site.people
     .filter((person) => priority <= person.upToPriority)
@@ -18,6 +18,7 @@ export function noticesFor(change: Change, site: Site): readonly OutboxRow[] {
           id: noticeId(activationId, kind, person.key, channel),
           kind,
           activationId,
+          alarm,
           priority,
           person: person.key,
           channel,

@@ -49,9 +49,9 @@ export class StateDb implements OutboxStore {
       for (const placed of changes) this.#storeChange(placed);
       for (const row of outbox) {
         this.#sql(
-          `INSERT OR IGNORE INTO outbox (id, kind, activation_id, priority, person, channel, state, attempts)
-           VALUES (?, ?, ?, ?, ?, ?, 'pending', 0)`,
-        ).run(row.id, row.kind, row.activationId, row.priority, row.person, row.channel);
+          `INSERT OR IGNORE INTO outbox (id, kind, activation_id, alarm, priority, person, channel, state, attempts)
+           VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', 0)`,
+        ).run(row.id, row.kind, row.activationId, row.alarm, row.priority, row.person, row.channel);
       }
       this.#sql('UPDATE progress SET seq = ? WHERE seq < ?').run(seq, seq);
     });
@@ -202,6 +202,7 @@ function entryOf(row: Record<string, unknown>): OutboxEntry {
     id: String(row.id),
     kind: String(row.kind) as OutboxEntry['kind'],
     activationId: String(row.activation_id),
+    alarm: String(row.alarm),
     priority: Number(row.priority) as Priority,
     person: String(row.person),
     channel: Number(row.channel),

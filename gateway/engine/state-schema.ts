@@ -24,7 +24,8 @@ export const stateMigrations: readonly Migration[] = [
      PRIMARY KEY (asset, from_ms, seq, ordinal)
    ) WITHOUT ROWID;
    CREATE TABLE outbox (
-     id TEXT PRIMARY KEY, kind TEXT NOT NULL, activation_id TEXT NOT NULL, priority INTEGER NOT NULL,
+     id TEXT PRIMARY KEY, kind TEXT NOT NULL, activation_id TEXT NOT NULL, alarm TEXT NOT NULL,
+     priority INTEGER NOT NULL,
      person TEXT NOT NULL, channel INTEGER NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL, last_error TEXT
    );
    CREATE INDEX outbox_by_state ON outbox (state, priority, attempts);

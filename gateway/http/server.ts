@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import fastifyStatic from '@fastify/static';
 import fastifySwagger from '@fastify/swagger';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 import { Type } from 'typebox';
 import { type HistoryHome, MAX_HISTORY_BUCKETS } from '../../model/history.ts';
 import type { PointInfo } from '../../model/point.ts';
@@ -64,7 +64,7 @@ export interface HttpServer {
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const app = Fastify({
     loggerInstance: options.logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 1000 },
@@ -161,7 +161,6 @@ function answerErrors(app: FastifyInstance): void {
     request.log.error({ err: error, url: request.url }, 'request failed');
     return fail(reply, 'internal');
   });
-  app.setNotFoundHandler((_request, reply) => fail(reply, 'not-found'));
 }
 
 function questions(app: FastifyInstance, { source, history, pointInfo }: HttpOptions): void {
@@ -316,15 +315,17 @@ function takenBy(alarm: AlarmView | undefined, person: string): { zh: string; en
     : { zh: `${by} 已先接单`, en: `${by} has taken it already` };
 }
 
-/** The built page; every other address of it is answered by its start, which reads the address itself. */
+/** The built page; every other address that is no API's is answered by its start, which reads the address itself. */
 async function page(app: FastifyInstance, pageDir: string): Promise<void> {
   if (!existsSync(pageDir)) {
     app.log.warn({ pageDir }, 'page is not built, serving the API only');
+    app.setNotFoundHandler((_request, reply) => fail(reply, 'not-found'));
     return;
   }
-  await app.register(fastifyStatic, { root: pageDir, wildcard: false, preCompressed: true });
-  app.get('/*', { schema: { hide: true } }, (request, reply) => {
-    if (request.url.startsWith('/api/') || request.url.startsWith('/assets/')) return fail(reply, 'not-found');
+  await app.register(fastifyStatic, { root: pageDir, preCompressed: true, cacheControl: false });
+  app.setNotFoundHandler((request, reply) => {
+    const isPage = request.method === 'GET' && !/^\/(api|assets|a)\//.test(request.url);
+    if (!isPage) return fail(reply, 'not-found');
     return reply.header('cache-control', 'no-cache').sendFile('index.html');
   });
 }
