@@ -187,7 +187,10 @@ test('links that cannot be run are refused, each with its reason; the others go 
   expect(facts[1]?.reason?.en).toContain('poll');
   expect(facts[2]?.reason?.en).toContain('smoke-signals');
   expect(facts.slice(0, 4).every((one) => one.reason?.zh)).toBe(true);
-  expect(facts[0]?.nextRetryMs, 'trying again cannot help').toBeNull();
+  expect(
+    facts.slice(0, 3).map((one) => one.nextRetryMs),
+    'trying again cannot help',
+  ).toEqual([null, null, null]);
   expect(facts[3]?.nextRetryMs, 'slowest retry').toBeGreaterThan(Date.now() + 10_000);
   expect(JSON.stringify([facts, recorder.lines, recorder.entries])).not.toContain(secret);
   expect(recorder.story('unset')).toEqual(['down']);
@@ -243,6 +246,18 @@ test('a log that cannot write is no bug of the adapter, and is made up for when 
   await until(() => recorder.story('pump').slice(-2)).toEqual(['up', 'samples']);
   const ups = recorder.entries.filter((entry) => entry.kind === 'link' && entry.up);
   expect(ups).toHaveLength(1);
+});
+
+test('a change of a link that could not be written is written before the next samples', async () => {
+  let refused = 0;
+  start([{ key: 'pump', settings: settings() }], {
+    append: async (entry) => {
+      if (entry.kind === 'link' && refused++ < 2) throw new Error('disk stalled');
+      await recorder.append(entry);
+    },
+  });
+  await until(() => recorder.story('pump')).toEqual(['samples', 'up', 'samples']);
+  expect(recorder.linesOf('pump')).toEqual(['info link up', 'warn change of a link could not be written']);
 });
 
 test('what an adapter emits after the end of its run does not reach the log', async () => {
