@@ -55,8 +55,8 @@ test('a message that finds no room waits, and keeps its place', async () => {
   expect(add('a', 3)).toBe(true);
   expect(add('b', 2)).toBe(false);
   expect(add('c', 1)).toBe(false);
-  await turn();
   expect(add('d', 2)).toBe(false);
+  await turn();
   held.end();
   await turn();
   await turn();

@@ -198,7 +198,7 @@ export class OpcuaLink {
       );
       group.on('changed', (_item, value, index) => {
         const entry = some[index];
-        if (entry !== undefined) entry.known = !reporter.notify(entry.point, value).unknown;
+        if (entry !== undefined) note(entry, reporter.notify(entry.point, value).unknown);
       });
       some.forEach((entry, index) => {
         entry.monitored = group.monitoredItems[index]?.statusCode.isGood() ?? false;
@@ -280,12 +280,16 @@ async function refresh(
       const value = values[i];
       // What was notified meanwhile is newer than this answer.
       if (value === undefined || reporter.arrivals(entry.point) !== arrivals[i]) return;
-      entry.known = !reporter.read(entry.point, value).unknown;
-      // An item does not outlive its node; it is created anew when the node is back.
-      if (!entry.known) entry.monitored = false;
+      note(entry, reporter.read(entry.point, value).unknown);
     });
   }
   await reporter.settled();
+}
+
+/** An item may not outlive its node: it is created anew when the node is back. */
+function note(entry: Watched, unknown: boolean): void {
+  entry.known = !unknown;
+  if (unknown) entry.monitored = false;
 }
 
 /** Tells how many real ms ago the subscription last gave a sign of life; data is one too. */

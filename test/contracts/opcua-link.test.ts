@@ -1,13 +1,15 @@
 import { StatusCodes } from 'node-opcua';
-import { expect, onTestFinished, test } from 'vitest';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { opcuaProtocol } from '../../adapters/opcua/protocol.ts';
 import type { OpcuaAddress } from '../../adapters/opcua/schema.ts';
 import { simulatedClock } from '../../model/clock.ts';
 import { AdapterRun } from '../support/adapter-run.ts';
-import { type OpcuaLabServer, startServer } from './labs/opcua.ts';
+import { type OpcuaLabServer, removeCertificates, startServer } from './labs/opcua.ts';
 
 /** Real ms for what the adapter does at every so many-th read only. */
 const SLOW_MS = 8_000;
+
+afterAll(removeCertificates);
 
 async function started(spare?: number): Promise<OpcuaLabServer> {
   const server = await startServer(spare);

@@ -69,7 +69,11 @@ const points = [
 
 /** Certificates of all servers of this process; making them takes longer than everything else. */
 const pkiFolder = mkdtempSync(join(tmpdir(), 'lamplighter-opcua-lab-'));
-process.once('exit', () => rmSync(pkiFolder, { recursive: true, force: true }));
+
+/** Removes the certificates; for the end of a test file that starts servers. */
+export function removeCertificates(): void {
+  rmSync(pkiFolder, { recursive: true, force: true });
+}
 
 /** A real node-opcua server, reached through a gate and so under a port that it does not announce. */
 const serverLab: Lab = {
