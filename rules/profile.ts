@@ -43,7 +43,9 @@ const ProfilePointFile = Type.Object(
     unit: Type.Optional(Type.String({ minLength: 1, description: 'unit of the value after scaling, e.g. MPa' })),
     states: Type.Optional(States),
     staleAfter: Duration('without a reply for this long the value is not trusted any more'),
-    optional: Type.Optional(Type.Boolean({ description: 'a map may leave it out; expressions then read it as unknown' })),
+    optional: Type.Optional(
+      Type.Boolean({ description: 'a map may leave it out; expressions then read it as unknown' }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -179,7 +181,10 @@ function stateProblems(profile: Profile): ProfileProblem[] {
         problems.push({
           kind: 'states',
           path: ['points', name],
-          text: { zh: `枚举点 ${name} 缺少 states（各值的文字）`, en: `enum point ${name} lacks states, the texts of its values` },
+          text: {
+            zh: `枚举点 ${name} 缺少 states（各值的文字）`,
+            en: `enum point ${name} lacks states, the texts of its values`,
+          },
         });
       }
       continue;
@@ -188,7 +193,10 @@ function stateProblems(profile: Profile): ProfileProblem[] {
       problems.push({
         kind: 'states',
         path,
-        text: { zh: `states 只用于 enum 与 bitset，${name} 是 ${point.kind}`, en: `states are for enum and bitset; ${name} is ${point.kind}` },
+        text: {
+          zh: `states 只用于 enum 与 bitset，${name} 是 ${point.kind}`,
+          en: `states are for enum and bitset; ${name} is ${point.kind}`,
+        },
       });
     } else if (point.kind === 'bitset') {
       for (const bit of Object.keys(point.states)) {

@@ -228,7 +228,7 @@ function requirement(schema: Schema, value: unknown): Text {
   }
   if (pattern !== undefined) {
     const form = description ?? pattern;
-    return { zh: `应为 ${form}`, en: form };
+    return { zh: `格式不对（${form}）`, en: form };
   }
   return plain(Value.Errors(schema as TSchema, value)[0]?.message ?? 'it does not match its schema');
 }

@@ -85,17 +85,18 @@ export function resolveAssets({ members, complete }: Expansion, references: Refe
         pairs.set(entry.system, systemPairs);
       }
     }
-    const points = resolvePoints(member, found, references);
-    if (points === undefined) continue;
+    const resolved = resolvePoints(member, found, references);
+    if (resolved === undefined) continue;
+    const { points, good } = resolved;
     pointCount += points.length;
     if (pointCount > MAX_POINTS) {
       report(references, member, [], mistakes.tooManyPoints(MAX_POINTS));
       break;
     }
     const linkPoints = pointsOfLink.get(entry.link ?? '') ?? [];
-    for (const point of points) linkPoints.push({ key: point.key, address: point.address, member });
+    for (const { key, point, address } of points) linkPoints.push({ key, point, address, member, map: resolved.map });
     pointsOfLink.set(entry.link ?? '', linkPoints);
-    const asset = toAsset(member, points);
+    const asset = good ? toAsset(member, points) : undefined;
     if (asset !== undefined) assets.push(asset);
   }
   checkConflicts(pointsOfLink, references);
@@ -109,6 +110,9 @@ export function resolveAssets({ members, complete }: Expansion, references: Refe
 
 interface LinkPoint {
   readonly key: PointKey;
+  readonly point: string;
+  /** File of the map that it comes from. */
+  readonly map: YamlSource;
   readonly address: unknown;
   readonly member: Member;
 }
@@ -250,7 +254,11 @@ function checkParentPoints(
   else report(references, member, ['parent'], mistakes.parentNeeded(profile.key, lacking, parentKey));
 }
 
-function resolvePoints(member: Member, found: EntryReferences, references: References): AssetPoint[] | undefined {
+function resolvePoints(
+  member: Member,
+  found: EntryReferences,
+  references: References,
+): { points: readonly AssetPoint[]; good: boolean; map: YamlSource } | undefined {
   const { profile, map, protocol, addressGood } = found;
   if (profile === undefined || map === undefined || protocol === undefined || !addressGood) return undefined;
   const isFirst = member.index === 0;
@@ -291,7 +299,7 @@ function resolvePoints(member: Member, found: EntryReferences, references: Refer
       address: resolved.value,
     });
   }
-  return good ? points : undefined;
+  return { points, good, map: map.source };
 }
 
 function requiredOnly(protocol: Protocol, address: unknown): unknown {
@@ -313,11 +321,18 @@ function samePath(a: Path, b: Path): boolean {
 
 function checkConflicts(pointsOfLink: ReadonlyMap<string, readonly LinkPoint[]>, references: References): void {
   for (const [link, points] of pointsOfLink) {
-    for (const problem of references.links.byKey.get(link)?.conflicts(points) ?? []) {
+    const problems = references.links.byKey.get(link)?.conflicts(points) ?? [];
+    const ofMember = problems.length > 0 ? Map.groupBy(points, ({ member }) => member) : undefined;
+    for (const problem of problems) {
       const point = points[Number(problem.path[0])];
       if (point === undefined) continue;
       const finding = mistakes.addressConflict(point.key, problem.text);
-      report(references, point.member, ['address'], finding);
+      // Two points of one asset collide because of its map, wherever the asset lies.
+      const { en } = problem.text;
+      const siblings = ofMember?.get(point.member) ?? [];
+      const withOwn = siblings.some((other) => other !== point && en.includes(other.key));
+      if (withOwn) references.problems.add(point.map.valueAt(['points', point.point]), finding);
+      else report(references, point.member, ['address'], finding);
     }
   }
 }

@@ -1,0 +1,204 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { loadSite, loadSiteText } from './load-site.ts';
+import { formatProblem, mistakes } from './problem.ts';
+import { MAX_SITE_BYTES } from './yaml-source.ts';
+
+const casesFolder = fileURLToPath(new URL('../../test/cases/site/', import.meta.url));
+const cases = readdirSync(casesFolder);
+
+/** Problems of a case as `check` prints them, with the files named from the case's folder. */
+function printed(name: string, language: 'zh' | 'en'): string {
+  const result = loadSite(join(casesFolder, name, 'site.yaml'), { environment: { BAD_ENDPOINT: 'nowhere' } });
+  const problems = [...(result.ok ? [] : result.problems), ...result.warnings];
+  const lines = problems.map((problem) => formatProblem(problem, language));
+  const summary = result.ok ? `ok, ${result.site.assets.length} assets` : `${result.problems.length} mistakes`;
+  return [...lines, summary, ''].join('\n').replaceAll(`test/cases/site/${name}/`, '');
+}
+
+test.each(cases)('case %s', async (name) => {
+  const both = `${printed(name, 'en')}\n${printed(name, 'zh')}`;
+  await expect(both).toMatchFileSnapshot(join(casesFolder, name, 'expected.txt'));
+});
+
+describe('the catalogue', () => {
+  const codes = Object.values(mistakes).map((entry) => entry.code);
+
+  test('has each code once', () => {
+    expect(new Set(codes).size).toBe(codes.length);
+  });
+
+  test('is shown by a case, code by code, but for bounds that would need huge files', () => {
+    const shown = cases.map((name) => printed(name, 'en')).join('\n');
+    const bounds: string[] = [
+      mistakes.unreadable,
+      mistakes.tooLarge,
+      mistakes.tooManyProblems,
+      mistakes.tooManyPoints,
+    ].map((entry) => entry.code);
+    expect(codes.filter((code) => !shown.includes(` ${code} `) && !bounds.includes(code))).toEqual([]);
+  });
+
+  test('is explained in the manual, code by code', () => {
+    const manual = readFileSync(new URL('../../docs/site-file.md', import.meta.url), 'utf8');
+    expect(codes.filter((code) => !manual.includes(`| ${code} |`))).toEqual([]);
+  });
+});
+
+describe('the demo estate', () => {
+  const result = loadSite(fileURLToPath(new URL('../demo/site.yaml', import.meta.url)), { environment: {} });
+
+  test('has no mistakes and no warnings', () => {
+    expect(result).toMatchObject({ ok: true, warnings: [] });
+  });
+
+  test('has the assets that the estate has', () => {
+    if (!result.ok) throw new Error('the demo site has mistakes');
+    const { assets } = result.site;
+    const count = (profile: string) => assets.filter((asset) => asset.profile === profile).length;
+    expect(count('streetlight-lamp')).toBe(67);
+    expect(count('floor-lamp')).toBe(371);
+    expect(
+      ['lift', 'intercom', 'access-door', 'recorder', 'camera', 'fire-pump', 'streetlight-feeder'].map(count),
+    ).toEqual([6, 6, 8, 1, 24, 2, 3]);
+    const floors = new Set(
+      assets
+        .filter((asset) => asset.profile === 'floor-lamp')
+        .map(({ location }) => `${location.building}/${location.floor}`),
+    );
+    expect(floors.size).toBe(16 + 26 + 9);
+  });
+
+  test('finds each corridor lamp at its own input, without a gap', () => {
+    if (!result.ok) throw new Error('the demo site has mistakes');
+    const inputs = (unit: number) =>
+      result.site.assets
+        .filter((asset) => asset.profile === 'floor-lamp')
+        .map((asset) => asset.points[0]?.address as { unit: number; address: number })
+        .filter((address) => address.unit === unit)
+        .map((address) => address.address);
+    expect(inputs(1)).toEqual(Array.from({ length: 128 }, (_, place) => place));
+    expect(inputs(2)).toEqual(Array.from({ length: 206 }, (_, place) => place));
+    expect(inputs(3)).toEqual(Array.from({ length: 37 }, (_, place) => place));
+  });
+
+  test('keeps what is to be taken from the environment as it is written', () => {
+    if (!result.ok) throw new Error('the demo site has mistakes');
+    expect(result.site.people[0]?.channels[0]?.settings).toEqual({
+      url: '$' + '{LAMPLIGHTER_PHONE_URL:-http://127.0.0.1:15910/webhook}',
+      secret: '$' + '{LAMPLIGHTER_PHONE_SECRET:-}',
+    });
+  });
+
+  test('is frozen to the ground', () => {
+    if (!result.ok) throw new Error('the demo site has mistakes');
+    const point = result.site.assets[0]?.points[0];
+    expect(Object.isFrozen(result.site.assets) && Object.isFrozen(point) && Object.isFrozen(point?.address)).toBe(true);
+  });
+});
+
+const head = `site: { key: estate, name: { zh: 小区, en: Estate }, timeZone: Asia/Shanghai, latitude: 23.1, longitude: 113.3 }
+links:
+  - { key: floors, name: { zh: 采集器, en: Inputs }, protocol: modbus, endpoint: 'tcp://10.0.0.5:502' }
+systems:
+  - { key: floor-light, name: { zh: 楼道灯, en: Corridor lights }, rates: [] }
+`;
+
+function lamps(rest: string): string {
+  return `${head}assets:\n  - profile: floor-lamp\n    system: floor-light\n    link: floors\n    map: floor-lamp-input\n${rest}`;
+}
+
+describe('templates', () => {
+  test('every combination in order, the last variable fastest, the index counting through', () => {
+    const result = loadSiteText(
+      lamps(`    key: f{floor:02}-{side}
+    each: { floor: [3, 12], side: [left, right] }
+    name: { zh: '{floor} 层 {{{side}}}', en: 'Floor {floor}' }
+    address: { unit: '{floor}', stride: 1 }
+    location: { floor: '{floor}', building: 7 }
+    formerly: old-{floor}-{side}
+`),
+    );
+    if (!result.ok) throw new Error(result.problems[0]?.text.en);
+    const { assets } = result.site;
+    expect(assets.map((asset) => asset.key)).toEqual(['f03-left', 'f03-right', 'f12-left', 'f12-right']);
+    expect(assets[1]?.name).toEqual({ zh: '3 层 {right}', en: 'Floor 3' });
+    expect(assets[3]?.points[0]?.address).toMatchObject({ unit: 12, address: 3 });
+    expect(assets[3]).toMatchObject({ location: { floor: '12', building: '7' }, formerly: 'old-12-right' });
+  });
+
+  test('the same text gives the same hash, another address another one', () => {
+    const lamp = (unit: number) =>
+      loadSiteText(lamps(`    key: lamp\n    name: { zh: 灯, en: Lamp }\n    address: { unit: ${unit} }\n`));
+    const hashes = [lamp(1), lamp(1), lamp(2)].map((result) => (result.ok ? result.site.hash : ''));
+    expect(hashes[0]).toMatch(/^[0-9a-f]{64}$/);
+    expect(hashes[1]).toBe(hashes[0]);
+    expect(hashes[2]).not.toBe(hashes[0]);
+  });
+});
+
+describe('bounds', () => {
+  const codesOf = (text: string) => {
+    const result = loadSiteText(text);
+    return result.ok ? [] : [...new Set(result.problems.map((problem) => problem.code))];
+  };
+
+  test('a file that is not there', () => {
+    expect(loadSite('/nowhere/site.yaml')).toMatchObject({
+      ok: false,
+      problems: [{ code: 'E001', line: 1, column: 1 }],
+    });
+  });
+
+  test('a folder in place of a file', () => {
+    expect(loadSite('/')).toMatchObject({ ok: false, problems: [{ code: 'E001' }] });
+  });
+
+  test('a file without an end', () => {
+    expect(loadSite('/dev/zero')).toMatchObject({ ok: false, problems: [{ code: 'E002' }] });
+    expect(MAX_SITE_BYTES).toBeLessThan(100_000_000);
+  });
+
+  test('more assets than one site may have', () => {
+    const lamp = (key: string) => `  - key: ${key}-{n}
+    each: { n: 1..60000 }
+    name: { zh: 灯, en: Lamp }
+    profile: none
+    system: floor-light
+    link: floors
+    map: floor-lamp-input
+`;
+    expect(codesOf(`${head}assets:\n${lamp('a')}${lamp('b')}`)).toContain('E043');
+  });
+
+  test('more mistakes than anybody reads', () => {
+    const result = loadSiteText(`${head}assets:\n${'  - 1\n'.repeat(1500)}`);
+    if (result.ok) throw new Error('no mistakes found');
+    expect(result.problems).toHaveLength(1001);
+    expect(result.problems.at(-1)).toMatchObject({ code: 'E009' });
+  });
+
+  test('aliases that unfold without end', () => {
+    const levels = Array.from({ length: 12 }, (_, level) => {
+      return `l${level + 1}: &l${level + 1} [${Array.from({ length: 10 }, () => `*l${level}`).join(', ')}]\n`;
+    });
+    expect(codesOf(`l0: &l0 [x]\n${levels.join('')}`)).toEqual(['E003']);
+  });
+
+  test('lists within lists within lists', () => {
+    expect(codesOf('['.repeat(20_000))).toEqual(['E003']);
+  });
+});
+
+test('twenty thousand lamps', () => {
+  const result = loadSiteText(
+    lamps(`    key: b{building}-f{floor:02}-lamp-{n}
+    each: { building: 1..100, floor: 1..25, n: 1..8 }
+    name: { zh: '{building} 栋 {floor} 层 {n} 号灯', en: 'Building {building} floor {floor} lamp {n}' }
+    address: { unit: 1, stride: 1 }
+`),
+  );
+  expect(result.ok && result.site.assets.length).toBe(20_000);
+});
