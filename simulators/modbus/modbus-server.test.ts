@@ -5,7 +5,9 @@ import modbusSerial from 'modbus-serial';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { WireFaults } from '../faults/wire-faults.ts';
 import { Plant } from '../plant/plant.ts';
+import type { UnitMemory } from './memory.ts';
 import { type ModbusLinks, startModbusLinks } from './modbus-links.ts';
+import { ModbusServer } from './modbus-server.ts';
 
 const START_MS = Date.parse('2026-06-15T20:30+08:00');
 
@@ -118,15 +120,39 @@ describe('on the wire', () => {
     expect(await exchange(socket, '0001 0000 0006 01 02 0000 0003', 10)).toBe('00010000000401020103');
   });
 
-  test('a client that does not read is not read from', async () => {
-    const greedy = await rawSocket('floor-light');
+  test('a client that does not read its answers is not read from until it does', async () => {
+    const requests = 100_000;
+    const answerBytes = 9 + 2 * 125;
+    let served = 0;
+    const memory: UnitMemory = {
+      cell: () => 7,
+      refuses: () => {
+        served += 1;
+        return undefined;
+      },
+    };
+    const server = new ModbusServer(new Map([[1, memory]]));
+    await server.listen(0);
+    onTestFinished(() => server.unplug());
+    const greedy = connect(Number(server.address.split(':')[1]), '127.0.0.1');
+    await once(greedy, 'connect');
     greedy.pause();
-    const request = Buffer.from('00010000000602020000007d', 'hex');
-    const burst = Buffer.concat(Array.from({ length: 20_000 }, () => request));
-    let sent = 0;
-    while (sent < 200 && greedy.write(burst)) sent += 1;
-    const modbus = await client('floor-light', 3);
-    expect((await modbus.readHoldingRegisters(0, 1)).data).toEqual([37]);
+    const request = Buffer.from('00010000000601030000007d', 'hex');
+    greedy.write(Buffer.concat(Array.from({ length: requests }, () => request)));
+    // It stands still when it serves no more while others are served.
+    const other = await client('floor-light', 3);
+    for (let before = -1; before !== served || served === 0; ) {
+      before = served;
+      for (let i = 0; i < 50; i += 1) await other.readHoldingRegisters(0, 1);
+    }
+    expect(served).toBeLessThan(requests);
+    let received = 0;
+    greedy.on('data', (chunk) => {
+      received += chunk.length;
+    });
+    greedy.resume();
+    await expect.poll(() => received, { timeout: 15_000 }).toBe(requests * answerBytes);
+    greedy.destroy();
   });
 });
 

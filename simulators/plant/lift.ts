@@ -171,7 +171,7 @@ export class Lift {
     const upper = 2 + Math.floor(this.#random() * (this.floors - 1));
     const isUpwards = this.#random() < 0.5;
     const loadPercent = Math.round(between(this.#random, 6, 40));
-    if (this.outOfService || this.#trapped || this.#calls.length >= MAX_WAITING_CALLS) return;
+    if (this.#calls.length >= MAX_WAITING_CALLS) return;
     this.#calls.push(isUpwards ? { from: 1, to: upper, loadPercent } : { from: upper, to: 1, loadPercent });
   }
 
