@@ -13,7 +13,7 @@ import { freePort, isPortTaken } from '../listen.ts';
 const MAX_CONNECTIONS = 100;
 /** Tries to find a port that nobody takes between looking and listening. */
 const MAX_PORT_TRIES = 5;
-/** Unchanged values get a fresh source time this often, real ms: a controller scans its inputs all the time. */
+/** Unchanged values get a fresh source time this often, site ms: a controller scans its inputs all the time. */
 const RESTAMP_MS = 1000;
 
 /** One variable that a server shows. */
@@ -77,8 +77,8 @@ export class OpcuaServer {
 
   /** Shows the variables as they are now, stamped with site time. */
   show(siteMs: number): void {
-    const isRestamp = performance.now() - this.#restampedMs >= RESTAMP_MS;
-    if (isRestamp) this.#restampedMs = performance.now();
+    const isRestamp = siteMs - this.#restampedMs >= RESTAMP_MS;
+    if (isRestamp) this.#restampedMs = siteMs;
     for (const entry of this.#nodes) {
       const value = entry.variable.read();
       const isGood = entry.variable.good?.() ?? true;

@@ -8,8 +8,8 @@ const PHASES = 3;
 export const FeederMode = { off: 0, automatic: 1, manualOn: 2 } as const;
 
 /**
- * One feeder of the street cabinet and the lamps on it, which hang on its three phases in turn. The lamp nodes do the
- * switching, so that the feeder stays live day and night and the nodes can always speak.
+ * One feeder of the street cabinet and the lamps on it, which hang on its three phases in turn. In automatic mode the
+ * cabinet's astronomical clock closes the contactor for the night; by day the lamps and their nodes have no power.
  */
 export class Feeder {
   readonly key: string;
@@ -55,18 +55,19 @@ export class Feeder {
     this.#supply(0);
   }
 
-  /** Brings the feeder to its next second; `command` is what the lamps are told, 0 to 100 %. */
-  step(command: number, dtMs: number): void {
+  /** Brings the feeder to its next second. */
+  step(isNight: boolean, dtMs: number): void {
     for (let phase = 0; phase < PHASES; phase += 1) {
       const volts = this.voltageV[phase] ?? NOMINAL_V;
       this.voltageV[phase] = volts + (NOMINAL_V - volts) * 0.02 + (this.#random() - 0.5) * 0.8;
     }
-    for (const [i, lamp] of this.lamps.entries()) lamp.step(this.#lampVolts(i), command, dtMs);
+    this.contactorClosed = this.mode === FeederMode.manualOn || (this.mode === FeederMode.automatic && isNight);
+    this.#supply(dtMs);
     this.energyKwh += (this.activePowerW * dtMs) / HOUR_MS / 1000;
   }
 
   #supply(dtMs: number): void {
-    for (const [i, lamp] of this.lamps.entries()) lamp.step(this.#lampVolts(i), lamp.command, dtMs);
+    for (const [i, lamp] of this.lamps.entries()) lamp.step(this.#lampVolts(i), dtMs);
   }
 
   #lampVolts(index: number): number {

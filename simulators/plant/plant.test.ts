@@ -112,7 +112,13 @@ describe('street lights', () => {
     plant.advanceTo(Date.parse('2026-06-16T12:00+08:00'));
     const street = plant.feeders.flatMap(({ lamps }) => lamps);
     expect(litOf(street)).toBe(0);
-    expect(street.every(({ energised, powerW }) => energised && powerW < 1)).toBe(true);
+    expect(street.some(({ energised }) => energised)).toBe(false);
+    expect(plant.feeders.map((feeder) => [feeder.contactorClosed, feeder.activePowerW])).toEqual([
+      [false, 0],
+      [false, 0],
+      [false, 0],
+    ]);
+    expect(plant.feeders.every(({ breakerClosed, voltageV }) => breakerClosed && voltageV[0] > 200)).toBe(true);
     expect(litOf(plant.buildings.flatMap(({ lamps }) => lamps))).toBe(234);
     plant.advanceTo(Date.parse('2026-06-16T19:40+08:00'));
     expect(litOf(street)).toBe(53);

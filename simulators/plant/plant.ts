@@ -13,7 +13,7 @@ import { sunElevation } from './sun.ts';
 /** Step of the fast devices (lifts, doors, pumps), site ms. The slow ones step once a second. */
 export const QUANTUM_MS = 100;
 const SLOW_STEP_MS = 1000;
-/** The lamps light a little before sunset and stay a little after sunrise, as astronomical clocks are set. */
+/** Astronomical clocks are set to light a little before sunset and to stay a little after sunrise. */
 const LAMPS_ON_BELOW_DEGREES = 0.5;
 /** Time that is caught up at most after a standstill of the machine; what lies before it did not happen. */
 export const MAX_CATCH_UP_MS = 24 * 3_600_000;
@@ -83,7 +83,7 @@ export class Plant {
 
   #stepSlow(dtMs: number): void {
     const isNight = sunElevation(this.#nowMs, estate.latitude, estate.longitude) < LAMPS_ON_BELOW_DEGREES;
-    for (const feeder of this.feeders) feeder.step(isNight ? 100 : 0, dtMs);
+    for (const feeder of this.feeders) feeder.step(isNight, dtMs);
     for (const camera of this.cameras) camera.step(this.#nowMs);
     for (const intercom of this.intercoms) intercom.step(this.#nowMs);
   }

@@ -14,8 +14,8 @@ export type LampFailure = 'lamp' | 'control-gear' | 'relay';
 export class StreetLamp {
   readonly key: string;
   failure: LampFailure | undefined;
-  /** Wanted light, 0 to 100 %. */
-  command = 0;
+  /** Wanted light, 0 to 100 %: all of it from the moment that the feeder has power. */
+  readonly command = 100;
   operatingHours: number;
   switchCounter: number;
   energyKwh: number;
@@ -60,10 +60,9 @@ export class StreetLamp {
     return this.energised ? this.powerW / (this.voltageV * this.powerFactor) : 0;
   }
 
-  /** Gives the lamp its mains and its command for the next `dtMs`. */
-  step(voltageV: number, command: number, dtMs: number): void {
+  /** Gives the lamp its mains for the next `dtMs`. */
+  step(voltageV: number, dtMs: number): void {
     this.voltageV = voltageV;
-    if (this.energised) this.command = command;
     if (this.#wasLit === false && this.lit) this.switchCounter += 1;
     this.#wasLit = this.lit;
     if (this.lit) this.operatingHours += dtMs / HOUR_MS;
