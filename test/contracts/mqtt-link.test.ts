@@ -250,7 +250,11 @@ describe('embedded broker', () => {
 await describeWithServer('mosquitto', 'subscriber of mosquitto', () => {
   const started = async (settings?: string): Promise<RunningServer> => {
     const server = await startMosquitto(settings);
-    onTestFinished(() => server.remove());
+    onTestFinished(async () => {
+      // It can miss a SIGTERM that comes just before it waits for its sockets, and has nothing to save.
+      await server.kill();
+      await server.remove();
+    });
     return server;
   };
   const external = (server: RunningServer) =>

@@ -74,6 +74,8 @@ const mosquittoLab: Lab = {
       async stop() {
         await gate.stop();
         await device.stop();
+        // It can miss a SIGTERM that comes just before it waits for its sockets, and has nothing to save.
+        await mosquitto.kill();
         await mosquitto.remove();
       },
     };
