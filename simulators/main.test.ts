@@ -83,7 +83,7 @@ function start(mqttPort: number, more: readonly string[] = []): { child: ChildPr
   const args = [main, '--seed', '7', '--mqtt', `mqtt://127.0.0.1:${mqttPort}`, '--clock', clock, ...more];
   const child = spawn(process.execPath, args, {
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...process.env, TMPDIR: temporary, NODE_COMPILE_CACHE: join(tmpdir(), 'lamplighter-test-compile-cache') },
+    env: { ...process.env, TMPDIR: temporary, NODE_COMPILE_CACHE: join(temporary, 'compile-cache') },
   });
   const stderr: string[] = [];
   child.stderr?.on('data', (chunk) => stderr.push(String(chunk)));
