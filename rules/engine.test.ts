@@ -384,6 +384,18 @@ describe('alarms', () => {
     expect(line.alarmEvents()).toEqual(['raised link:bus.controller-lost', 'returned link:bus.controller-lost']);
   });
 
+  test('while a link is still being connected, nobody behind it cries for lack of data', () => {
+    const line = healthy();
+    line.put({ kind: 'start', version: 'test' });
+    line.pass(60, {});
+    expect(line.alarmEvents()).toEqual([]);
+    line.put({ kind: 'link', link: 'bus', up: true, atMs: line.nowMs, reason: null });
+    line.pass(4, { feeder: 1 });
+    expect(line.alarmEvents()).toEqual([]);
+    line.pass(10, { feeder: 1 });
+    expect(line.alarmEvents()).toContain('raised lamp-1.data-lost');
+  });
+
   test('a silent asset on a live link says that its data are lost', () => {
     const line = healthy();
     line.pass(60, { feeder: 1, lamps: undefined });

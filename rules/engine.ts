@@ -332,7 +332,7 @@ class Run {
 
   /** True while a parent or the link stands as the cause, or has not answered since and may yet turn out to be it. */
   #heldByCause(asset: AssetPlan, alarm: string, memory: AlarmMemory): boolean {
-    if (asset.link >= 0 && this.#causes(this.#plan.assets[asset.link] as AssetPlan, alarm)) return true;
+    if (asset.link >= 0 && this.#linkIsCause(this.#plan.assets[asset.link] as AssetPlan, alarm)) return true;
     const sinceMs = Number.isNaN(memory.sinceMs) ? this.#state.logMs : memory.sinceMs;
     for (let index = asset.parent; index >= 0; ) {
       const parent = this.#plan.assets[index] as AssetPlan;
@@ -344,6 +344,12 @@ class Run {
       index = parent.parent;
     }
     return false;
+  }
+
+  /** A link that is not known to answer is the first suspect; that it does not is its own alarm. */
+  #linkIsCause(link: AssetPlan, alarm: string): boolean {
+    const answers = link.slots.every((slot) => this.#state.values[slot] === 1);
+    return !answers || this.#causes(link, alarm);
   }
 
   #causes(cause: AssetPlan, alarm: string): boolean {

@@ -13,7 +13,10 @@ let estate: Estate;
 beforeAll(async () => {
   estate = await Estate.start(RATE);
   // The lamps that are dark at the opening are alarms of their own; what a fault adds is counted from here.
-  await until('the dark lamps are told', WITHIN_MS, async () => (await estate.alarms()).length === 14);
+  await until('the dark lamps are told', WITHIN_MS, async () => {
+    const open = await estate.alarms();
+    return open.length === 14 && open.every(({ alarm }) => alarm === 'lamp-out');
+  });
   await until('the phone has heard of them', WITHIN_MS, async () => (await estate.notices()).length > 0);
 });
 
@@ -77,7 +80,11 @@ describe.each(cases)('%s', (name, asset, alarmAsset, alarm, priority, classMeanw
       (await estate.notices()).find(({ id }) => !noticesBefore.has(id)),
     );
     expect(notice).toMatchObject({ kind: 'raised', asset: { key: expectedAsset }, priority, simulated: true });
-    if (classMeanwhile) expect((await estate.asset(fault.asset)).class).toBe(classMeanwhile);
+    if (classMeanwhile) {
+      await until(`${fault.asset} is ${classMeanwhile}`, WITHIN_MS, async () =>
+        (await estate.asset(fault.asset)).class === classMeanwhile,
+      );
+    }
 
     const taken = await estate.acknowledge(raised.activationId, 'zhang-san');
     expect(taken).toMatchObject({ state: 'acknowledged', acknowledgedBy: 'zhang-san' });
@@ -120,11 +127,13 @@ describe('a controller that is cut', () => {
     const link = (await estate.links()).find(({ key }) => key === 'lifts');
     expect(link).toMatchObject({ state: 'down' });
     expect(link?.reason?.zh).toMatch(/\p{Script=Han}/u);
+    const isLost = async (state: string) =>
+      (await estate.alarms()).find((alarm) => alarm.asset === 'link:lifts' && alarm.state === state);
+    const raised = await until('the alarm is raised', WITHIN_MS, () => isLost('unacknowledged'));
+    expect(raised.children).toEqual(['lift-1', 'lift-2', 'lift-3', 'lift-4', 'lift-5', 'lift-6']);
     await estate.mend(fault);
     await until('the lifts are back', WITHIN_MS, async () => (await estate.system('lift')).counts.up === 6);
-    const lost = await until('the alarm is over', WITHIN_MS, async () =>
-      (await estate.alarms()).find(({ asset, state }) => asset === 'link:lifts' && state === 'returned-unacknowledged'),
-    );
+    const lost = await until('the alarm is over', WITHIN_MS, () => isLost('returned-unacknowledged'));
     await estate.acknowledge(lost.activationId, 'zhang-san');
   });
 });
