@@ -33,6 +33,7 @@ export class Estate {
   url = '';
   control = '';
   phoneUrl = '';
+  readonly brokerUrl: string;
   readonly #clock: string;
   readonly #port: number;
   #environment: Record<string, string> = {};
@@ -41,8 +42,9 @@ export class Estate {
     this.dataDir = mkdtempSync(join(tmpdir(), 'lamplighter-estate-'));
     this.#clock = `${OPENS_MS}@${rate}#${Date.now()}`;
     this.#port = port;
+    this.brokerUrl = `mqtt://127.0.0.1:${mqttPort}`;
     this.simulator = new Child('simulators/main.ts', [
-      ...['--with-parent', '--seed', '7', '--mqtt', `mqtt://127.0.0.1:${mqttPort}`, '--clock', this.#clock, '--control-port', '0'],
+      ...['--with-parent', '--seed', '7', '--mqtt', this.brokerUrl, '--clock', this.#clock, '--control-port', '0'],
     ]);
     this.phone = new Child('simulators/phone/main.ts', ['--with-parent', '--port', '0'], { PHONE_SECRET: SECRET });
     this.#environment.LAMPLIGHTER_LINK_FIELD_BUS = `tcp://127.0.0.1:${mqttPort}`;
