@@ -98,9 +98,14 @@ test('goes on with the moving after a restart', () => {
   first.close();
   const second = openStore(path);
   expect(second.identity).toBe(identity);
-  second.write(columns([[999, 2 * HOUR_MS, 300, 1]], 2 * HOUR_MS));
+  // One row of which the first sample's hour is over and the second's is not.
+  const straddling: readonly Row[] = [
+    [999, 1, 300, 1],
+    [999, 2 * HOUR_MS, 301, 1],
+  ];
+  second.write(columns(straddling, 2 * HOUR_MS));
   tidyAll(second);
-  expect([count(path, 'chunks'), count(path, 'recent')]).toEqual([300, 1]);
+  expect([count(path, 'chunks'), count(path, 'recent')]).toEqual([301, 1]);
 });
 
 test('answers alike whatever was moved, written again, late or cut into other groups', () => {

@@ -147,12 +147,11 @@ function columnsOf(blocks: readonly SampleBlock[], lookup: PointLookup, skipped:
       if (known.get(point) !== true) skipped.unknownPoint++;
       else if (!isPossible(ms)) skipped.impossibleTime++;
       else {
-        const quality = batch.quality[row] ?? Quality.bad;
         columns.point[kept] = point;
         columns.ms[kept] = ms;
         columns.ordinal[kept] = firstOrdinal + row;
-        columns.value[kept] = quality === Quality.bad ? Number.NaN : (batch.value[row] ?? Number.NaN);
-        columns.quality[kept] = quality;
+        columns.value[kept] = batch.value[row] ?? Number.NaN;
+        columns.quality[kept] = batch.quality[row] ?? Quality.bad;
         const text = batch.texts.get(row);
         if (text !== undefined) texts.set(kept, text);
         newestMs = Math.max(newestMs, batch.receivedMs[row] ?? newestMs);

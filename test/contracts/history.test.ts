@@ -295,7 +295,7 @@ await describeWithServer('influxd', 'history, InfluxDB', () => {
 
   test('has fields of fixed types, exact texts, and times to the nanosecond', async () => {
     const home = await opened();
-    const odd = 'a\\\'b "c" \\ \n d';
+    const odd = 'a" b\\" c\\\' \n, d=1 \\\\ "\\';
     await home.writeSamples(
       [
         blockOf(1_000_041, [
