@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { loadSite, loadSiteText } from './load-site.ts';
 import { formatProblem, mistakes } from './problem.ts';
@@ -8,6 +9,9 @@ import { MAX_SITE_BYTES } from './yaml-source.ts';
 
 const casesFolder = fileURLToPath(new URL('../../test/cases/site/', import.meta.url));
 const cases = readdirSync(casesFolder);
+
+/** Damaged files per run of the test. */
+const RUNS = 40;
 
 /** Problems of a case as `check` prints them, with the files named from the case's folder. */
 function printed(name: string, language: 'zh' | 'en'): string {
@@ -201,4 +205,33 @@ test('twenty thousand lamps', () => {
 `),
   );
   expect(result.ok && result.site.assets.length).toBe(20_000);
+});
+
+describe('damaged files', () => {
+  const demo = readFileSync(new URL('../demo/site.yaml', import.meta.url), 'utf8').split('\n');
+  const pieces = ['', '[]', '{}', 'null', '7', 'key:', '- ', '{n}', 'a: &a [*a]', 'each: { n: 5..2 }', '${', '"', '\t'];
+
+  test('give mistakes or a site, never an error of the program', () => {
+    const damage = fc.array(
+      fc.record({
+        line: fc.nat(demo.length - 1),
+        cut: fc.nat(30),
+        piece: fc.constantFrom(...pieces),
+      }),
+      { minLength: 1, maxLength: 4 },
+    );
+    fc.assert(
+      fc.property(damage, (changes) => {
+        const lines = [...demo];
+        for (const { line, cut, piece } of changes) lines[line] = (lines[line] ?? '').slice(0, cut) + piece;
+        const result = loadSiteText(lines.join('\n'), { environment: {} });
+        for (const problem of result.ok ? [] : result.problems) {
+          expect(problem.line).toBeGreaterThan(0);
+          expect(problem.text.zh).not.toBe('');
+        }
+        return result.ok || result.problems.length > 0;
+      }),
+      { numRuns: RUNS },
+    );
+  });
 });

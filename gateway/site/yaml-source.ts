@@ -86,15 +86,10 @@ export function parseYaml(text: string, file: string): YamlSource {
   }));
   // A key written twice leaves the rest of the file as it is meant; any other mistake may have moved what follows.
   const usable = document.errors.every((error) => error.code === 'DUPLICATE_KEY');
-  const dangling = usable && text.includes('*') ? danglingAliases(document) : [];
-  for (const { source, range } of dangling) {
-    problems.push({
-      at: position(range?.[0] ?? 0),
-      finding: mistakes.syntax(`别名 *${source} 没有锚点`, `alias *${source} has no anchor before it`),
-    });
-  }
+  const badAliases = usable && text.includes('*') ? findBadAliases(document) : [];
+  for (const { alias, finding } of badAliases) problems.push({ at: position(alias.range?.[0] ?? 0), finding });
   let data: unknown;
-  if (usable && dangling.length === 0) {
+  if (usable && badAliases.length === 0) {
     try {
       data = document.toJS({ maxAliasCount: MAX_ALIASES });
     } catch (error) {
@@ -146,11 +141,21 @@ export function parseYaml(text: string, file: string): YamlSource {
   };
 }
 
-function danglingAliases(document: Document.Parsed): Alias[] {
-  const found: Alias[] = [];
+/** Aliases without an anchor, and those within what they stand for, which would never end. */
+function findBadAliases(document: Document.Parsed): { alias: Alias; finding: Finding }[] {
+  const found: { alias: Alias; finding: Finding }[] = [];
   visit(document, {
-    Alias: (_, alias) => {
-      if (alias.resolve(document) === undefined) found.push(alias);
+    Alias: (_, alias, ancestors) => {
+      const name = `*${alias.source}`;
+      const target = alias.resolve(document);
+      if (target === undefined) {
+        found.push({
+          alias,
+          finding: mistakes.syntax(`别名 ${name} 没有锚点`, `alias ${name} has no anchor before it`),
+        });
+      } else if (ancestors.includes(target)) {
+        found.push({ alias, finding: mistakes.syntax(`别名 ${name} 包含自身`, `alias ${name} contains itself`) });
+      }
     },
   });
   return found;
