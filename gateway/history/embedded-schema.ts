@@ -8,6 +8,7 @@ export const HISTORY_FILE = 'history.db';
  * `min`, `max`, `mean` and `last` are of the good ones only (numbers NULL where there are none, as for texts),
  * `last_ms` and `last_ordinal` the place of the last.
  * `recent`: what has been written since, one row per point and write, until the hour is over and it moves to `chunks`.
+ * It has row ids, because without them a row beyond a quarter of a page takes another page.
  * `changes`: what the engine said.
  */
 export const historyMigrations: readonly Migration[] = [
@@ -22,7 +23,7 @@ export const historyMigrations: readonly Migration[] = [
      point INTEGER NOT NULL, first_ordinal INTEGER NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL,
      count INTEGER NOT NULL, body BLOB NOT NULL,
      PRIMARY KEY (point, first_ordinal, from_ms)
-   ) WITHOUT ROWID;
+   );
    CREATE TABLE changes (
      seq INTEGER NOT NULL, ordinal INTEGER NOT NULL, at_ms INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL,
      PRIMARY KEY (seq, ordinal, at_ms)
