@@ -37,9 +37,15 @@ const parts = [
   ]),
   importsOnly(
     'site-imports-model-profiles-schemas',
-    'The site file is checked against the profiles, the compiler of expressions and the schemas of the adapters.',
+    'The site file is checked against the profiles, the compiler of expressions and the schemas of adapters and channels.',
     '^gateway/site/',
-    ['^gateway/site/', '^model/', '^rules/(profile|link-profile|compile|expression)\\.ts$', '^adapters/registry\\.ts$'],
+    [
+      '^gateway/site/',
+      '^model/',
+      '^rules/(profile|link-profile|compile|expression)\\.ts$',
+      '^adapters/registry\\.ts$',
+      '^gateway/duty/channels/registry\\.ts$',
+    ],
   ),
   importsOnly('engine-imports-rules', 'The engine feeds the rules and keeps their state.', '^gateway/engine/', [
     '^gateway/(engine|storage)/',

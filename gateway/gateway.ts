@@ -81,7 +81,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     });
     ending.push(() => history.close());
 
-    const links = startLinks({
+    // The page's address is had before any controller is touched: a second gateway must not take their connections.
+    let links: Links | undefined;
+    const linkFacts = () => links?.facts() ?? [];
+    const http = await serve(options, { log, stateDb, engine, history, linkFacts, numbers });
+    ending.push(() => http.close());
+    links = startLinks({
       site,
       protocols,
       numbers,
@@ -90,9 +95,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       append: (entry) => log.append(entry),
       env: process.env,
     });
-    const http = await serve(options, { log, stateDb, engine, history, links, numbers });
-    ending.push(() => http.close());
-    ending.push(() => links.close());
+    ending.push(() => links?.close());
 
     const duty = wireDuty(options, { stateDb, engine, http });
     ending.push(() => duty.close());
@@ -110,7 +113,7 @@ interface Parts {
   readonly stateDb: StateDb;
   readonly engine: Engine;
   readonly history: History;
-  readonly links: Links;
+  readonly linkFacts: () => ReturnType<Links['facts']>;
   readonly numbers: ReadonlyMap<string, number>;
 }
 
@@ -147,7 +150,7 @@ function pointInfos(site: Site, numbers: ReadonlyMap<string, number>): ReadonlyM
 
 async function serve(options: GatewayOptions, parts: Parts): Promise<HttpServer> {
   const { clock, site, logger } = options;
-  const { log, stateDb, engine, history, links, numbers } = parts;
+  const { log, stateDb, engine, history, linkFacts, numbers } = parts;
   const infos = pointInfos(site, numbers);
   const live = new LiveValues();
   live.begin(site, numbers);
@@ -167,7 +170,7 @@ async function serve(options: GatewayOptions, parts: Parts): Promise<HttpServer>
     return activation && alarmView(activation, engine.state);
   };
   const key = acknowledgeKey(options.dataDir);
-  const metrics = createMetrics({ engine, stateDb, history, links, log });
+  const metrics = createMetrics({ engine, stateDb, history, linkFacts, log });
   const http = await startHttp({
     host: options.host,
     port: options.port,
@@ -181,7 +184,7 @@ async function serve(options: GatewayOptions, parts: Parts): Promise<HttpServer>
       pointsOf: (asset) => live.points(clock.now(), asset),
       pointChanges: () => live.changes(clock.now()),
       alarms: () => alarmViews(engine.state),
-      links: () => links.facts(),
+      links: linkFacts,
     },
     history: history.home,
     pointInfo: (point) => infos.get(point),

@@ -10,11 +10,11 @@ interface Measured {
   readonly engine: Engine;
   readonly stateDb: StateDb;
   readonly history: History;
-  readonly links: Links;
+  readonly linkFacts: () => ReturnType<Links['facts']>;
 }
 
 /** Figures of the program itself for `/metrics`, read when they are asked for. Labels are the site's own keys: bounded. */
-export function createMetrics({ log, engine, stateDb, history, links }: Measured): () => Promise<{ contentType: string; text: string }> {
+export function createMetrics({ log, engine, stateDb, history, linkFacts }: Measured): () => Promise<{ contentType: string; text: string }> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const gauge = (name: string, help: string, read: () => number) =>
@@ -49,7 +49,7 @@ export function createMetrics({ log, engine, stateDb, history, links }: Measured
     labelNames: ['link'],
     registers: [registry],
     collect() {
-      for (const { key, state } of links.facts()) this.set({ link: key }, state === 'up' ? 1 : 0);
+      for (const { key, state } of linkFacts()) this.set({ link: key }, state === 'up' ? 1 : 0);
     },
   });
   return async () => ({ contentType: registry.contentType, text: await registry.metrics() });

@@ -8,7 +8,7 @@ import { CommandFailed, type ExitCode, terminalLanguage } from '../exit.ts';
 import { DEFAULT_DATA_DIR } from '../instance.ts';
 import { lastLogMs } from '../log/last-log-ms.ts';
 import { loadSite } from '../site/load-site.ts';
-import { freePort, isTaken } from './free-port.ts';
+import { type ClaimedPort, claimPort } from './free-port.ts';
 
 /** Site time at which the demo opens. */
 const OPENS_AT = '20:30';
@@ -19,7 +19,6 @@ const READY_MS = 60_000;
 const END_MS = 12_000;
 
 const USUAL_MQTT_PORT = 1883;
-const USUAL_PHONE_PORT = 15_910;
 
 const root = resolve(import.meta.dirname, '..', '..');
 const siteFile = join(root, 'gateway', 'demo', 'site.yaml');
@@ -39,6 +38,7 @@ export class Demo {
   readonly #children: ChildProcess[] = [];
   readonly #over = Promise.withResolvers<ExitCode>();
   #ending = false;
+  #mqttPort: ClaimedPort | undefined;
 
   constructor(dataDir: string) {
     this.#dataDir = dataDir;
@@ -52,14 +52,14 @@ export class Demo {
 
   async start(port: number, seed: string, rate: string): Promise<void> {
     const clock = `${await this.#openingMs()}@${rate}#${Date.now()}`;
-    const mqttPort = await freePort(USUAL_MQTT_PORT);
+    this.#mqttPort = await claimPort(USUAL_MQTT_PORT);
+    const mqttPort = this.#mqttPort.port;
     const phoneSecret = randomBytes(16).toString('hex');
-    const phoneTaken = await isTaken(USUAL_PHONE_PORT);
     const [simulator, phone] = await Promise.all([
       this.#spawn<SimulatorAddresses>('simulators', 'simulators/main.ts', [
         ...['--with-parent', '--seed', seed, '--mqtt', `mqtt://127.0.0.1:${mqttPort}`, '--clock', clock],
       ]),
-      this.#spawn<{ url: string }>('phone', 'simulators/phone/main.ts', ['--with-parent', ...(phoneTaken ? ['--port', '0'] : [])], {
+      this.#spawn<{ url: string }>('phone', 'simulators/phone/main.ts', ['--with-parent'], {
         PHONE_SECRET: phoneSecret,
       }),
     ]);
@@ -94,6 +94,7 @@ export class Demo {
       await gone;
       clearTimeout(timer);
     }
+    this.#mqttPort?.release();
   }
 
   /** Today at 20:30 where the estate is; where the data folder has seen that already, the next day's. */

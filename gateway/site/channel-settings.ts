@@ -1,14 +1,7 @@
-import { type TSchema, Type } from 'typebox';
+import type { TSchema } from 'typebox';
+import { channelKinds } from '../duty/channels/registry.ts';
 
 /** What stands beside `kind` in a person's channels, by kind. */
-export const channelSettings: Readonly<Record<string, TSchema>> = {
-  webhook: Type.Object(
-    {
-      url: Type.String({ pattern: '^https?://[^\\s]+$', description: 'where the notice is posted' }),
-      secret: Type.Optional(
-        Type.String({ description: 'key of the signature, taken from the environment; unsigned if absent or empty' }),
-      ),
-    },
-    { additionalProperties: false },
-  ),
-};
+export const channelSettings: Readonly<Record<string, TSchema>> = Object.fromEntries(
+  Object.entries(channelKinds).map(([kind, { settings }]) => [kind, settings]),
+);

@@ -6,8 +6,8 @@ import type { Outcome } from '../../../../model/history.ts';
 /** Settings of the channel in the site file. */
 export const webhookSettings = Type.Object(
   {
-    url: Type.String({ description: 'where notices are posted; http or https' }),
-    secret: Type.Optional(Type.String({ description: 'key of the signature; from the environment, ${NAME}' })),
+    url: Type.String({ pattern: '^https?://[^\\s]+$', description: 'where the notice is posted' }),
+    secret: Type.Optional(Type.String({ description: 'key of the signature, `${ENV}`; unsigned if absent or empty' })),
   },
   { additionalProperties: false },
 );
