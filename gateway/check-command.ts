@@ -15,7 +15,10 @@ export async function checkCommand(args: readonly string[]): Promise<ExitCode> {
   });
   const [file, ...more] = positionals;
   if (file === undefined || more.length > 0) {
-    throw new CommandFailed({ zh: '用法：check 站点文件 [--json] [--strict]', en: 'usage: check FILE [--json] [--strict]' });
+    throw new CommandFailed({
+      zh: '用法：check 站点文件 [--json] [--strict]',
+      en: 'usage: check FILE [--json] [--strict]',
+    });
   }
   const language = terminalLanguage(process.env);
   const result = loadSite(file);
@@ -25,7 +28,10 @@ export async function checkCommand(args: readonly string[]): Promise<ExitCode> {
   if (result.ok) {
     const { assets, links } = result.site;
     const points = assets.reduce((sum, asset) => sum + asset.points.length, 0);
-    const counts = { zh: `${links.length} 条链路，${assets.length} 个资产，${points} 个点`, en: `${links.length} links, ${assets.length} assets, ${points} points` };
+    const counts = {
+      zh: `${links.length} 条链路，${assets.length} 个资产，${points} 个点`,
+      en: `${links.length} links, ${assets.length} assets, ${points} points`,
+    };
     process.stderr.write(`${file}: ${counts[language]}\n`);
   }
   return result.ok && !(values.strict && problems.length > 0) ? 0 : 1;

@@ -7,11 +7,11 @@ export type ExitCode = 0 | 1 | 2 | 3;
 export class CommandFailed extends Error {
   readonly text: Text;
   readonly exitCode: ExitCode;
-  constructor(text: Text, exitCode: ExitCode = 2, options?: { cause?: unknown }) {
+  constructor(text: Text, options: { exitCode?: ExitCode; cause?: unknown } = {}) {
     super(text.en, options);
     this.name = 'CommandFailed';
     this.text = text;
-    this.exitCode = exitCode;
+    this.exitCode = options.exitCode ?? 2;
   }
 }
 

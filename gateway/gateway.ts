@@ -7,13 +7,13 @@ import type { Clock } from '../model/clock.ts';
 import type { PointInfo } from '../model/point.ts';
 import type { Site } from '../model/site.ts';
 import { readPermission, signPermission, TOKEN_LIFE_MS } from './duty/acknowledge-token.ts';
-import { openChannels } from './duty/open-channels.ts';
 import { type Duty, startDuty } from './duty/duty.ts';
 import { noticesFor } from './duty/notices.ts';
+import { openChannels } from './duty/open-channels.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
 import { StateDb } from './engine/state-db.ts';
 import { alarmView, alarmViews, assetViews, systemViews } from './engine/view.ts';
-import { openHistory, type History } from './history/open-history.ts';
+import { type History, openHistory } from './history/open-history.ts';
 import type { SiteReply } from './http/contract.ts';
 import { LiveValues } from './http/live-values.ts';
 import { type HttpServer, startHttp } from './http/server.ts';
@@ -76,7 +76,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       influxUrl: options.influxUrl,
       log,
       points: pointLookup(site, numbers),
-      changes: { after: (place, limit) => stateDb.changesAfter(place.logSeq, place.ordinal, limit), onChanged: (listener) => engine.onChanges(() => listener()) },
+      changes: {
+        after: (place, limit) => stateDb.changesAfter(place.logSeq, place.ordinal, limit),
+        onChanged: (listener) => engine.onChanges(() => listener()),
+      },
       logger: logger.child({ part: 'history' }),
     });
     ending.push(() => history.close());
@@ -100,7 +103,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const duty = wireDuty(options, { stateDb, engine, http });
     ending.push(() => duty.close());
     ending.push(startTicks(log, clock, logger));
-    logger.info({ url: http.url, site: site.key, assets: site.assets.length, links: site.links.length }, 'gateway started');
+    logger.info(
+      { url: http.url, site: site.key, assets: site.assets.length, links: site.links.length },
+      'gateway started',
+    );
     return { url: http.url, failed: engine.failed, close: end };
   } catch (error) {
     await end();
@@ -118,7 +124,12 @@ interface Parts {
 }
 
 /** Tells the log that the gateway is back, and the engine of the site file where it is another than the last. */
-async function adoptSite(log: DurableLog, engine: Engine, site: Site, version: string): Promise<ReadonlyMap<string, number>> {
+async function adoptSite(
+  log: DurableLog,
+  engine: Engine,
+  site: Site,
+  version: string,
+): Promise<ReadonlyMap<string, number>> {
   await engine.reached(log.last.logSeq);
   await log.append({ kind: 'start', version });
   const wanted = site.assets.flatMap((asset) =>
@@ -142,7 +153,15 @@ function pointInfos(site: Site, numbers: ReadonlyMap<string, number>): ReadonlyM
     for (const { key, point, kind, unit } of asset.points) {
       const number = numbers.get(key);
       if (number === undefined) continue;
-      infos.set(key, { number, key, asset: asset.key, point, system: asset.system, kind, ...(unit !== undefined && { unit }) });
+      infos.set(key, {
+        number,
+        key,
+        asset: asset.key,
+        point,
+        system: asset.system,
+        kind,
+        ...(unit !== undefined && { unit }),
+      });
     }
   }
   return infos;

@@ -48,9 +48,11 @@ export function readInstance(dir: string): Instance {
     parsed = JSON.parse(readFileSync(join(dir, FILE), 'utf8'));
   } catch (cause) {
     throw new CommandFailed(
-      { zh: `${dir} 上没有正在运行的实例（用 --data 指定数据目录）`, en: `no instance runs on ${dir} (name its folder with --data)` },
-      3,
-      { cause },
+      {
+        zh: `${dir} 上没有正在运行的实例（用 --data 指定数据目录）`,
+        en: `no instance runs on ${dir} (name its folder with --data)`,
+      },
+      { exitCode: 3, cause },
     );
   }
   if (!Value.Check(InstanceSchema, parsed)) {

@@ -15,14 +15,17 @@ await runToExit(async () => {
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (!command) {
     const names = Object.keys(commands).join(', ');
-    throw new CommandFailed({ zh: `没有命令“${name}”；可用：${names}`, en: `there is no command "${name}"; there are: ${names}` });
+    throw new CommandFailed({
+      zh: `没有命令“${name}”；可用：${names}`,
+      en: `there is no command "${name}"; there are: ${names}`,
+    });
   }
   try {
     return await command(args);
   } catch (error) {
     // Unknown options are the only errors of parseArgs; its sentence names the option.
     if (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')) {
-      throw new CommandFailed({ zh: `参数有误：${error.message}`, en: error.message }, 2, { cause: error });
+      throw new CommandFailed({ zh: `参数有误：${error.message}`, en: error.message }, { cause: error });
     }
     throw error;
   }

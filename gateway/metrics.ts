@@ -14,7 +14,13 @@ interface Measured {
 }
 
 /** Figures of the program itself for `/metrics`, read when they are asked for. Labels are the site's own keys: bounded. */
-export function createMetrics({ log, engine, stateDb, history, linkFacts }: Measured): () => Promise<{ contentType: string; text: string }> {
+export function createMetrics({
+  log,
+  engine,
+  stateDb,
+  history,
+  linkFacts,
+}: Measured): () => Promise<{ contentType: string; text: string }> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const gauge = (name: string, help: string, read: () => number) =>
@@ -27,8 +33,16 @@ export function createMetrics({ log, engine, stateDb, history, linkFacts }: Meas
       },
     });
   gauge('log_last_seq', 'Newest committed record of the log', () => log.last.logSeq);
-  gauge('engine_lag_records', 'Records that the engine has not worked in yet', () => log.last.logSeq - engine.state.logSeq);
-  gauge('engine_divergences', 'Records whose re-run gave other changes than stored; a bug unless 0', () => engine.divergences);
+  gauge(
+    'engine_lag_records',
+    'Records that the engine has not worked in yet',
+    () => log.last.logSeq - engine.state.logSeq,
+  );
+  gauge(
+    'engine_divergences',
+    'Records whose re-run gave other changes than stored; a bug unless 0',
+    () => engine.divergences,
+  );
   gauge('samples_out_of_order', 'Samples older than the one known', () => engine.state.counters.outOfOrder);
   gauge('samples_future_stamp', 'Samples whose stamp was too far ahead', () => engine.state.counters.futureStamp);
   gauge('alarms_open', 'Open alarms', () => engine.openActivations().length);

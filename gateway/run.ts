@@ -45,7 +45,10 @@ export async function runCommand(args: readonly string[]): Promise<ExitCode> {
   const site = readSite(values.site);
   const dataDir = writableFolder(values.data);
   const token = accessToken(values.host);
-  const logger = pino({ level: process.env.LAMPLIGHTER_LOG_LEVEL ?? 'info', base: null }, pino.destination({ dest: 2, sync: false }));
+  const logger = pino(
+    { level: process.env.LAMPLIGHTER_LOG_LEVEL ?? 'info', base: null },
+    pino.destination({ dest: 2, sync: false }),
+  );
   const gateway = await start({
     site,
     dataDir,
@@ -68,7 +71,9 @@ export async function runCommand(args: readonly string[]): Promise<ExitCode> {
     simulators: simulators(),
   });
   process.send?.({ ready: true, url: gateway.url });
-  process.stdout.write(`${{ zh: '灯塔已启动', en: 'Lamplighter is running' }[terminalLanguage(process.env)]}: ${gateway.url}\n`);
+  process.stdout.write(
+    `${{ zh: '灯塔已启动', en: 'Lamplighter is running' }[terminalLanguage(process.env)]}: ${gateway.url}\n`,
+  );
   const exitCode = await untilTold(gateway);
   logger.info({}, 'gateway stopping');
   setTimeout(() => process.exit(1), END_MS).unref();
@@ -83,14 +88,19 @@ async function start(options: Parameters<typeof startGateway>[0]): Promise<Gatew
   try {
     return await startGateway(options);
   } catch (error) {
-    if (error instanceof StorageError) throw new CommandFailed(error.text, 2, { cause: error });
+    if (error instanceof StorageError) throw new CommandFailed(error.text, { cause: error });
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     const at = `${options.host}:${options.port}`;
     if (code === 'EADDRINUSE') {
-      throw new CommandFailed({ zh: `端口 ${at} 已被占用（用 --port 另选）`, en: `port ${at} is in use (choose another with --port)` });
+      const text = {
+        zh: `端口 ${at} 已被占用（用 --port 另选）`,
+        en: `port ${at} is in use (choose another with --port)`,
+      };
+      throw new CommandFailed(text, { cause: error });
     }
     if (code === 'EACCES' || code === 'EADDRNOTAVAIL') {
-      throw new CommandFailed({ zh: `无法监听 ${at}：${String(code)}`, en: `cannot listen on ${at}: ${String(code)}` });
+      const text = { zh: `无法监听 ${at}：${String(code)}`, en: `cannot listen on ${at}: ${String(code)}` };
+      throw new CommandFailed(text, { cause: error });
     }
     throw error;
   }
@@ -113,7 +123,10 @@ function readSite(path: string): Site {
   if (result.ok) return result.site;
   for (const problem of result.problems) process.stderr.write(`${formatProblem(problem, language)}\n`);
   const count = result.problems.length;
-  throw new CommandFailed({ zh: `站点文件 ${path} 有 ${count} 处错误`, en: `site file ${path} has ${count} mistakes` }, 1);
+  throw new CommandFailed(
+    { zh: `站点文件 ${path} 有 ${count} 处错误`, en: `site file ${path} has ${count} mistakes` },
+    { exitCode: 1 },
+  );
 }
 
 /** The data folder, made if missing; refuses one that cannot be written. */
@@ -124,7 +137,7 @@ export function writableFolder(dir: string): string {
     accessSync(path, constants.W_OK);
     return path;
   } catch (cause) {
-    throw new CommandFailed({ zh: `数据目录 ${path} 不可写`, en: `data folder ${path} cannot be written` }, 2, { cause });
+    throw new CommandFailed({ zh: `数据目录 ${path} 不可写`, en: `data folder ${path} cannot be written` }, { cause });
   }
 }
 

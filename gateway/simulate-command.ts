@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { parseDuration } from '../model/duration.ts';
-import { CommandFailed, type ExitCode, terminalLanguage } from './exit.ts';
+import { CommandFailed, type ExitCode, type terminalLanguage } from './exit.ts';
 import { DEFAULT_DATA_DIR, readInstance } from './instance.ts';
 
 /** Real ms that the simulator may take to answer. */
@@ -16,7 +16,11 @@ export async function simulateCommand(args: readonly string[]): Promise<ExitCode
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { asset: { type: 'string' }, for: { type: 'string' }, data: { type: 'string', default: DEFAULT_DATA_DIR } },
+    options: {
+      asset: { type: 'string' },
+      for: { type: 'string' },
+      data: { type: 'string', default: DEFAULT_DATA_DIR },
+    },
   });
   const [verb, subject] = positionals;
   const { simulators } = readInstance(values.data);
@@ -30,7 +34,8 @@ export async function simulateCommand(args: readonly string[]): Promise<ExitCode
   }
   if (verb === 'faults') return print(await ask('GET', '/faults'));
   if (verb === 'names') return print(await ask('GET', '/names'));
-  if (verb === 'end') return print(await ask('DELETE', subject === undefined ? '/faults' : `/faults/${encodeURIComponent(subject)}`));
+  if (verb === 'end')
+    return print(await ask('DELETE', subject === undefined ? '/faults' : `/faults/${encodeURIComponent(subject)}`));
   throw new CommandFailed(usage);
 }
 
@@ -48,11 +53,17 @@ async function askSimulator(control: string, method: string, path: string, body?
       signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
     });
   } catch (cause) {
-    throw new CommandFailed({ zh: `模拟器 ${control} 没有应答`, en: `the simulator at ${control} does not answer` }, 3, { cause });
+    throw new CommandFailed(
+      { zh: `模拟器 ${control} 没有应答`, en: `the simulator at ${control} does not answer` },
+      { exitCode: 3, cause },
+    );
   }
   const text = await response.text();
   if (response.ok) return text === '' ? null : (JSON.parse(text) as unknown);
-  throw new CommandFailed({ zh: `模拟器拒绝：${reasonIn(text, 'zh')}`, en: `the simulator refuses: ${reasonIn(text, 'en')}` });
+  throw new CommandFailed({
+    zh: `模拟器拒绝：${reasonIn(text, 'zh')}`,
+    en: `the simulator refuses: ${reasonIn(text, 'en')}`,
+  });
 }
 
 /** What a refusal says to a person; the whole answer where it has no text of its own. */
@@ -68,6 +79,7 @@ function reasonIn(answer: string, language: ReturnType<typeof terminalLanguage>)
 
 function durationOf(text: string): number {
   const ms = parseDuration(text);
-  if (ms === undefined) throw new CommandFailed({ zh: `时长写法有误：${text}（例如 30s）`, en: `not a duration: ${text} (e.g. 30s)` });
+  if (ms === undefined)
+    throw new CommandFailed({ zh: `时长写法有误：${text}（例如 30s）`, en: `not a duration: ${text} (e.g. 30s)` });
   return ms;
 }

@@ -11,7 +11,7 @@ export interface Substitution {
 }
 
 const reference = /\$\{([^}]*)\}?/g;
-const content = /^(?<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?<fallback>[^]*))?$/;
+const content = /^(?<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?<fallback>[\s\S]*))?$/;
 
 /** Replaces `${NAME}` and `${NAME:-default}`; an empty variable counts as not set, as in a shell's `:-`. */
 export function substitute(text: string, environment: Environment): Substitution {

@@ -59,13 +59,7 @@ export const MAX_HISTORY_BUCKETS = 2000;
 /** A home of history: takes and answers. */
 export interface HistoryHome extends Sink {
   /** Samples by source time, good ones only; `buckets` is 1 to {@link MAX_HISTORY_BUCKETS}. */
-  series(
-    point: PointInfo,
-    fromMs: number,
-    toMs: number,
-    buckets: number,
-    signal?: AbortSignal,
-  ): Promise<HistorySeries>;
+  series(point: PointInfo, fromMs: number, toMs: number, buckets: number, signal?: AbortSignal): Promise<HistorySeries>;
   /** Flushes and closes; nothing may be called after. */
   close(): Promise<void>;
 }

@@ -81,7 +81,11 @@ export function isStanding(memory: AlarmMemory): boolean {
  * One step of ISA-18.2's machine, after an evaluation or a tick. Changes `memory` and says what became of it; the
  * caller completes a raised activation (`activationId`, `children`).
  */
-export function stepAlarm(memory: AlarmMemory, delays: AlarmDelays, input: AlarmInput): 'raised' | 'returned' | undefined {
+export function stepAlarm(
+  memory: AlarmMemory,
+  delays: AlarmDelays,
+  input: AlarmInput,
+): 'raised' | 'returned' | undefined {
   const { condition, eventMs, nowMs } = input;
   if (condition === 1) {
     memory.clearMs = Number.NaN;

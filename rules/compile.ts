@@ -1,5 +1,5 @@
-import type { AlarmDefinition, Asset, Profile, Site } from '../model/site.ts';
 import type { PointKey, PointNumber, ValueKind } from '../model/point.ts';
+import type { AlarmDefinition, Asset, Profile, Site } from '../model/site.ts';
 import { type Calendar, createCalendar } from './calendar.ts';
 import { compileExpression, type Evaluate, type Scope } from './expression.ts';
 import { linkProfile } from './link-profile.ts';
@@ -139,9 +139,13 @@ export function compileSite(site: Site, numbers: ReadonlyMap<PointKey, PointNumb
     const cacheKey = JSON.stringify([source, profile.key, parentProfile?.key]);
     let expression = compiled.get(cacheKey);
     if (!expression) {
-      const scope: Scope = { points: pointKinds(profile), ...(parentProfile ? { parent: pointKinds(parentProfile) } : {}) };
+      const scope: Scope = {
+        points: pointKinds(profile),
+        ...(parentProfile ? { parent: pointKinds(parentProfile) } : {}),
+      };
       const result = compileExpression(source, scope);
-      if (!result.ok) throw new Error(`expression of profile ${profile.key}: ${source}: ${result.problems[0]?.text.en}`);
+      if (!result.ok)
+        throw new Error(`expression of profile ${profile.key}: ${source}: ${result.problems[0]?.text.en}`);
       expression = result.expression;
       compiled.set(cacheKey, expression);
     }
@@ -168,7 +172,8 @@ export function compileSite(site: Site, numbers: ReadonlyMap<PointKey, PointNumb
   const plan = (key: string, asset: Asset | undefined, profile: Profile): AssetPlan => {
     const index = indexOf(assetIndex, key);
     const parent = asset?.parent === undefined ? undefined : assetByKey.get(asset.parent);
-    const bound = (source: string | undefined) => (source === undefined ? undefined : bind(source, profile, key, parent));
+    const bound = (source: string | undefined) =>
+      source === undefined ? undefined : bind(source, profile, key, parent);
     return {
       index,
       key,

@@ -114,7 +114,10 @@ class Timeline {
 
   put(entry: LogEntry): readonly Change[] {
     const stamp = { logSeq: ++this.seq, logMs: this.nowMs };
-    const made = step(this.state, entry.kind === 'samples' ? { ...entry, ...stamp, firstOrdinal: 0 } : { ...entry, ...stamp });
+    const made = step(
+      this.state,
+      entry.kind === 'samples' ? { ...entry, ...stamp, firstOrdinal: 0 } : { ...entry, ...stamp },
+    );
     this.changes.push(...made);
     return made;
   }
@@ -134,7 +137,10 @@ class Timeline {
   }
 
   /** Passes time second by second; the feeder answers each second unless told otherwise, the lamps every tenth. */
-  pass(seconds: number, answers: { feeder?: number | undefined; lamps?: number | undefined } = { feeder: 1, lamps: 60 }): void {
+  pass(
+    seconds: number,
+    answers: { feeder?: number | undefined; lamps?: number | undefined } = { feeder: 1, lamps: 60 },
+  ): void {
     for (let s = 0; s < seconds; s++) {
       this.nowMs += 1000;
       if (answers.feeder !== undefined) this.report({ 'feeder/closed': answers.feeder });
@@ -199,7 +205,10 @@ describe('lighting rate', () => {
   test('a rate with expressions of its own uses the same mechanism', () => {
     const line = healthy();
     line.lamps(20, lampKeys.slice(0, 11));
-    expect(systemFigures(line.state, plan(line.state), 0, line.nowMs)[2]).toMatchObject({ value: 9 / 20, verdict: 'missed' });
+    expect(systemFigures(line.state, plan(line.state), 0, line.nowMs)[2]).toMatchObject({
+      value: 9 / 20,
+      verdict: 'missed',
+    });
     expect(lit(line).value).toBe(1);
   });
 

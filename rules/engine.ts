@@ -357,8 +357,7 @@ class Run {
     return (
       memories !== undefined &&
       cause.alarms.some(
-        ({ definition }, no) =>
-          explains(definition.causesChildren, alarm) && isStanding(memories[no] as AlarmMemory),
+        ({ definition }, no) => explains(definition.causesChildren, alarm) && isStanding(memories[no] as AlarmMemory),
       )
     );
   }
@@ -405,7 +404,16 @@ class Run {
     this.#plan.site.systems.forEach((system, systemNo) => {
       for (const figure of systemFigures(this.#state, this.#plan, systemNo, logMs)) {
         const { value, low, high, coverage } = figure;
-        this.changes.push({ kind: 'rate', system: system.key, rate: figure.key, atMs: logMs, value, low, high, coverage });
+        this.changes.push({
+          kind: 'rate',
+          system: system.key,
+          rate: figure.key,
+          atMs: logMs,
+          value,
+          low,
+          high,
+          coverage,
+        });
       }
     });
   }

@@ -11,7 +11,10 @@ function evaluate(source: string, values: Record<string, number>, type: 'bool' |
   if (!compilation.ok) throw new Error(compilation.problems[0]?.text.en);
   const { names, evaluate: run } = compilation.expression;
   const slots = Int32Array.from(names, (_, index) => index);
-  return run(Float64Array.from(names, (name) => values[name] ?? Number.NaN), slots);
+  return run(
+    Float64Array.from(names, (name) => values[name] ?? Number.NaN),
+    slots,
+  );
 }
 
 describe('three-valued logic', () => {

@@ -1,6 +1,6 @@
 import { parse } from '@bufbuild/cel';
-import type { Text } from '../model/text.ts';
 import type { ValueKind } from '../model/point.ts';
+import type { Text } from '../model/text.ts';
 
 /** What an expression may name: points of the asset, of its parent (absent: it has none), and the site's own values. */
 export interface Scope {
@@ -55,7 +55,10 @@ class Mistake extends Error {
 /** Compiles CEL to a closure, with every name and type checked. `expected` is the type the caller needs, bool if absent. */
 export function compileExpression(source: string, scope: Scope, expected: ValueType = 'bool'): Compilation {
   if (source.length > MAX_EXPRESSION_LENGTH) {
-    return failed(0, { zh: `表达式超过 ${MAX_EXPRESSION_LENGTH} 个字符`, en: `expression is longer than ${MAX_EXPRESSION_LENGTH} characters` });
+    return failed(0, {
+      zh: `表达式超过 ${MAX_EXPRESSION_LENGTH} 个字符`,
+      en: `expression is longer than ${MAX_EXPRESSION_LENGTH} characters`,
+    });
   }
   let parsed: ReturnType<typeof parse>;
   try {
@@ -76,7 +79,11 @@ export function compileExpression(source: string, scope: Scope, expected: ValueT
 }
 
 /** The mistakes of an expression; empty if it compiles. */
-export function checkExpression(source: string, scope: Scope, expected: ValueType = 'bool'): readonly ExpressionProblem[] {
+export function checkExpression(
+  source: string,
+  scope: Scope,
+  expected: ValueType = 'bool',
+): readonly ExpressionProblem[] {
   const compilation = compileExpression(source, scope, expected);
   return compilation.ok ? [] : compilation.problems;
 }
@@ -112,9 +119,12 @@ class Compiler {
   compile(node: ParsedNode, expected?: ValueType): Compiled {
     const compiled = this.#node(node);
     if (expected !== undefined && compiled.type !== expected) {
-      this.#fail(node, expected === 'bool'
-        ? { zh: '这里需要真假值，得到的是数', en: 'a bool is needed here, this is a number' }
-        : { zh: '这里需要数，得到的是真假值', en: 'a number is needed here, this is a bool' });
+      this.#fail(
+        node,
+        expected === 'bool'
+          ? { zh: '这里需要真假值，得到的是数', en: 'a bool is needed here, this is a number' }
+          : { zh: '这里需要数，得到的是真假值', en: 'a number is needed here, this is a bool' },
+      );
     }
     return compiled;
   }
@@ -152,7 +162,12 @@ class Compiler {
     const owner = operand?.exprKind.case === 'identExpr' ? operand.exprKind.value.name : undefined;
     if (owner === 'site') {
       const type = Object.hasOwn(siteNames, field) ? siteNames[field as keyof typeof siteNames] : undefined;
-      if (type === undefined) this.#unknownName(node, `site.${field}`, Object.keys(siteNames).map((name) => `site.${name}`));
+      if (type === undefined)
+        this.#unknownName(
+          node,
+          `site.${field}`,
+          Object.keys(siteNames).map((name) => `site.${name}`),
+        );
       return { type, evaluate: this.#read(`site.${field}`) };
     }
     if (owner === 'parent') {
@@ -161,14 +176,25 @@ class Compiler {
       }
       return this.#point(node, field, this.#scope.parent, 'parent.');
     }
-    return this.#fail(node, { zh: '只能用 parent.点名 或 site.名称', en: 'only parent.POINT and site.NAME can be selected' });
+    return this.#fail(node, {
+      zh: '只能用 parent.点名 或 site.名称',
+      en: 'only parent.POINT and site.NAME can be selected',
+    });
   }
 
   #point(node: ParsedNode, name: string, points: Readonly<Record<string, ValueKind>>, prefix: string): Compiled {
     const kind = Object.hasOwn(points, name) ? points[name] : undefined;
-    if (kind === undefined) this.#unknownName(node, prefix + name, Object.keys(points).map((key) => prefix + key));
+    if (kind === undefined)
+      this.#unknownName(
+        node,
+        prefix + name,
+        Object.keys(points).map((key) => prefix + key),
+      );
     if (kind === 'text') {
-      this.#fail(node, { zh: `文本点 ${name} 不能用于表达式`, en: `text point ${name} cannot be used in an expression` });
+      this.#fail(node, {
+        zh: `文本点 ${name} 不能用于表达式`,
+        en: `text point ${name} cannot be used in an expression`,
+      });
     }
     return { type: kind === 'bool' ? 'bool' : 'number', evaluate: this.#read(prefix + name) };
   }
@@ -241,7 +267,7 @@ class Compiler {
       evaluate: (v, s) => {
         const x = a(v, s);
         const y = b(v, s);
-        return x !== x || y !== y ? Number.NaN : (x === y) === equal ? 1 : 0;
+        return Number.isNaN(x) || Number.isNaN(y) ? Number.NaN : (x === y) === equal ? 1 : 0;
       },
     };
   }
@@ -257,12 +283,12 @@ class Compiler {
       type: 'bool',
       evaluate: (v, s) => {
         const value = x(v, s);
-        if (value !== value) return Number.NaN;
+        if (Number.isNaN(value)) return Number.NaN;
         let result = 0;
         for (const element of elements) {
           const e = element(v, s);
           if (e === value) return 1;
-          if (e !== e) result = Number.NaN;
+          if (Number.isNaN(e)) result = Number.NaN;
         }
         return result;
       },
@@ -281,20 +307,21 @@ class Compiler {
       type: 'bool',
       evaluate: (v, s) => {
         const value = x(v, s);
-        return value !== value ? Number.NaN : Math.floor(value / 2 ** n) % 2;
+        return Number.isNaN(value) ? Number.NaN : Math.floor(value / 2 ** n) % 2;
       },
     };
   }
 
   #known(node: ParsedNode, args: readonly ParsedNode[]): Compiled {
     const [arg] = args;
-    if (args.length !== 1 || arg === undefined) this.#fail(node, { zh: '写法：known(点)', en: 'the form is known(point)' });
+    if (args.length !== 1 || arg === undefined)
+      this.#fail(node, { zh: '写法：known(点)', en: 'the form is known(point)' });
     const x = this.compile(arg).evaluate;
     return {
       type: 'bool',
       evaluate: (v, s) => {
         const value = x(v, s);
-        return value === value ? 1 : 0;
+        return Number.isNaN(value) ? 0 : 1;
       },
     };
   }
@@ -335,18 +362,23 @@ const binaryOperators: Readonly<
 function comparison(holds: (x: number, y: number) => boolean) {
   return {
     type: 'bool' as const,
-    make: (a: Evaluate, b: Evaluate): Evaluate => (v, s) => {
-      const x = a(v, s);
-      const y = b(v, s);
-      return x !== x || y !== y ? Number.NaN : holds(x, y) ? 1 : 0;
-    },
+    make:
+      (a: Evaluate, b: Evaluate): Evaluate =>
+      (v, s) => {
+        const x = a(v, s);
+        const y = b(v, s);
+        return Number.isNaN(x) || Number.isNaN(y) ? Number.NaN : holds(x, y) ? 1 : 0;
+      },
   };
 }
 
 function arithmetic(apply: (x: number, y: number) => number) {
   return {
     type: 'number' as const,
-    make: (a: Evaluate, b: Evaluate): Evaluate => (v, s) => apply(a(v, s), b(v, s)),
+    make:
+      (a: Evaluate, b: Evaluate): Evaluate =>
+      (v, s) =>
+        apply(a(v, s), b(v, s)),
   };
 }
 
@@ -361,7 +393,7 @@ function and(parts: readonly Evaluate[]): Evaluate {
     for (const part of parts) {
       const x = part(v, s);
       if (x === 0) return 0;
-      if (x !== x) result = Number.NaN;
+      if (Number.isNaN(x)) result = Number.NaN;
     }
     return result;
   };
@@ -374,7 +406,7 @@ function or(parts: readonly Evaluate[]): Evaluate {
     for (const part of parts) {
       const x = part(v, s);
       if (x === 1) return 1;
-      if (x !== x) result = Number.NaN;
+      if (Number.isNaN(x)) result = Number.NaN;
     }
     return result;
   };

@@ -1,13 +1,19 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createCalendar, timeOnDate } from './calendar.ts';
 import { ClassTimes, classify, classNumber } from './ledger.ts';
 import { judge, neededFor } from './rate.ts';
-import fc from 'fast-check';
 
 describe('judgement', () => {
   test('67 street lamps, 14 dark, 3 of unknown state, target 95 %', () => {
     const judgement = judge({ up: 50, down: 14, unknown: 3, planned: 0 }, 0.95);
-    expect(judgement).toMatchObject({ value: 50 / 64, low: 50 / 67, high: 53 / 67, coverage: 64 / 67, verdict: 'missed' });
+    expect(judgement).toMatchObject({
+      value: 50 / 64,
+      low: 50 / 67,
+      high: 53 / 67,
+      coverage: 64 / 67,
+      verdict: 'missed',
+    });
   });
 
   test('a lift down 11 min, unknown 7 min, planned 2 h in a day', () => {
@@ -22,8 +28,17 @@ describe('judgement', () => {
 
   test('what is not known decides nothing', () => {
     expect(judge({ up: 94, down: 4, unknown: 2, planned: 0 }, 0.95).verdict).toBe('undetermined');
-    expect(judge({ up: 0, down: 0, unknown: 0, planned: 5 }, 0.95)).toMatchObject({ value: null, low: null, verdict: 'none' });
-    expect(judge({ up: 0, down: 0, unknown: 5, planned: 0 }, 0.95)).toMatchObject({ value: null, low: 0, high: 1, coverage: 0 });
+    expect(judge({ up: 0, down: 0, unknown: 0, planned: 5 }, 0.95)).toMatchObject({
+      value: null,
+      low: null,
+      verdict: 'none',
+    });
+    expect(judge({ up: 0, down: 0, unknown: 5, planned: 0 }, 0.95)).toMatchObject({
+      value: null,
+      low: 0,
+      high: 1,
+      coverage: 0,
+    });
   });
 
   test('met includes the target itself', () => {

@@ -41,7 +41,13 @@ export function systemFigures(state: EngineState, plan: Plan, systemNo: number, 
 }
 
 /** One asset's availability over a window to date, by its ledger. */
-export function assetFigure(state: EngineState, plan: Plan, asset: AssetPlan, window: RateWindow, nowMs: number): Judgement {
+export function assetFigure(
+  state: EngineState,
+  plan: Plan,
+  asset: AssetPlan,
+  window: RateWindow,
+  nowMs: number,
+): Judgement {
   return judge(sumsOf(state, plan, asset.index, window, nowMs), 1);
 }
 

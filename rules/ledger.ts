@@ -23,7 +23,7 @@ export function className(number: number): LedgerClass {
 export function classify(required: number, up: number, parentDead: boolean): number {
   if (required === 0) return classNumber.notRequired;
   if (parentDead) return classNumber.down;
-  if (required !== required || up !== up) return classNumber.unknown;
+  if (Number.isNaN(required) || Number.isNaN(up)) return classNumber.unknown;
   return up === 1 ? classNumber.up : classNumber.down;
 }
 

@@ -17,9 +17,19 @@ export interface Snapshot {
   readonly numbers: readonly (readonly [string, number])[];
   readonly counters: EngineState['counters'];
   readonly slotKeys: readonly string[];
-  readonly slots: { readonly values: string; readonly sourceMs: string; readonly goodMs: string; readonly replyMs: string };
+  readonly slots: {
+    readonly values: string;
+    readonly sourceMs: string;
+    readonly goodMs: string;
+    readonly replyMs: string;
+  };
   readonly trackKeys: readonly string[];
-  readonly tracks: { readonly classes: string; readonly sinceMs: string; readonly halves: string; readonly sums: string };
+  readonly tracks: {
+    readonly classes: string;
+    readonly sinceMs: string;
+    readonly halves: string;
+    readonly sums: string;
+  };
   /** Asset key → alarm key → memory; times that do not hold are null. */
   readonly alarms: Readonly<Record<string, Readonly<Record<string, Record<keyof AlarmMemory, unknown>>>>>;
 }
@@ -79,7 +89,7 @@ export function restoreSnapshot(snapshot: Snapshot): EngineState | undefined {
  */
 export function adoptSite(state: EngineState, site: Site, before: Snapshot): void {
   const plan = compileSite(site, state.numbers);
-  allocateColumns(state, plan, before.logMs > state.logMs ? before.logMs : state.logMs);
+  allocateColumns(state, plan, Math.max(before.logMs, state.logMs));
   carrySlots(state, plan, before);
   carryTracks(state, plan, before);
   carryAlarms(state, plan, before);

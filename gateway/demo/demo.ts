@@ -108,7 +108,12 @@ export class Demo {
   }
 
   /** Starts a file of ours and waits for the line, or the message, in which it says that it is ready. */
-  #spawn<Ready>(name: string, file: string, args: readonly string[], environment: Record<string, string> = {}): Promise<Ready> {
+  #spawn<Ready>(
+    name: string,
+    file: string,
+    args: readonly string[],
+    environment: Record<string, string> = {},
+  ): Promise<Ready> {
     const child = spawn(process.execPath, [join(root, file), ...args], {
       cwd: root,
       env: { ...process.env, ...environment },
@@ -124,7 +129,8 @@ export class Demo {
       if (typeof value === 'object' && value !== null && 'ready' in value) ready(value as Ready);
     };
     child.on('message', take);
-    if (child.stdout) createInterface({ input: child.stdout }).on('line', (line) => line.startsWith('{') && take(JSON.parse(line)));
+    if (child.stdout)
+      createInterface({ input: child.stdout }).on('line', (line) => line.startsWith('{') && take(JSON.parse(line)));
     let lastLine = '';
     if (child.stderr) createInterface({ input: child.stderr }).on('line', (line) => (lastLine = line || lastLine));
     const timer = setTimeout(() => reject(ended(name, this.#dataDir, '')), READY_MS);
@@ -173,6 +179,9 @@ function linkVariable(key: string): string {
   return `LAMPLIGHTER_LINK_${key.toUpperCase().replaceAll('-', '_')}`;
 }
 
-function mapValues(record: Readonly<Record<string, string>>, change: (value: string) => string): Record<string, string> {
+function mapValues(
+  record: Readonly<Record<string, string>>,
+  change: (value: string) => string,
+): Record<string, string> {
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
 }

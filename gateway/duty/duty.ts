@@ -144,9 +144,7 @@ class OutboxWorker implements Duty {
   /** A raised alarm is told while it stands and nobody has taken it; its return to those who were told. */
   #worth(entry: OutboxEntry, activation: Activation): 'yes' | 'no' | 'later' {
     if (entry.kind === 'raised') return activation.state === 'unacknowledged' ? 'yes' : 'no';
-    const raised = this.#options.outbox.entry(
-      noticeId(entry.activationId, 'raised', entry.person, entry.channel),
-    );
+    const raised = this.#options.outbox.entry(noticeId(entry.activationId, 'raised', entry.person, entry.channel));
     if (raised?.state === 'sent') return 'yes';
     return raised?.state === 'pending' ? 'later' : 'no';
   }

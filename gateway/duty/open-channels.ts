@@ -1,7 +1,7 @@
 import { Value } from 'typebox/value';
 import type { Channel } from '../../model/channel.ts';
-import type { Person } from '../../model/site.ts';
 import { resolveSettings } from '../../model/environment.ts';
+import type { Person } from '../../model/site.ts';
 import { channelKinds } from './channels/registry.ts';
 
 /**
@@ -21,7 +21,10 @@ export function openChannels(
         const resolved = resolveSettings(settings, environment);
         const usable = channelKind && resolved.ok && Value.Check(channelKind.settings, resolved.settings);
         if (usable) return channelKind.create(resolved.settings);
-        logger.warn({ person: person.key, kind, unset: resolved.ok ? [] : resolved.unset }, 'channel has no usable settings');
+        logger.warn(
+          { person: person.key, kind, unset: resolved.ok ? [] : resolved.unset },
+          'channel has no usable settings',
+        );
         return undefined;
       });
       opened.set(person, channels);

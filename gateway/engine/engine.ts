@@ -166,7 +166,10 @@ function restore({ stateDb, logger, log }: EngineOptions): EngineState {
       continue;
     }
     if (snapshot.logSeq > log.last.logSeq) {
-      logger.warn({ snapshotSeq: snapshot.logSeq, logSeq: log.last.logSeq }, 'snapshot is ahead of the log, taking the one before');
+      logger.warn(
+        { snapshotSeq: snapshot.logSeq, logSeq: log.last.logSeq },
+        'snapshot is ahead of the log, taking the one before',
+      );
       continue;
     }
     const state = restoreSnapshot(snapshot);

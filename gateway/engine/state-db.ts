@@ -99,7 +99,10 @@ export class StateDb implements OutboxStore {
 
   /** An asset's ledger from the stretch that contains `fromMs` on, oldest first. */
   ledger(asset: string, fromMs: number, limit: number): LedgerRow[] {
-    const first = this.#sql('SELECT max(from_ms) AS ms FROM ledger WHERE asset = ? AND from_ms <= ?').get(asset, fromMs);
+    const first = this.#sql('SELECT max(from_ms) AS ms FROM ledger WHERE asset = ? AND from_ms <= ?').get(
+      asset,
+      fromMs,
+    );
     return this.#sql(
       'SELECT from_ms, class FROM ledger WHERE asset = ? AND from_ms >= ? ORDER BY from_ms, seq, ordinal LIMIT ?',
     )
@@ -113,7 +116,9 @@ export class StateDb implements OutboxStore {
   }
 
   pending(limit: number): readonly OutboxEntry[] {
-    return this.#sql("SELECT * FROM outbox WHERE state = 'pending' ORDER BY priority, attempts, rowid LIMIT ?").all(limit).map(entryOf);
+    return this.#sql("SELECT * FROM outbox WHERE state = 'pending' ORDER BY priority, attempts, rowid LIMIT ?")
+      .all(limit)
+      .map(entryOf);
   }
 
   entry(id: string): OutboxEntry | undefined {
@@ -122,7 +127,11 @@ export class StateDb implements OutboxStore {
   }
 
   settle(id: string, state: Exclude<OutboxState, 'pending'>, error: string | null): void {
-    this.#sql('UPDATE outbox SET state = ?, attempts = attempts + 1, last_error = ? WHERE id = ?').run(state, error, id);
+    this.#sql('UPDATE outbox SET state = ?, attempts = attempts + 1, last_error = ? WHERE id = ?').run(
+      state,
+      error,
+      id,
+    );
   }
 
   failed(id: string, error: string): void {
@@ -143,9 +152,9 @@ export class StateDb implements OutboxStore {
     const body = zstdCompressSync(JSON.stringify(snapshot));
     this.#transaction(() => {
       this.#sql('INSERT OR REPLACE INTO snapshots VALUES (?, ?)').run(snapshot.logSeq, body);
-      this.#sql(
-        'DELETE FROM snapshots WHERE seq NOT IN (SELECT seq FROM snapshots ORDER BY seq DESC LIMIT ?)',
-      ).run(SNAPSHOTS_KEPT);
+      this.#sql('DELETE FROM snapshots WHERE seq NOT IN (SELECT seq FROM snapshots ORDER BY seq DESC LIMIT ?)').run(
+        SNAPSHOTS_KEPT,
+      );
       this.#sql('UPDATE progress SET seq = ? WHERE seq < ?').run(snapshot.logSeq, snapshot.logSeq);
       this.#trim('changes', 'seq', 'seq', CHANGES_KEPT, '1');
       this.#trim('ledger', 'from_ms', 'from_ms', JOURNAL_KEPT, '1');
@@ -157,7 +166,9 @@ export class StateDb implements OutboxStore {
   }
 
   #trim(table: string, column: string, order: string, kept: number, only: string): void {
-    const bound = this.#sql(`SELECT ${column} AS bound FROM ${table} ORDER BY ${order} DESC LIMIT 1 OFFSET ?`).get(kept);
+    const bound = this.#sql(`SELECT ${column} AS bound FROM ${table} ORDER BY ${order} DESC LIMIT 1 OFFSET ?`).get(
+      kept,
+    );
     if (bound) this.#sql(`DELETE FROM ${table} WHERE ${column} <= ? AND ${only}`).run(bound.bound ?? null);
   }
 

@@ -19,7 +19,12 @@ const stateTexts: Readonly<Record<AlarmReply['state'], Text>> = {
   normal: { zh: '已恢复正常', en: 'back to normal' },
 };
 
-const colours: Readonly<Record<AlarmReply['priority'], string>> = { 1: '#b80020', 2: '#ff7a00', 3: '#fff3a0', 4: '#4f63f0' };
+const colours: Readonly<Record<AlarmReply['priority'], string>> = {
+  1: '#b80020',
+  2: '#ff7a00',
+  3: '#fff3a0',
+  4: '#4f63f0',
+};
 const inks: Readonly<Record<AlarmReply['priority'], string>> = { 1: '#fff', 2: '#16191c', 3: '#16191c', 4: '#fff' };
 const shapes: Readonly<Record<AlarmReply['priority'], string>> = { 1: '■', 2: '▲', 3: '◆', 4: '●' };
 
@@ -55,7 +60,10 @@ function section(alarm: AlarmReply, timeZone: string, person: string): string {
     [{ zh: '先做', en: 'first action' }, line(alarm.action)],
   ];
   if (alarm.children.length > 0) {
-    rows.splice(1, 0, [{ zh: '受影响', en: 'takes with it' }, `${alarm.children.length} 台/盏 <span class="en">assets</span>`]);
+    rows.splice(1, 0, [
+      { zh: '受影响', en: 'takes with it' },
+      `${alarm.children.length} 台/盏 <span class="en">assets</span>`,
+    ]);
   }
   if (alarm.acknowledgedMs !== null) {
     const who = `${alarm.acknowledgedBy ?? '?'} · ${clockTime(alarm.acknowledgedMs, timeZone)}`;

@@ -162,12 +162,7 @@ export const LinkReply = Type.Object({
   key: Type.String(),
   name: TextSchema,
   protocol: Type.String(),
-  state: Type.Union([
-    Type.Literal('connecting'),
-    Type.Literal('up'),
-    Type.Literal('down'),
-    Type.Literal('refused'),
-  ]),
+  state: Type.Union([Type.Literal('connecting'), Type.Literal('up'), Type.Literal('down'), Type.Literal('refused')]),
   sinceMs: Type.Number(),
   reason: Nullable(TextSchema),
   nextRetryMs: Nullable(Type.Number()),

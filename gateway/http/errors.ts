@@ -7,13 +7,28 @@ const catalogue = {
   'unknown-point': { status: 404, text: { zh: '没有这个点', en: 'there is no such point' } },
   'unknown-alarm': { status: 404, text: { zh: '没有这条报警', en: 'there is no such alarm' } },
   'bad-request': { status: 400, text: { zh: '请求有误', en: 'the request is wrong' } },
-  'bad-range': { status: 400, text: { zh: '时间范围有误：to 必须大于 from', en: 'the range is wrong: to must be greater than from' } },
+  'bad-range': {
+    status: 400,
+    text: { zh: '时间范围有误：to 必须大于 from', en: 'the range is wrong: to must be greater than from' },
+  },
   'token-needed': { status: 401, text: { zh: '需要访问令牌', en: 'an access token is needed' } },
-  'wrong-origin': { status: 403, text: { zh: '不接受来自其他网站的请求', en: 'requests from other sites are not taken' } },
-  'too-many-pages': { status: 503, text: { zh: '打开的页面过多，请稍后再试', en: 'too many pages are open, try again later' } },
+  'wrong-origin': {
+    status: 403,
+    text: { zh: '不接受来自其他网站的请求', en: 'requests from other sites are not taken' },
+  },
+  'too-many-pages': {
+    status: 503,
+    text: { zh: '打开的页面过多，请稍后再试', en: 'too many pages are open, try again later' },
+  },
   'not-ready': { status: 503, text: { zh: '尚未就绪', en: 'not ready yet' } },
-  'history-failed': { status: 503, text: { zh: '历史库暂时无法回答', en: 'the history store cannot answer at the moment' } },
-  'log-failed': { status: 503, text: { zh: '无法写入日志，操作未生效', en: 'the log cannot be written; nothing was done' } },
+  'history-failed': {
+    status: 503,
+    text: { zh: '历史库暂时无法回答', en: 'the history store cannot answer at the moment' },
+  },
+  'log-failed': {
+    status: 503,
+    text: { zh: '无法写入日志，操作未生效', en: 'the log cannot be written; nothing was done' },
+  },
   internal: { status: 500, text: { zh: '程序内部错误，详见日志', en: 'internal error, see the log' } },
 } as const satisfies Record<string, { status: number; text: Text }>;
 

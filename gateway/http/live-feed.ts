@@ -37,7 +37,11 @@ export class LiveFeed {
   readonly #source: LiveSource;
   readonly #clients = new Set<Client>();
   readonly #timers: NodeJS.Timeout[] = [];
-  readonly #sent = { systems: new Map<string, string>(), assets: new Map<string, string>(), links: new Map<string, string>() };
+  readonly #sent = {
+    systems: new Map<string, string>(),
+    assets: new Map<string, string>(),
+    links: new Map<string, string>(),
+  };
   #figuresMs = 0;
   #ratiosMs = 0;
   #figuresDue = false;
@@ -112,7 +116,9 @@ export class LiveFeed {
       const ratios = now - this.#ratiosMs >= RATIOS_EVERY_MS;
       if (ratios) this.#ratiosMs = now;
       systems = changed(this.#source.systems(), this.#sent.systems, (row) => JSON.stringify(row));
-      assets = changed(this.#source.assets(), this.#sent.assets, (row) => (ratios ? JSON.stringify(row) : `${row.class}${row.sinceMs}`));
+      assets = changed(this.#source.assets(), this.#sent.assets, (row) =>
+        ratios ? JSON.stringify(row) : `${row.class}${row.sinceMs}`,
+      );
       links = changed(this.#source.links(), this.#sent.links, (row) => JSON.stringify(row));
     }
     if (points.length + systems.length + assets.length + links.length === 0) return;
@@ -141,7 +147,11 @@ function frame<K extends keyof LiveEvents>(event: K, data: LiveEvents[K]): strin
 }
 
 /** Rows whose mark is another than when they were last sent. */
-function changed<Row extends { key: string }>(rows: readonly Row[], sent: Map<string, string>, markOf: (row: Row) => string): Row[] {
+function changed<Row extends { key: string }>(
+  rows: readonly Row[],
+  sent: Map<string, string>,
+  markOf: (row: Row) => string,
+): Row[] {
   return rows.filter((row) => {
     const mark = markOf(row);
     if (sent.get(row.key) === mark) return false;

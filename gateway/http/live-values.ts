@@ -46,7 +46,9 @@ export class LiveValues {
   /** Every point at `nowMs`; of one asset only if given. */
   points(nowMs: number, asset?: string): PointReply[] {
     const all = [...this.#byKey.values()];
-    return (asset === undefined ? all : all.filter((latest) => latest.asset === asset)).map((latest) => replyOf(latest, nowMs));
+    return (asset === undefined ? all : all.filter((latest) => latest.asset === asset)).map((latest) =>
+      replyOf(latest, nowMs),
+    );
   }
 
   /** Points that changed, or went stale, since the last call. */
@@ -134,15 +136,17 @@ function replyOf(latest: Latest, nowMs: number): PointReply {
     kind: point.kind,
     unit: point.unit ?? null,
     states: point.states ?? null,
-    value: stale || latest.quality === Quality.bad ? null : valueOf(latest),
+    value: stale || latest.quality === Quality.bad ? null : shownValue(latest),
     quality: !received ? 'none' : stale ? 'stale' : qualityName(latest.quality),
-    reason: reasonKey ? { code: reasonKey, text: reasons[reasonKey].text, detail: stale ? null : (latest.detail ?? null) } : null,
+    reason: reasonKey
+      ? { code: reasonKey, text: reasons[reasonKey].text, detail: stale ? null : (latest.detail ?? null) }
+      : null,
     sourceMs: received ? latest.sourceMs : null,
     receivedMs: received ? latest.receivedMs : null,
   };
 }
 
-function valueOf({ point, text, value }: Latest): number | boolean | string | null {
+function shownValue({ point, text, value }: Latest): number | boolean | string | null {
   if (point.kind === 'text') return text ?? null;
   if (Number.isNaN(value)) return null;
   return point.kind === 'bool' ? value === 1 : value;

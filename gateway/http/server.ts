@@ -3,7 +3,13 @@ import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import fastifyStatic from '@fastify/static';
 import fastifySwagger from '@fastify/swagger';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import { Type } from 'typebox';
 import { type HistoryHome, MAX_HISTORY_BUCKETS } from '../../model/history.ts';
 import type { PointInfo } from '../../model/point.ts';
@@ -76,7 +82,9 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     });
     guard(app, options);
     answerErrors(app);
-    app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, _body, done) => done(null, {}));
+    app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, _body, done) =>
+      done(null, {}),
+    );
     questions(app, options);
     alarms(app, options);
     live(app, feed);
@@ -117,11 +125,17 @@ function fail(reply: FastifyReply, code: ErrorCode, detail?: string): FastifyRep
 function guard(app: FastifyInstance, options: HttpOptions): void {
   const isPublic = (url: string) => url.startsWith('/a/') || url === '/healthz' || url === '/api/session';
   const isPage = (request: FastifyRequest) =>
-    request.method === 'GET' && !request.url.startsWith('/api/') && request.url !== '/metrics' && request.url !== '/readyz';
+    request.method === 'GET' &&
+    !request.url.startsWith('/api/') &&
+    request.url !== '/metrics' &&
+    request.url !== '/readyz';
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-content-type-options', 'nosniff');
     reply.header('referrer-policy', 'no-referrer');
-    reply.header('content-security-policy', "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'");
+    reply.header(
+      'content-security-policy',
+      "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
+    );
     const { host = '', origin } = request.headers;
     if (options.token === undefined && !isLoopback(host.replace(/:\d+$/, ''))) return fail(reply, 'wrong-origin');
     // A page of another site can make a browser post here; its Origin gives it away.
@@ -208,7 +222,9 @@ function alarms(app: FastifyInstance, { source, activation, acknowledge }: HttpO
   app.get('/api/alarms', { schema: { response: { 200: Type.Array(AlarmReply) } } }, () => source.alarms());
   app.post<{ Params: { activationId: string }; Body: { by?: string } | null }>(
     '/api/alarms/:activationId/ack',
-    { schema: { body: Type.Union([AcknowledgeBody, Type.Null()]), response: { 200: AlarmReply, default: ErrorReply } } },
+    {
+      schema: { body: Type.Union([AcknowledgeBody, Type.Null()]), response: { 200: AlarmReply, default: ErrorReply } },
+    },
     async ({ params, body, log }, reply) => {
       if (!activation(params.activationId)) return fail(reply, 'unknown-alarm');
       try {
@@ -267,7 +283,11 @@ function session(app: FastifyInstance, { token }: HttpOptions): void {
 
 /** The page behind a notice's link: looking changes nothing, posting acknowledges. */
 function notices(app: FastifyInstance, { source, activation, acknowledge, readPermission }: HttpOptions): void {
-  const show = (reply: FastifyReply, status: number, content: Omit<Parameters<typeof acknowledgePage>[0], 'site' | 'timeZone'>) => {
+  const show = (
+    reply: FastifyReply,
+    status: number,
+    content: Omit<Parameters<typeof acknowledgePage>[0], 'site' | 'timeZone'>,
+  ) => {
     const { name, timeZone } = source.site();
     return reply
       .code(status)

@@ -25,7 +25,14 @@ afterAll(() => estate.end());
 describe('the opening', () => {
   test('is the night walk’s: 53 of 67 street lamps, 234 of 371 corridor lamps', async () => {
     const street = await estate.system('streetlight');
-    expect(street.rates[0]).toMatchObject({ value: 53 / 67, low: 53 / 67, high: 53 / 67, coverage: 1, verdict: 'missed', short: 11 });
+    expect(street.rates[0]).toMatchObject({
+      value: 53 / 67,
+      low: 53 / 67,
+      high: 53 / 67,
+      coverage: 1,
+      verdict: 'missed',
+      short: 11,
+    });
     const floors = await estate.system('floor-light');
     expect(floors.rates[0]).toMatchObject({ value: 234 / 371, verdict: 'met' });
     expect(floors.rates[1]?.worst?.group).toMatch(/^B\d\/F\d+$/);
@@ -81,8 +88,10 @@ describe.each(cases)('%s', (name, asset, alarmAsset, alarm, priority, classMeanw
     );
     expect(notice).toMatchObject({ kind: 'raised', asset: { key: expectedAsset }, priority, simulated: true });
     if (classMeanwhile) {
-      await until(`${fault.asset} is ${classMeanwhile}`, WITHIN_MS, async () =>
-        (await estate.asset(fault.asset)).class === classMeanwhile,
+      await until(
+        `${fault.asset} is ${classMeanwhile}`,
+        WITHIN_MS,
+        async () => (await estate.asset(fault.asset)).class === classMeanwhile,
       );
     }
 
@@ -123,7 +132,13 @@ describe('a controller that is cut', () => {
     await until('the lifts are unknown', WITHIN_MS, async () => (await estate.system('lift')).counts.unknown === 6);
     const system = await estate.system('lift');
     expect(system.counts.up).toBe(0);
-    expect(system.rates.find(({ key }) => key === 'in-service')).toMatchObject({ value: null, low: 0, high: 1, coverage: 0, verdict: 'undetermined' });
+    expect(system.rates.find(({ key }) => key === 'in-service')).toMatchObject({
+      value: null,
+      low: 0,
+      high: 1,
+      coverage: 0,
+      verdict: 'undetermined',
+    });
     const link = (await estate.links()).find(({ key }) => key === 'lifts');
     expect(link).toMatchObject({ state: 'down' });
     expect(link?.reason?.zh).toMatch(/\p{Script=Han}/u);

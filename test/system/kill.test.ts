@@ -1,5 +1,5 @@
-import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import mqtt from 'mqtt';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Estate } from '../support/estate.ts';
@@ -18,7 +18,9 @@ let estate: Estate;
 
 beforeAll(async () => {
   estate = await Estate.start(RATE);
-  await until('all is known', WITHIN_MS, async () => (await estate.systems()).every(({ counts }) => counts.unknown === 0));
+  await until('all is known', WITHIN_MS, async () =>
+    (await estate.systems()).every(({ counts }) => counts.unknown === 0),
+  );
 });
 
 afterAll(() => estate.end());
@@ -81,7 +83,9 @@ test('a kill in the middle loses no alarm, no notice and no acknowledged sample,
   const after = await open();
   for (const activation of before) expect(after).toContain(activation);
   expect(samplesInLog()).toBeGreaterThanOrEqual(samplesBefore);
-  await until('all is known again', WITHIN_MS, async () => (await estate.systems()).every(({ counts }) => counts.unknown === 0));
+  await until('all is known again', WITHIN_MS, async () =>
+    (await estate.systems()).every(({ counts }) => counts.unknown === 0),
+  );
   const noticesAfter = (await estate.notices()).map(({ id }) => id);
   for (const id of noticesBefore) expect(noticesAfter.filter((other) => other === id)).toHaveLength(1);
 
@@ -110,7 +114,14 @@ test('what a publisher has had acknowledged is there after a kill', async () => 
   let publishing = true;
   const publisher = (async () => {
     for (let n = 0; publishing && n < MAX_PUBLISHED; n++) {
-      const payload = { ts: base + n, status: 'Reachable', roundtripUsec: n, regExpire: 3600, lastTestCall: base, batteryOk: true };
+      const payload = {
+        ts: base + n,
+        status: 'Reachable',
+        roundtripUsec: n,
+        regExpire: 3600,
+        lastTestCall: base,
+        batteryOk: true,
+      };
       await client.publishAsync('intercom/intercom-6/state', JSON.stringify(payload), { qos: 1 });
       acknowledged.push(n);
     }

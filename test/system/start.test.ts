@@ -1,9 +1,9 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import type { Instance } from '../../gateway/instance.ts';
 import type { SystemReply } from '../../gateway/http/contract.ts';
+import type { Instance } from '../../gateway/instance.ts';
 import { Child } from '../support/child.ts';
 import { freePort } from '../support/servers.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -54,11 +54,23 @@ test('two demos run side by side, each on its own addresses, and end with all th
       const page = await fetch(instance.url);
       expect(page.headers.get('content-type')).toContain('text/html');
     }
-    const addresses = ({ simulators }: Instance) => [simulators?.control, simulators?.phone, ...Object.values(simulators?.links ?? {})];
+    const addresses = ({ simulators }: Instance) => [
+      simulators?.control,
+      simulators?.phone,
+      ...Object.values(simulators?.links ?? {}),
+    ];
     const shared = addresses(one.instance).filter((address) => addresses(two.instance).includes(address));
     expect(shared).toEqual([]);
 
-    const command = new Child('gateway/main.ts', ['simulate', 'fault', 'intercom-lost', '--asset', 'intercom-2', '--data', two.dir]);
+    const command = new Child('gateway/main.ts', [
+      'simulate',
+      'fault',
+      'intercom-lost',
+      '--asset',
+      'intercom-2',
+      '--data',
+      two.dir,
+    ]);
     expect(await command.exit()).toBe(0);
     const open = async ({ instance }: RunningDemo) => (await fetch(`${instance.url}/api/alarms`)).text();
     await until('the fault is an alarm of the second', WITHIN_MS, async () => (await open(two)).includes('intercom-2'));
@@ -81,8 +93,18 @@ test('a demo that is killed takes its processes with it', async () => {
   const { child, instance } = await startDemo();
   await child.end('SIGKILL');
   await until('the gateway has noticed', WITHIN_MS, () => !isAlive(instance.pid));
-  await until('the simulator has noticed', WITHIN_MS, () => fetch(instance.simulators?.control ?? '').then(() => false, () => true));
-  await until('the phone has noticed', WITHIN_MS, () => fetch(instance.simulators?.phone ?? '').then(() => false, () => true));
+  await until('the simulator has noticed', WITHIN_MS, () =>
+    fetch(instance.simulators?.control ?? '').then(
+      () => false,
+      () => true,
+    ),
+  );
+  await until('the phone has noticed', WITHIN_MS, () =>
+    fetch(instance.simulators?.phone ?? '').then(
+      () => false,
+      () => true,
+    ),
+  );
 });
 
 test('a port in use is one clear line and exit code 2', async () => {
@@ -95,7 +117,9 @@ test('a port in use is one clear line and exit code 2', async () => {
       const [name = '', ...args] = file;
       const child = new Child(name, [...args, '--port', String(port), '--data', tempFolder()]);
       expect(await child.exit()).toBe(2);
-      expect(child.lines.filter((line) => !line.startsWith('{'))).toEqual([expect.stringMatching(/^lamplighter: port .*in use/)]);
+      expect(child.lines.filter((line) => !line.startsWith('{'))).toEqual([
+        expect.stringMatching(/^lamplighter: port .*in use/),
+      ]);
     }
   } finally {
     server.close();
@@ -113,7 +137,15 @@ test('a data folder that cannot be written is one clear line and exit code 2', a
 test('a second gateway on the same data folder is told who holds it', async () => {
   const { child, dir, instance } = await startDemo();
   try {
-    const second = new Child('gateway/main.ts', ['run', '--site', 'gateway/demo/site.yaml', '--port', '0', '--data', dir]);
+    const second = new Child('gateway/main.ts', [
+      'run',
+      '--site',
+      'gateway/demo/site.yaml',
+      '--port',
+      '0',
+      '--data',
+      dir,
+    ]);
     expect(await second.exit()).toBe(2);
     expect(second.lines.join('\n')).toContain(String(instance.pid));
   } finally {
@@ -129,7 +161,15 @@ test('commands speak the language of the terminal and say what was wrong', async
   const unknown = new Child('gateway/main.ts', ['simmulate']);
   expect(await unknown.exit()).toBe(2);
   expect(unknown.lines).toEqual([expect.stringContaining('there is no command "simmulate"')]);
-  const open = new Child('gateway/main.ts', ['run', '--site', 'gateway/demo/site.yaml', '--host', '0.0.0.0', '--data', tempFolder()]);
+  const open = new Child('gateway/main.ts', [
+    'run',
+    '--site',
+    'gateway/demo/site.yaml',
+    '--host',
+    '0.0.0.0',
+    '--data',
+    tempFolder(),
+  ]);
   expect(await open.exit()).toBe(2);
   expect(open.lines).toEqual([expect.stringContaining('LAMPLIGHTER_TOKEN')]);
 });

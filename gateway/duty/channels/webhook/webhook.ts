@@ -7,7 +7,9 @@ import type { Outcome } from '../../../../model/history.ts';
 export const webhookSettings = Type.Object(
   {
     url: Type.String({ pattern: '^https?://[^\\s]+$', description: 'where the notice is posted' }),
-    secret: Type.Optional(Type.String({ description: 'key of the signature, `${ENV}`; unsigned if absent or empty' })),
+    secret: Type.Optional(
+      Type.String({ description: 'key of the signature, from the environment; unsigned if absent or empty' }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -52,7 +54,8 @@ async function outcomeOf(response: Response): Promise<Outcome> {
   const answer = await readBounded(response);
   if (response.ok) {
     // Many receivers hide an error in a 200.
-    if (/"ok"\s*:\s*false/.test(answer)) return { outcome: 'retry', afterMs: 0, reason: `receiver: ${answer.slice(0, 200)}` };
+    if (/"ok"\s*:\s*false/.test(answer))
+      return { outcome: 'retry', afterMs: 0, reason: `receiver: ${answer.slice(0, 200)}` };
     return { outcome: 'done' };
   }
   const reason = `HTTP ${response.status}`;
