@@ -36,9 +36,11 @@ export class Estate {
   readonly brokerUrl: string;
   readonly #clock: string;
   readonly #port: number;
+  readonly #options: readonly string[];
   #environment: Record<string, string> = {};
 
-  private constructor(rate: number, mqttPort: number, port: number) {
+  private constructor(rate: number, mqttPort: number, port: number, options: readonly string[]) {
+    this.#options = options;
     this.dataDir = mkdtempSync(join(tmpdir(), 'lamplighter-estate-'));
     this.#clock = `${OPENS_MS}@${rate}#${Date.now()}`;
     this.#port = port;
@@ -51,9 +53,9 @@ export class Estate {
     this.gateway = this.phone;
   }
 
-  /** Starts everything; `rate` is site seconds per real second. */
-  static async start(rate: number): Promise<Estate> {
-    const estate = new Estate(rate, await freePort(), await freePort());
+  /** Starts everything; `rate` is site seconds per real second, `options` go to the gateway. */
+  static async start(rate: number, options: readonly string[] = []): Promise<Estate> {
+    const estate = new Estate(rate, await freePort(), await freePort(), options);
     try {
       const simulator = await estate.simulator.ready<SimulatorReady>();
       const phone = await estate.phone.ready<{ url: string }>();
@@ -75,12 +77,12 @@ export class Estate {
   }
 
   /** Starts the gateway, also again after it was killed, on the same data, port and clock. */
-  async startGateway(more: readonly string[] = []): Promise<void> {
+  async startGateway(): Promise<void> {
     this.gateway = new Child(
       'gateway/main.ts',
       [
         ...['run', '--site', 'gateway/demo/site.yaml', '--data', this.dataDir, '--port', String(this.#port)],
-        ...['--clock', this.#clock, ...more],
+        ...['--clock', this.#clock, ...this.#options],
       ],
       this.#environment,
     );
