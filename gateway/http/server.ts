@@ -131,20 +131,27 @@ function guard(app: FastifyInstance, options: HttpOptions): void {
     request.url !== '/readyz';
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-content-type-options', 'nosniff');
-    reply.header('referrer-policy', 'no-referrer');
+    reply.header('referrer-policy', 'same-origin');
     reply.header(
       'content-security-policy',
       "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
     );
     const { host = '', origin } = request.headers;
     if (options.token === undefined && !isLoopback(host.replace(/:\d+$/, ''))) return fail(reply, 'wrong-origin');
-    // A page of another site can make a browser post here; its Origin gives it away.
-    if (request.method !== 'GET' && origin !== undefined && origin !== 'null' && new URL(origin).host !== host) {
+    // A page of another site can make a browser post here; its Origin gives it away. The link of a notice is its own
+    // permission, and message apps open it in browsers that tell no origin.
+    const isNotice = request.url.startsWith('/a/');
+    if (request.method !== 'GET' && !isNotice && origin !== undefined && hostOf(origin) !== host) {
       return fail(reply, 'wrong-origin');
     }
     if (options.token === undefined || isPublic(request.url) || isPage(request)) return;
     if (!sameSecret(tokenOf(request), options.token)) return fail(reply, 'token-needed');
   });
+}
+
+/** The host of an origin; undefined for `null` (sandboxed pages, some message apps) and for what is no origin. */
+function hostOf(origin: string): string | undefined {
+  return URL.canParse(origin) ? new URL(origin).host : undefined;
 }
 
 function tokenOf(request: FastifyRequest): string {

@@ -1,0 +1,145 @@
+import { request } from 'node:http';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Child } from '../support/child.ts';
+import { Estate } from '../support/estate.ts';
+import { freePort } from '../support/servers.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+import { until } from '../support/until.ts';
+
+const WITHIN_MS = 45_000;
+
+/** A request with headers that fetch would not let us set. */
+function raw(
+  url: string,
+  options: { method?: string; headers?: Record<string, string>; body?: string } = {},
+): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const { body, ...rest } = options;
+    const sent = request(url, rest, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        text += chunk;
+      });
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+describe('on loopback', () => {
+  let estate: Estate;
+  beforeAll(async () => {
+    estate = await Estate.start(10);
+  });
+  afterAll(() => estate.end());
+
+  test.each([
+    ['/api/nothing', 404, 'not-found'],
+    ['/assets/none.js', 404, 'not-found'],
+    ['/api/history', 400, 'bad-request'],
+    ['/api/history?point=lift-1/none', 404, 'unknown-point'],
+    ['/api/history?point=lift-1/position&from=5&to=1', 400, 'bad-range'],
+    ['/api/history?point=lift-1/position&buckets=0', 400, 'bad-request'],
+    ['/api/history?point=lift-1/position&buckets=1000000', 400, 'bad-request'],
+    ['/api/history?point=lift-1/position&from=NaN', 400, 'bad-request'],
+  ])('GET %s answers %d with a code and both languages', async (path, status, code) => {
+    const { status: seen, text } = await raw(estate.url + path);
+    expect(seen).toBe(status);
+    const reply = JSON.parse(text) as { code: string; text: { zh: string; en: string } };
+    expect(reply.code).toBe(code);
+    expect(reply.text.zh).toMatch(/\p{Script=Han}/u);
+    expect(reply.text.en).not.toBe('');
+  });
+
+  test('acknowledging what is not there is a 404, a broken body a 400, and neither ends anything', async () => {
+    const url = `${estate.url}/api/alarms/none.at-all.1.0/ack`;
+    const headers = { 'content-type': 'application/json' };
+    expect((await raw(url, { method: 'POST', headers, body: '{}' })).status).toBe(404);
+    expect((await raw(url, { method: 'POST', headers, body: '{"by":' })).status).toBe(400);
+    expect((await raw(url, { method: 'POST', headers, body: '{"by":""}' })).status).toBe(400);
+    expect((await raw(url, { method: 'POST', headers, body: `{"by":"${'x'.repeat(100_000)}"}` })).status).toBe(400);
+    expect((await raw(`${estate.url}/a/forged.token`)).status).toBe(403);
+    expect((await raw(`${estate.url}/a/%00`, { method: 'POST' })).status).toBe(403);
+    expect((await raw(`${estate.url}/healthz`)).status).toBe(200);
+  });
+
+  test('a browser that another site has led here is turned away', async () => {
+    const post = {
+      method: 'POST',
+      headers: { origin: 'http://evil.example', 'content-type': 'application/json' },
+      body: '{}',
+    };
+    expect((await raw(`${estate.url}/api/alarms/x/ack`, post)).status).toBe(403);
+    expect((await raw(`${estate.url}/api/systems`, { headers: { host: 'evil.example' } })).status).toBe(403);
+    const garbled = { ...post, headers: { ...post.headers, origin: 'not an origin' } };
+    expect((await raw(`${estate.url}/api/alarms/x/ack`, garbled)).status).toBe(403);
+  });
+
+  test('readiness, metrics and the description of the API are there', async () => {
+    await until('it is ready', WITHIN_MS, async () => (await raw(`${estate.url}/readyz`)).status === 200);
+    const metrics = (await raw(`${estate.url}/metrics`)).text;
+    expect(metrics).toMatch(/^lamplighter_engine_divergences 0$/m);
+    expect(metrics).toMatch(/^lamplighter_link_up\{link="lifts"\} [01]$/m);
+    const description = await estate.get<{ paths: Record<string, unknown> }>('/api/openapi.json');
+    expect(Object.keys(description.paths)).toEqual(
+      expect.arrayContaining(['/api/systems', '/api/alarms/{activationId}/ack', '/api/history']),
+    );
+  });
+
+  test('the live feed begins with a snapshot and goes on with deltas and heartbeats', async () => {
+    const stop = new AbortController();
+    const response = await fetch(`${estate.url}/api/live`, { signal: stop.signal });
+    expect(response.headers.get('content-type')).toContain('text/event-stream');
+    const seen = new Set<string>();
+    let text = '';
+    let snapshot: { systems: unknown[]; points: unknown[]; alarms: unknown[] } | undefined;
+    for await (const chunk of response.body ?? []) {
+      text += Buffer.from(chunk).toString();
+      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+        const [event = '', data = ''] = text.slice(0, end).split('\n');
+        text = text.slice(end + 2);
+        seen.add(event.slice('event: '.length));
+        if (event === 'event: snapshot') snapshot = JSON.parse(data.slice('data: '.length)) as typeof snapshot;
+      }
+      if (seen.has('snapshot') && seen.has('delta') && seen.has('heartbeat')) break;
+    }
+    stop.abort();
+    expect(snapshot?.systems).toHaveLength(7);
+    expect(snapshot?.points.length).toBeGreaterThan(1000);
+  });
+});
+
+test('on any other address everything but the page needs the token', async () => {
+  const port = await freePort();
+  const token = 'a-token-that-is-long-enough';
+  const gateway = new Child(
+    'gateway/main.ts',
+    ['run', '--site', 'gateway/demo/site.yaml', '--host', '0.0.0.0', '--port', String(port), '--data', tempFolder()],
+    { LAMPLIGHTER_TOKEN: token, LAMPLIGHTER_LINK_FIELD_BUS: `tcp://127.0.0.1:${await freePort()}` },
+  );
+  try {
+    await gateway.ready();
+    const url = `http://127.0.0.1:${port}`;
+    expect((await raw(`${url}/`)).status).toBe(200);
+    expect((await raw(`${url}/healthz`)).status).toBe(200);
+    for (const path of ['/api/systems', '/api/live', '/metrics', '/readyz', '/api/openapi.json']) {
+      expect({ path, status: (await raw(url + path)).status }).toEqual({ path, status: 401 });
+    }
+    expect((await raw(`${url}/api/systems`, { headers: { authorization: 'Bearer wrong' } })).status).toBe(401);
+    expect((await raw(`${url}/api/systems`, { headers: { authorization: `Bearer ${token}` } })).status).toBe(200);
+    expect((await raw(`${url}/api/systems`, { headers: { cookie: `lamplighter_token=${token}` } })).status).toBe(200);
+    const session = (text: string) =>
+      raw(`${url}/api/session`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ token: text }),
+      });
+    expect((await session('wrong')).status).toBe(401);
+    expect((await session(token)).status).toBe(200);
+    expect(gateway.lines.join('\n')).not.toContain(token);
+  } finally {
+    await gateway.end();
+  }
+});
