@@ -53,13 +53,13 @@ await describeWithServer('chromium', 'the page on the real gateway', () => {
   test('the link of a notice is taken by one press in a phone’s browser', async () => {
     const fault = await estate.fault('intercom-lost', 'intercom-3');
     const notice = await until('the phone has it', WITHIN_MS, async () =>
-      (await estate.notices()).find(({ asset }) => asset.key === 'intercom-3'),
+      (await estate.notices()).find(({ activationId }) => activationId.startsWith('intercom-3.intercom-lost.')),
     );
     const page = await browser.newPage({ viewport: { width: 390, height: 844 }, isMobile: true });
     await page.goto(notice.acknowledgeUrl);
     await page.getByRole('button', { name: /Take it/ }).click();
     await page.getByText('已接单，不再呼叫其他人').waitFor({ timeout: WITHIN_MS });
-    expect((await estate.alarms()).find(({ asset }) => asset === 'intercom-3')).toMatchObject({
+    expect((await estate.alarms()).find(({ activationId }) => activationId === notice.activationId)).toMatchObject({
       state: 'acknowledged',
       acknowledgedBy: 'duty-phone',
     });
