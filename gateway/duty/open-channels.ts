@@ -2,7 +2,7 @@ import { Value } from 'typebox/value';
 import type { Channel } from '../../model/channel.ts';
 import { resolveSettings } from '../../model/environment.ts';
 import type { Person } from '../../model/site.ts';
-import { channelKinds } from './channels/registry.ts';
+import { channelKindOf } from './channels/registry.ts';
 
 /**
  * Makes a person's channels out of the site file, once each. A channel whose settings cannot be used is undefined and
@@ -17,7 +17,7 @@ export function openChannels(
     let channels = opened.get(person);
     if (!channels) {
       channels = person.channels.map(({ kind, settings }) => {
-        const channelKind = Object.hasOwn(channelKinds, kind) ? channelKinds[kind] : undefined;
+        const channelKind = channelKindOf(kind);
         const resolved = resolveSettings(settings, environment);
         const usable = channelKind && resolved.ok && Value.Check(channelKind.settings, resolved.settings);
         if (usable) return channelKind.create(resolved.settings);

@@ -10,6 +10,13 @@ export interface ChannelKind {
 }
 
 /** Every kind of channel, by the name that the site file uses. A new one is one folder and one line here. */
-export const channelKinds: Readonly<Record<string, ChannelKind>> = {
+export const channelKinds = {
   webhook: { settings: webhookSettings, create: (settings) => createWebhook(settings as WebhookSettings) },
-};
+} as const satisfies Readonly<Record<string, ChannelKind>>;
+
+export type ChannelKey = keyof typeof channelKinds;
+
+/** The kind of that name; undefined for one that there is not. */
+export function channelKindOf(key: string): ChannelKind | undefined {
+  return Object.hasOwn(channelKinds, key) ? channelKinds[key as ChannelKey] : undefined;
+}

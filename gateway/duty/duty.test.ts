@@ -1,0 +1,183 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Activation, Priority } from '../../model/alarm.ts';
+import type { Channel, Notice } from '../../model/channel.ts';
+import type { Outcome, PlacedChange } from '../../model/history.ts';
+import type { Site } from '../../model/site.ts';
+import { tempFolder } from '../../test/support/temp-folder.ts';
+import { until } from '../../test/support/until.ts';
+import { StateDb } from '../engine/state-db.ts';
+import { type Duty, startDuty } from './duty.ts';
+import { noticesFor } from './notices.ts';
+
+/** Real ms for the worker to have done what is to be done. */
+const WITHIN_MS = 10_000;
+
+const text = { zh: '文', en: 'text' };
+const site: Site = {
+  key: 'test',
+  name: text,
+  timeZone: 'Asia/Shanghai',
+  latitude: 0,
+  longitude: 0,
+  systems: [],
+  links: [],
+  assets: [],
+  profiles: {},
+  people: [
+    { key: 'zhang', name: text, upToPriority: 4, channels: [{ kind: 'webhook', settings: {} }] },
+    { key: 'li', name: text, upToPriority: 2, channels: [] },
+  ],
+  hash: 'x',
+};
+
+let stateDb: StateDb;
+let duty: Duty;
+let sent: Notice[];
+let answer: (notice: Notice) => Outcome | Promise<Outcome>;
+let seq = 0;
+
+beforeEach(() => {
+  stateDb = new StateDb(tempFolder());
+  sent = [];
+  answer = () => ({ outcome: 'done' });
+  const channel: Channel = {
+    async send(notice) {
+      const outcome = await answer(notice);
+      if (outcome.outcome === 'done') sent.push(notice);
+      return outcome;
+    },
+  };
+  duty = startDuty({
+    outbox: stateDb,
+    site: () => site,
+    channelsOf: () => [channel],
+    acknowledgeUrl: (activationId) => `http://x/a/${activationId}`,
+    simulated: true,
+    logger: { info: () => undefined, warn: () => undefined },
+  });
+});
+
+afterEach(async () => {
+  await duty.close();
+  stateDb.close();
+});
+
+/** What the engine does with changes: stores them and the notices that they ask for, then wakes the worker. */
+function happen(event: 'raised' | 'returned' | 'acknowledged', activations: readonly Activation[]): void {
+  seq++;
+  const changes = activations.map(
+    (activation, ordinal): PlacedChange => ({
+      logSeq: seq,
+      ordinal,
+      change: { kind: 'alarm', event, atMs: 0, activation },
+    }),
+  );
+  stateDb.commit(
+    seq,
+    changes,
+    changes.flatMap(({ change }) => noticesFor(change, site)),
+  );
+  duty.wake();
+}
+
+function activation(asset: string, priority: Priority, state: Activation['state'] = 'unacknowledged'): Activation {
+  return {
+    activationId: `${asset}.fault.1.0`,
+    asset,
+    alarm: 'fault',
+    priority,
+    state,
+    sinceMs: 0,
+    raisedMs: 0,
+    returnedMs: null,
+    acknowledgedMs: null,
+    acknowledgedBy: null,
+    text,
+    consequence: text,
+    action: text,
+    children: [],
+  };
+}
+
+const settled = () => until('nothing is owed', WITHIN_MS, () => stateDb.outboxCounts().pending === 0);
+
+test('tells whom it concerns, once, and then that it is over', async () => {
+  happen('raised', [activation('lift', 1)]);
+  await settled();
+  happen('raised', [activation('lift', 1)]);
+  happen('returned', [activation('lift', 1, 'returned-unacknowledged')]);
+  await settled();
+  expect(sent.map(({ kind, person, asset }) => `${kind} ${person} ${asset.key}`)).toEqual([
+    'raised zhang lift',
+    'returned zhang lift',
+  ]);
+});
+
+test('urgent alarms come one by one, the others of a kind as one notice that names them', async () => {
+  happen('raised', [activation('lift-1', 2), activation('lift-2', 2)]);
+  await settled();
+  expect(sent).toHaveLength(2);
+  sent = [];
+  happen(
+    'raised',
+    ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((lamp) => activation(lamp, 4)),
+  );
+  await settled();
+  expect(sent).toMatchObject([{ asset: { key: 'a' }, alsoCount: 7 }]);
+  expect(sent[0]?.also).toHaveLength(5);
+  expect(stateDb.outboxCounts()).toEqual({ pending: 0, sent: 10, refused: 0, stale: 0 });
+});
+
+test('what a channel cannot take now is tried again, with the same id', async () => {
+  const ids: string[] = [];
+  answer = ({ id }) => {
+    ids.push(id);
+    return ids.length < 3 ? { outcome: 'retry', afterMs: 0, reason: 'busy' } : { outcome: 'done' };
+  };
+  happen('raised', [activation('lift', 1)]);
+  await settled();
+  expect(new Set(ids).size).toBe(1);
+  expect(ids).toHaveLength(3);
+  expect(duty.retries).toBe(2);
+});
+
+test('what a channel refuses for good is not tried again, and says why', async () => {
+  answer = () => ({ outcome: 'refused', reason: 'HTTP 404' });
+  happen('raised', [activation('lift', 1)]);
+  await settled();
+  expect(stateDb.entry('lift.fault.1.0~raised~zhang~0')).toMatchObject({ state: 'refused', lastError: 'HTTP 404' });
+});
+
+test('nobody is called for what was taken, or over, before the call went out', async () => {
+  answer = () => ({ outcome: 'retry', afterMs: 0, reason: 'busy' });
+  happen('raised', [activation('taken', 1), activation('over', 2)]);
+  await until('both were tried', WITHIN_MS, () => duty.retries >= 2);
+  answer = () => ({ outcome: 'done' });
+  happen('acknowledged', [activation('taken', 1, 'acknowledged')]);
+  happen('returned', [activation('over', 2, 'returned-unacknowledged')]);
+  await settled();
+  expect(sent).toEqual([]);
+  expect(stateDb.outboxCounts()).toMatchObject({ stale: 3 });
+});
+
+test('a channel that throws is a fault of that channel only', async () => {
+  answer = () => {
+    throw new Error('bug');
+  };
+  happen('raised', [activation('lift', 1)]);
+  await until('it was tried', WITHIN_MS, () => duty.retries === 1);
+  expect(stateDb.entry('lift.fault.1.0~raised~zhang~0')).toMatchObject({ state: 'pending', attempts: 1 });
+});
+
+test('a heap of notices that fail does not hold up an urgent one', async () => {
+  answer = (notice) =>
+    notice.priority === 1 ? { outcome: 'done' } : { outcome: 'retry', afterMs: 60_000, reason: 'busy' };
+  happen(
+    'raised',
+    Array.from({ length: 400 }, (_, n) => ({ ...activation(`camera-${n}`, 4), alarm: `fault-${n}` })),
+  );
+  await until('many were tried', WITHIN_MS, () => duty.retries >= 200);
+  happen('raised', [activation('lift', 1)]);
+  await until('the urgent one is out', WITHIN_MS, () => sent.length === 1);
+  expect(sent[0]).toMatchObject({ priority: 1 });
+});

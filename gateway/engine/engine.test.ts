@@ -1,0 +1,211 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Clock } from '../../model/clock.ts';
+import type { LogEntry } from '../../model/log.ts';
+import { BatchBuilder } from '../../model/sample.ts';
+import type { Site } from '../../model/site.ts';
+import { tempFolder } from '../../test/support/temp-folder.ts';
+import { until } from '../../test/support/until.ts';
+import { noticesFor } from '../duty/notices.ts';
+import { type DurableLog, openLog } from '../log/open-log.ts';
+import { type Engine, startEngine } from './engine.ts';
+import { StateDb } from './state-db.ts';
+
+const text = { zh: '泵', en: 'pump' };
+const site: Site = {
+  key: 'test',
+  name: text,
+  timeZone: 'Asia/Shanghai',
+  latitude: 23,
+  longitude: 113,
+  systems: [{ key: 'pumps', name: text, rates: [] }],
+  links: [{ key: 'line', name: text, protocol: 'modbus', settings: {} }],
+  assets: [
+    {
+      key: 'pump',
+      name: text,
+      profile: 'pump',
+      system: 'pumps',
+      link: 'line',
+      location: {},
+      points: [{ key: 'pump/running', point: 'running', name: text, kind: 'bool', staleAfterMs: 5000, address: null }],
+    },
+  ],
+  profiles: {
+    pump: {
+      key: 'pump',
+      name: text,
+      points: { running: { kind: 'bool', name: text, staleAfterMs: 5000 } },
+      up: 'running',
+      alarms: [
+        {
+          key: 'stopped',
+          priority: 1,
+          when: '!running',
+          onDelayMs: 0,
+          offDelayMs: 0,
+          text,
+          consequence: text,
+          action: text,
+        },
+      ],
+    },
+  },
+  people: [{ key: 'zhang', name: text, upToPriority: 3, channels: [{ kind: 'webhook', settings: {} }] }],
+  hash: 'h',
+};
+
+/** Everything that one run of the gateway opens on a data folder. */
+class Bench {
+  readonly dir: string;
+  nowMs = Date.parse('2026-06-15T21:00:00+08:00');
+  errors: string[] = [];
+  log!: DurableLog;
+  stateDb!: StateDb;
+  engine!: Engine;
+
+  constructor(dir: string) {
+    this.dir = dir;
+  }
+
+  async open(): Promise<void> {
+    const clock: Clock = { now: () => this.nowMs, rate: 1, simulated: true, delay: () => Promise.resolve() };
+    const quiet = { info: () => undefined, warn: (_: object, message: string) => this.errors.push(message) };
+    const logger = { ...quiet, error: (_: object, message: string) => this.errors.push(message) };
+    this.log = await openLog({ dir: join(this.dir, 'log'), clock, log: quiet });
+    this.stateDb = new StateDb(this.dir);
+    this.engine = startEngine({ log: this.log, stateDb: this.stateDb, logger, outboxRows: noticesFor });
+    await this.settled();
+  }
+
+  async begin(): Promise<void> {
+    await this.open();
+    await this.put({ kind: 'start', version: 't' });
+    await this.log.numbersFor([{ key: 'pump/running' }]);
+    await this.put({ kind: 'site', site });
+    await this.put({ kind: 'link', link: 'line', up: true, atMs: this.nowMs, reason: null });
+  }
+
+  async put(entry: LogEntry): Promise<void> {
+    await this.log.append(entry);
+    await this.settled();
+  }
+
+  async report(running: number): Promise<void> {
+    this.nowMs += 1000;
+    const builder = new BatchBuilder();
+    builder.good(this.log.pointNumbers.get('pump/running') ?? 0, this.nowMs, this.nowMs, running);
+    await this.put({ kind: 'samples', link: 'line', batch: builder.take() });
+  }
+
+  settled(): Promise<void> {
+    return this.engine.reached(this.log.last.logSeq);
+  }
+
+  /** Ends as a killed process does: nothing is saved on the way out. */
+  async drop(): Promise<void> {
+    await this.log.close();
+    this.stateDb.close();
+  }
+
+  async close(): Promise<void> {
+    await this.engine.close();
+    await this.drop();
+  }
+
+  /** What a later run must find as it was. */
+  picture(): unknown {
+    const { classes, sinceMs } = this.engine.state;
+    return {
+      open: this.engine.openActivations(),
+      classes: [...classes],
+      sinceMs: [...sinceMs],
+      outbox: this.stateDb.pending(10),
+      ledger: this.stateDb.ledger('pump', 0, 100),
+    };
+  }
+}
+
+let bench: Bench;
+beforeEach(async () => {
+  bench = new Bench(tempFolder());
+  await bench.begin();
+  await bench.report(1);
+  await bench.report(0);
+});
+afterEach(() => bench.drop().catch(() => undefined));
+
+test('keeps the changes and the notices that follow from a record together', () => {
+  const [activation] = bench.engine.openActivations();
+  expect(activation).toMatchObject({ asset: 'pump', alarm: 'stopped', state: 'unacknowledged' });
+  expect(bench.stateDb.activation(activation?.activationId ?? '')).toEqual(activation);
+  expect(bench.stateDb.pending(10)).toMatchObject([
+    { id: `${activation?.activationId}~raised~zhang~0`, priority: 1, alarm: 'stopped' },
+  ]);
+  expect(bench.stateDb.ledger('pump', 0, 10).map((row) => row.class)).toEqual(['up', 'down']);
+  expect(bench.stateDb.progress).toBe(bench.log.last.logSeq);
+});
+
+test.each([
+  ['after an orderly end', (b: Bench) => b.close()],
+  ['after a kill, from the log alone', (b: Bench) => b.drop()],
+])('is as it was %s, and sends nothing twice', async (_, end) => {
+  const [entry] = bench.stateDb.pending(10);
+  bench.stateDb.settle(entry?.id ?? '', 'sent', null);
+  const before = bench.picture();
+  await end(bench);
+  await bench.open();
+  expect(bench.picture()).toEqual(before);
+  expect(bench.engine.divergences).toBe(0);
+  expect(bench.stateDb.outboxCounts()).toMatchObject({ pending: 0, sent: 1 });
+  await bench.report(1);
+  expect(bench.engine.openActivations()).toMatchObject([{ state: 'returned-unacknowledged' }]);
+});
+
+test('takes the log where the newest snapshot cannot be read', async () => {
+  const before = bench.picture();
+  await bench.close();
+  const database = new DatabaseSync(join(bench.dir, 'state.db'));
+  database.exec("UPDATE snapshots SET body = x'00'");
+  database.close();
+  await bench.open();
+  expect(bench.picture()).toEqual(before);
+  expect(bench.errors).toContain('snapshot unreadable, taking the one before');
+  expect(bench.engine.divergences).toBe(0);
+});
+
+test('says so where a re-run gives other changes than were stored', async () => {
+  await bench.drop();
+  const database = new DatabaseSync(join(bench.dir, 'state.db'));
+  database.exec(`UPDATE changes SET body = replace(body, '"down"', '"up"')`);
+  database.close();
+  await bench.open();
+  expect(bench.engine.divergences).toBe(1);
+  expect(bench.errors).toContain('re-run of the log gives other changes than are stored');
+});
+
+test('goes on from changes that were made but not stored', async () => {
+  const before = bench.picture();
+  await bench.drop();
+  // As if the process had died between the log's commit and the engine's.
+  const database = new DatabaseSync(join(bench.dir, 'state.db'));
+  const seq = Number(database.prepare('SELECT max(seq) AS seq FROM changes').get()?.seq);
+  database.exec(`DELETE FROM changes WHERE seq = ${seq}; DELETE FROM ledger WHERE seq = ${seq}; DELETE FROM outbox;
+    DELETE FROM activations; UPDATE progress SET seq = ${seq - 1}`);
+  database.close();
+  await bench.open();
+  expect(bench.picture()).toEqual(before);
+});
+
+test('tells its listeners after the changes are on disk', async () => {
+  const seen: unknown[] = [];
+  bench.engine.onChanges((changes) => {
+    for (const { change } of changes) {
+      if (change.kind === 'alarm') seen.push(bench.stateDb.activation(change.activation.activationId)?.state);
+    }
+  });
+  await bench.report(1);
+  await until('the return is told', 5000, () => seen.length === 1);
+  expect(seen).toEqual(['returned-unacknowledged']);
+});
