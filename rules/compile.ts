@@ -31,6 +31,8 @@ export interface AssetPlan {
   readonly children: readonly number[];
   /** Slots of the asset's own points. */
   readonly slots: readonly number[];
+  /** Within this time, ms, every one of its points has answered if all is well. */
+  readonly answersWithinMs: number;
   readonly up: Bound;
   readonly required: Bound | undefined;
   readonly childrenDead: Bound | undefined;
@@ -182,6 +184,7 @@ export function compileSite(site: Site, numbers: ReadonlyMap<PointKey, PointNumb
       parent: parent ? indexOf(assetIndex, parent.key) : -1,
       link: asset ? (linkIndex.get(asset.link) ?? -1) : -1,
       children: children[index] ?? [],
+      answersWithinMs: Math.max(0, ...(asset?.points ?? []).map((point) => point.staleAfterMs)),
       slots: (asset ? asset.points.map((point) => point.key) : [`${key}/answering`]).flatMap(
         (point) => slotByKey.get(point) ?? [],
       ),

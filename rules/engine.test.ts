@@ -285,6 +285,21 @@ describe('ledger', () => {
     ]);
   });
 
+  test('an old stamp on the first answer after a gap does not make the gap up, but a fault counts from its own time', () => {
+    const line = healthy();
+    const before = line.nowMs;
+    line.nowMs += 600_000;
+    line.put({ kind: 'start', version: 'test' });
+    line.report({ 'feeder/closed': 1 }, before);
+    line.report({ 'lamp-1/power': 60 }, before + 300_000);
+    line.report({ 'lamp-2/power': 0 }, before + 400_000);
+    const changesOf = (asset: string) =>
+      line.changes.filter((change) => change.kind === 'ledger' && change.asset === asset);
+    expect(changesOf('feeder').at(-1)).toMatchObject({ class: 'up', fromMs: line.nowMs });
+    expect(changesOf('lamp-1').at(-1)).toMatchObject({ class: 'up', fromMs: line.nowMs });
+    expect(changesOf('lamp-2').at(-1)).toMatchObject({ class: 'down', fromMs: before + 400_000 });
+  });
+
   test('the classes of an asset add up to the time that has passed', () => {
     const line = healthy();
     line.pass(30, { feeder: 0 });
@@ -399,9 +414,10 @@ describe('alarms', () => {
     line.pass(60, {});
     expect(line.alarmEvents()).toEqual([]);
     line.put({ kind: 'link', link: 'bus', up: true, atMs: line.nowMs, reason: null });
-    line.pass(4, { feeder: 1 });
+    // A lamp reports every 15 s: 45 s of silence and the delay of 5 s must have passed since the link came up.
+    line.pass(48, { feeder: 1 });
     expect(line.alarmEvents()).toEqual([]);
-    line.pass(10, { feeder: 1 });
+    line.pass(2, { feeder: 1 });
     expect(line.alarmEvents()).toContain('raised lamp-1.data-lost');
   });
 

@@ -2,6 +2,7 @@ import type { Activation, AlarmChange, AlarmEvent } from '../model/alarm.ts';
 import type { Change } from '../model/history.ts';
 import type { LogRecord } from '../model/log.ts';
 import { type Batch, Quality } from '../model/sample.ts';
+import type { AlarmDefinition } from '../model/site.ts';
 import {
   type AlarmMemory,
   acknowledgeAlarm,
@@ -291,7 +292,10 @@ class Run {
     const before = classes[track] as number;
     if (before === classNo) return false;
     const since = sinceMs[track] as number;
-    const from = Math.max(since, Math.min(fromMs, logMs));
+    // What a device says of itself once it answers again proves nothing about the time in which nobody heard it: unknown
+    // ends as up when the answer came, whatever stamp it carries. A fault of that time counts from its own stamp.
+    const isBack = before === classNumber.unknown && classNo === classNumber.up;
+    const from = isBack ? logMs : Math.max(since, Math.min(fromMs, logMs));
     times.add(track, before, since, from, this.#plan.calendar);
     classes[track] = classNo;
     sinceMs[track] = from;
@@ -315,7 +319,7 @@ class Run {
       const held =
         condition === 1 &&
         (maskedBy.some((other) => conditions[other] === 1 || isStanding(known[other] as AlarmMemory)) ||
-          (definition.priority > 1 && this.#heldByCause(asset, definition.key, memory)));
+          (definition.priority > 1 && this.#heldByCause(asset, definition, memory)));
       const event = stepAlarm(memory, definition, { condition, eventMs: Math.min(since, logMs), nowMs: logMs, held });
       if (event === 'raised') {
         if (before) this.closed(before);
@@ -331,8 +335,14 @@ class Run {
   }
 
   /** True while a parent or the link stands as the cause, or has not answered since and may yet turn out to be it. */
-  #heldByCause(asset: AssetPlan, alarm: string, memory: AlarmMemory): boolean {
-    if (asset.link >= 0 && this.#linkIsCause(this.#plan.assets[asset.link] as AssetPlan, alarm)) return true;
+  #heldByCause(asset: AssetPlan, { key: alarm, when }: AlarmDefinition, memory: AlarmMemory): boolean {
+    if (asset.link >= 0) {
+      const link = this.#plan.assets[asset.link] as AssetPlan;
+      if (this.#linkIsCause(link, alarm)) return true;
+      // A device that reports each minute has that minute, after its link came up, before it counts as silent.
+      const upForMs = this.#state.logMs - (this.#state.sinceMs[link.index] as number);
+      if (when === undefined && upForMs < asset.answersWithinMs) return true;
+    }
     const sinceMs = Number.isNaN(memory.sinceMs) ? this.#state.logMs : memory.sinceMs;
     for (let index = asset.parent; index >= 0; ) {
       const parent = this.#plan.assets[index] as AssetPlan;
