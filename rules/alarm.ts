@@ -24,13 +24,17 @@ export interface AlarmMemory {
 }
 
 export interface AlarmInput {
-  /** 1 true, 0 false, NaN not known: the alarm stays as it is. */
+  /** 1 true, 0 false, NaN not known: a raised alarm stays as it is. */
   readonly condition: number;
   /** When the condition came to be what it is. */
   readonly eventMs: number;
   readonly nowMs: number;
-  /** True while a cause stands that takes this alarm with it: it is not raised, but returns all the same. */
-  readonly held: boolean;
+  /**
+   * Whether something else explains this alarm, so that it is not raised now (it returns all the same). `wait`: it may
+   * turn out to; the on-delay runs on meanwhile. `afresh`: it does; the on-delay counts again from its end, so that the
+   * child has time to answer.
+   */
+  readonly held: 'no' | 'wait' | 'afresh';
 }
 
 export interface AlarmDelays {
@@ -72,9 +76,14 @@ export function isWaiting(memory: AlarmMemory): boolean {
   return memory.active ? isTime(memory.clearMs) : isTime(memory.sinceMs);
 }
 
-/** True where the condition holds, raised or not yet: what it causes is held from the first moment. */
-export function isStanding(memory: AlarmMemory): boolean {
-  return memory.active || isTime(memory.sinceMs);
+/**
+ * True where what this alarm explains is to be held: it is raised, or its condition holds now and its on-delay is not
+ * over yet. One that is never raised itself, whatever the reason, explains nothing.
+ */
+export function explainsOthers(memory: AlarmMemory, delays: AlarmDelays, condition: number, nowMs: number): boolean {
+  if (memory.active) return true;
+  if (condition !== 1) return false;
+  return !isTime(memory.sinceMs) || nowMs - memory.sinceMs <= delays.onDelayMs;
 }
 
 /**
@@ -94,12 +103,8 @@ export function stepAlarm(
       memory.sinceMs = eventMs;
       memory.onFromMs = eventMs;
     }
-    if (input.held) {
-      // The delay starts afresh when the cause is gone, so that the child has time to answer again.
-      memory.onFromMs = nowMs;
-      return undefined;
-    }
-    if (nowMs - memory.onFromMs < delays.onDelayMs) return undefined;
+    if (input.held === 'afresh') memory.onFromMs = nowMs;
+    if (input.held !== 'no' || nowMs - memory.onFromMs < delays.onDelayMs) return undefined;
     memory.active = true;
     memory.raisedSinceMs = memory.sinceMs;
     memory.raisedMs = nowMs;
@@ -108,12 +113,13 @@ export function stepAlarm(
     memory.acknowledgedBy = '';
     return 'raised';
   }
-  if (condition !== 0) return undefined;
   if (!memory.active) {
+    // Not known is not "still true": the on-delay asks for the condition without a break.
     memory.sinceMs = Number.NaN;
     memory.onFromMs = Number.NaN;
     return undefined;
   }
+  if (condition !== 0) return undefined;
   if (!isTime(memory.clearMs)) memory.clearMs = eventMs;
   if (nowMs - memory.clearMs < delays.offDelayMs) return undefined;
   memory.active = false;

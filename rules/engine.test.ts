@@ -58,6 +58,20 @@ function asset(key: string, profile: Profile, link: string, parent?: string): As
   };
 }
 
+const pump: Profile = {
+  key: 'pump',
+  name: text('pump'),
+  points: {
+    failed: { kind: 'bool', name: text('failed'), staleAfterMs: 5000 },
+    powerLost: { kind: 'bool', name: text('power lost'), staleAfterMs: 5000 },
+  },
+  up: '!failed',
+  alarms: [
+    alarm('power-lost', { priority: 1, when: 'powerLost', onDelayMs: 3000, masks: ['fail-to-start'] }),
+    alarm('fail-to-start', { priority: 1, when: 'failed', onDelayMs: 1000 }),
+  ],
+};
+
 const lampKeys = Array.from({ length: 20 }, (_, n) => `lamp-${n + 1}`);
 const site: Site = {
   key: 'test',
@@ -89,8 +103,12 @@ const site: Site = {
     { key: 'cabinet', name: text('cabinet'), protocol: 'modbus', settings: {} },
     { key: 'bus', name: text('bus'), protocol: 'mqtt', settings: {} },
   ],
-  assets: [asset('feeder', feeder, 'cabinet'), ...lampKeys.map((key) => asset(key, lamp, 'bus', 'feeder'))],
-  profiles: { feeder, lamp },
+  assets: [
+    asset('feeder', feeder, 'cabinet'),
+    ...lampKeys.map((key) => asset(key, lamp, 'bus', 'feeder')),
+    { ...asset('pump', pump, 'cabinet'), system: 'fire' },
+  ],
+  profiles: { feeder, lamp, pump },
   people: [],
   hash: 'x',
 };
@@ -327,6 +345,87 @@ describe('ledger', () => {
   });
 });
 
+describe('what proves nothing', () => {
+  const night = (line: Timeline) => {
+    const figure = systemFigures(line.state, plan(line.state), 0, line.nowMs)[1];
+    if (!figure) throw new Error('no figure');
+    return figure;
+  };
+  const ledgerOf = (line: Timeline, key: string) =>
+    line.changes.flatMap((change) => (change.kind === 'ledger' && change.asset === key ? [change] : []));
+
+  test('a lamp that spoke before its feeder tripped is not up when the feeder’s controller is cut as well', () => {
+    const line = healthy();
+    line.pass(3, { feeder: 0 });
+    line.put({ kind: 'link', link: 'cabinet', up: false, atMs: line.nowMs, reason: text('cut') });
+    expect(line.counts()).toMatchObject({ up: 0, unknown: 21 });
+  });
+
+  test('the dark hour under a tripped feeder stays down when the feeder comes back before its lamps', () => {
+    const line = healthy();
+    line.pass(3600, { feeder: 0 });
+    const during = night(line);
+    line.report({ 'feeder/closed': 1 });
+    expect(ledgerOf(line, 'lamp-1').at(-1)).toMatchObject({ class: 'unknown', fromMs: line.nowMs });
+    expect(night(line).value).toBe(during.value);
+    expect(night(line).verdict).toBe('missed');
+  });
+
+  test('the same across a restart: down until the gateway ended, unknown from there', () => {
+    const line = healthy();
+    line.pass(3600, { feeder: 0 });
+    const endedMs = line.nowMs;
+    line.nowMs += 60_000;
+    line.put({ kind: 'start', version: 'test' });
+    expect(ledgerOf(line, 'lamp-1').at(-1)).toMatchObject({ class: 'unknown', fromMs: endedMs });
+    expect(night(line).high).toBeLessThan(0.1);
+  });
+
+  test('a lamp that is silent by day is unknown from dusk, not from its last word', () => {
+    const line = healthy();
+    line.nowMs = Date.parse('2026-06-16T12:30:00+08:00');
+    line.lamps(0);
+    line.put({ kind: 'tick' });
+    line.nowMs = Date.parse('2026-06-16T18:00:00+08:00');
+    line.put({ kind: 'tick' });
+    line.nowMs = Date.parse('2026-06-16T19:30:00+08:00');
+    line.put({ kind: 'tick' });
+    expect(ledgerOf(line, 'lamp-1').at(-1)).toMatchObject({ class: 'unknown', fromMs: line.nowMs });
+  });
+
+  test('an outage across sunrise is unknown until sunrise, and across sunset from sunset', () => {
+    const line = healthy();
+    const goneMs = line.nowMs;
+    line.nowMs = Date.parse('2026-06-16T21:00:00+08:00');
+    line.put({ kind: 'start', version: 'test' });
+    const stretches = ledgerOf(line, 'lamp-1').slice(-3);
+    expect(stretches.map((change) => change.class)).toEqual(['unknown', 'notRequired', 'unknown']);
+    const [gone, sunrise, sunset] = stretches.map((change) => change.fromMs);
+    expect(gone).toBeGreaterThanOrEqual(goneMs - 10_000);
+    expect(new Date((sunrise ?? 0) + 8 * 3_600_000).toISOString()).toMatch(/T05:4/);
+    expect(new Date((sunset ?? 0) + 8 * 3_600_000).toISOString()).toMatch(/T19:1/);
+  });
+
+  test('a link that answered until the gateway ended was up until then', () => {
+    const line = healthy();
+    line.pass(100);
+    const endedMs = line.nowMs;
+    line.nowMs += 60_000;
+    line.put({ kind: 'start', version: 'test' });
+    expect(ledgerOf(line, 'link:bus').at(-1)).toMatchObject({ class: 'unknown', fromMs: endedMs });
+  });
+
+  test('a change is dated by the newest stamp of its batch, not by an older one beside it', () => {
+    const line = healthy();
+    const oldMs = line.nowMs - 3_000_000;
+    const builder = new BatchBuilder();
+    builder.good(numberOf.get('pump/failed') as number, line.nowMs, line.nowMs, 1);
+    builder.good(numberOf.get('pump/powerLost') as number, oldMs, line.nowMs, 0);
+    line.put({ kind: 'samples', link: 'cabinet', batch: builder.take() });
+    expect(ledgerOf(line, 'pump').at(-1)).toMatchObject({ class: 'down', fromMs: line.nowMs });
+  });
+});
+
 describe('alarms', () => {
   test('a delay is waited for, both ways', () => {
     const line = healthy();
@@ -427,6 +526,59 @@ describe('alarms', () => {
     expect(line.alarmEvents()).toContain('raised lamp-1.data-lost');
   });
 
+  test('a mask that flickers, or that is never raised itself, does not hold life safety back', () => {
+    const flickering = healthy();
+    for (let s = 0; s < 20; s++) {
+      flickering.report({ 'pump/failed': 1, 'pump/powerLost': s % 10 === 0 ? 1 : 0 });
+      flickering.pass(1);
+    }
+    expect(flickering.alarmEvents()).toContain('raised pump.fail-to-start');
+    const vanished = healthy();
+    vanished.report({ 'pump/failed': 1, 'pump/powerLost': 1 });
+    vanished.report({ 'pump/powerLost': Number.NaN });
+    for (let s = 0; s < 5; s++) {
+      vanished.report({ 'pump/failed': 1 });
+      vanished.pass(1);
+    }
+    expect(vanished.alarmEvents()).toContain('raised pump.fail-to-start');
+  });
+
+  test('a parent that was about to be the cause and then fell silent does not hold its children for ever', () => {
+    const line = healthy();
+    line.report({ 'feeder/closed': 0 });
+    line.lamps(0, ['lamp-1']);
+    line.report({ 'feeder/closed': Number.NaN });
+    for (let s = 0; s < 30; s++) {
+      line.lamps(0, ['lamp-1']);
+      line.pass(1, {});
+    }
+    expect(line.alarmEvents()).toContain('raised lamp-1.lamp-out');
+  });
+
+  test('the on-delay asks for the condition without a break', () => {
+    const line = healthy();
+    line.lamps(0, ['lamp-1']);
+    line.pass(1, { feeder: 1 });
+    line.report({ 'lamp-1/power': Number.NaN });
+    line.pass(60, { feeder: 1 });
+    line.lamps(0, ['lamp-1']);
+    line.pass(1, { feeder: 1 });
+    expect(line.alarmEvents()).not.toContain('raised lamp-1.lamp-out');
+    line.pass(2, { feeder: 1 });
+    expect(line.alarmEvents()).toContain('raised lamp-1.lamp-out');
+  });
+
+  test('what was over before anyone heard of it calls nobody', () => {
+    const line = healthy();
+    const builder = new BatchBuilder();
+    const number = numberOf.get('pump/failed') as number;
+    builder.good(number, line.nowMs + 100, line.nowMs + 30_000, 1);
+    builder.good(number, line.nowMs + 300, line.nowMs + 30_000, 0);
+    line.nowMs += 30_000;
+    line.put({ kind: 'samples', link: 'cabinet', batch: builder.take() });
+    expect(line.alarmEvents()).toEqual([]);
+  });
+
   test('unknown freezes an alarm', () => {
     const line = healthy();
     line.lamps(0, ['lamp-1']);
@@ -457,6 +609,44 @@ describe('snapshot', () => {
     expect(lit(resumed)).toEqual(lit(live));
   });
 
+  test('a snapshot of a tripped feeder goes on as the live run does', () => {
+    const live = healthy();
+    live.pass(5, { feeder: 0 });
+    const resumed = new Timeline();
+    resumed.state = restoreSnapshot(JSON.parse(JSON.stringify(takeSnapshot(live.state))) as Snapshot) as EngineState;
+    resumed.nowMs = live.nowMs;
+    resumed.seq = live.seq;
+    for (const line of [live, resumed]) {
+      line.changes = [];
+      line.report({ 'lamp-1/power': Number.NaN });
+      line.pass(30);
+    }
+    expect(resumed.changes).toEqual(live.changes);
+  });
+
+  test('an asset that is renamed keeps its ledger, its open alarm and its number, there and back', () => {
+    const line = healthy();
+    line.lamps(0, ['lamp-1']);
+    line.pass(5, { feeder: 1 });
+    const openBefore = openActivations(line.state).map(({ activationId }) => activationId);
+    const sinceBefore = line.state.sinceMs[plan(line.state).assetIndex.get('lamp-1') ?? -1];
+    const rename = (from: string, to: string) => {
+      const renamed = site.assets.map((a) =>
+        a.key === 'lamp-1' ? { ...asset(to, lamp, 'bus', 'feeder'), formerly: from } : a,
+      );
+      line.put({ kind: 'points', numbers: [[`${to}/power`, numberOf.get('lamp-1/power') as number]] });
+      line.put({ kind: 'site', site: { ...site, assets: renamed, hash: to } });
+    };
+    rename('lamp-1', 'lamp-x');
+    expect(openActivations(line.state).map(({ activationId }) => activationId)).toEqual(openBefore);
+    expect(openActivations(line.state)).toMatchObject([{ asset: 'lamp-x' }]);
+    expect(line.state.sinceMs[plan(line.state).assetIndex.get('lamp-x') ?? -1]).toBe(sinceBefore);
+    rename('lamp-x', 'lamp-1');
+    line.lamps(60, ['lamp-1']);
+    expect(line.state.counters.unknownPoint).toBe(0);
+    expect(line.counts()).toMatchObject({ up: 21 });
+  });
+
   test('a changed site keeps what it still knows and closes what it does not', () => {
     const line = healthy();
     line.lamps(0, ['lamp-1', 'lamp-2']);
@@ -464,7 +654,7 @@ describe('snapshot', () => {
     const smaller = { ...site, assets: site.assets.filter((a) => a.key !== 'lamp-1'), hash: 'y' };
     line.changes = [];
     line.put({ kind: 'site', site: smaller });
-    expect(line.alarmEvents()).toEqual(['normal lamp-1.lamp-out']);
+    expect(line.alarmEvents()).toEqual(['returned lamp-1.lamp-out', 'normal lamp-1.lamp-out']);
     expect(line.counts()).toMatchObject({ up: 19, down: 1 });
     expect(openActivations(line.state)).toMatchObject([{ asset: 'lamp-2' }]);
   });

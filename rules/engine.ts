@@ -9,12 +9,21 @@ import {
   alarmState,
   closeActivation,
   createAlarmMemory,
+  explainsOthers,
   isQuiet,
-  isStanding,
   isWaiting,
   stepAlarm,
 } from './alarm.ts';
-import { type AssetPlan, type Bound, compileSite, DARK_SLOT, HOUR_SLOT, type Plan, type RateTrack } from './compile.ts';
+import {
+  type AlarmPlan,
+  type AssetPlan,
+  type Bound,
+  compileSite,
+  DARK_SLOT,
+  HOUR_SLOT,
+  type Plan,
+  type RateTrack,
+} from './compile.ts';
 import { systemFigures } from './figures.ts';
 import { classify, className, classNumber } from './ledger.ts';
 import { adoptSite, takeSnapshot } from './snapshot.ts';
@@ -34,11 +43,12 @@ export const PARENT_REPLY_BOUND_MS = 10_000;
  * input or output, no randomness, so that the same records give the same changes, to the digit.
  */
 export function step(state: EngineState, record: LogRecord): readonly Change[] {
+  const beforeMs = state.logMs;
   state.logSeq = record.logSeq;
   state.logMs = record.logMs;
   switch (record.kind) {
     case 'points':
-      for (const [key, number] of record.numbers) state.numbers.set(key, number);
+      renumber(state, record.numbers);
       if (state.plan) state.plan = compileSite(state.plan.site, state.numbers);
       return [];
     case 'site':
@@ -58,13 +68,20 @@ export function step(state: EngineState, record: LogRecord): readonly Change[] {
       run.link(record.link, record.up, record.atMs);
       break;
     case 'start':
-      run.start();
+      run.start(beforeMs);
       break;
     case 'action':
       run.acknowledge(record.action.activationId, record.action.by);
       break;
   }
   return run.changes;
+}
+
+/** Takes over numbers; a number that comes with another key has been renamed, and the former key stands for nothing. */
+function renumber(state: EngineState, numbers: readonly (readonly [key: string, number: number])[]): void {
+  const given = new Set(numbers.map(([, number]) => number));
+  for (const [key, number] of state.numbers) if (given.has(number)) state.numbers.delete(key);
+  for (const [key, number] of numbers) state.numbers.set(key, number);
 }
 
 /** The open activations, oldest first. */
@@ -90,12 +107,25 @@ function takeOverSite(state: EngineState, site: Parameters<typeof adoptSite>[1])
   const run = new Run(state, plan);
   for (const activation of openBefore) {
     // Whatever the new site file no longer knows cannot return by itself.
-    if (!stillOpen.has(activation.activationId)) run.closed(activation);
+    if (!stillOpen.has(activation.activationId)) run.removed(activation);
   }
   run.siteValues();
   run.everything(before.logMs > 0 ? before.logMs : state.logMs);
   return run.changes;
 }
+
+/** What makes an asset be evaluated again, as its tracks need it. */
+interface ClassChange {
+  readonly asset: AssetPlan;
+  readonly eventMs: number;
+  readonly parentDead: boolean;
+  /** It was down because of its parent when it was last evaluated. */
+  readonly wasUnderDead: boolean;
+}
+
+/** How finely the sun is followed over a gap, ms, and how many steps that may take at most. */
+const GAP_STEP_MS = 60_000;
+const MAX_GAP_STEPS = 20_000;
 
 /** The work of one record. */
 class Run {
@@ -140,9 +170,11 @@ class Run {
       replyMs[slot] = received;
       if (Object.is(value, values[slot])) continue;
       const pending = this.#dirty.get(asset);
-      if (pending !== undefined && source > pending) this.#evaluate(asset, pending);
+      // What came later in the same batch is not yet true at that time, also for the on-delays of alarms.
+      if (pending !== undefined && source > pending)
+        this.#evaluate(asset, pending, Math.min(source, this.#state.logMs));
       values[slot] = value;
-      this.#dirty.set(asset, source);
+      this.#mark(asset, source);
     }
     this.#evaluateDirty();
   }
@@ -175,16 +207,30 @@ class Run {
     this.#mark(link.index, Math.min(atMs, logMs));
     if (!up) {
       for (const asset of this.#plan.assets) {
-        if (asset.link === index) this.#forget(asset);
+        if (asset.link === index) this.#forget(asset, logMs);
       }
     }
     this.#evaluateDirty();
   }
 
-  /** The gateway was not there since the record before: nothing that it knew holds any more. */
-  start(): void {
+  /**
+   * The gateway was not there since `beforeMs`: nothing that it knew holds any more. What was required is unknown from
+   * then on; what the sun and the hour made required, or no longer required, in the meantime changes at its own time.
+   */
+  start(beforeMs: number): void {
+    const { values, goodMs, logMs } = this.#state;
+    for (const asset of this.#plan.assets) {
+      // A link answered until the gateway ended, not just when it came up.
+      if (!asset.asset) for (const slot of asset.slots) if (!Number.isNaN(values[slot])) goodMs[slot] = beforeMs;
+      this.#forget(asset, beforeMs);
+    }
+    this.#evaluateDirty();
+    const stepMs = Math.max(GAP_STEP_MS, (logMs - beforeMs) / MAX_GAP_STEPS);
+    for (let atMs = beforeMs + stepMs; beforeMs > 0 && atMs < logMs; atMs += stepMs) {
+      this.siteValues(atMs);
+      this.#evaluateDirty();
+    }
     this.siteValues();
-    for (const asset of this.#plan.assets) this.#forget(asset);
     this.#evaluateDirty();
   }
 
@@ -202,6 +248,16 @@ class Run {
     }
   }
 
+  /** Whoever was called hears that it is over. */
+  removed(activation: Activation): void {
+    const atMs = this.#state.logMs;
+    if (activation.returnedMs === null) {
+      const returned = { ...activation, state: 'returned-unacknowledged', returnedMs: atMs } as const;
+      this.changes.push({ kind: 'alarm', event: 'returned', atMs, activation: returned });
+    }
+    this.closed({ ...activation, returnedMs: activation.returnedMs ?? atMs });
+  }
+
   closed(activation: Activation): void {
     const atMs = this.#state.logMs;
     this.changes.push({ kind: 'alarm', event: 'normal', atMs, activation: { ...activation, state: 'normal' } });
@@ -213,20 +269,20 @@ class Run {
   }
 
   /** Sets what the site's sun and hour are now, and marks the assets whose expressions read them. */
-  siteValues(): void {
-    const { values, logMs } = this.#state;
+  siteValues(atMs = this.#state.logMs): void {
+    const { values } = this.#state;
     const { calendar } = this.#plan;
-    const dark = calendar.dark(logMs) ? 1 : 0;
+    const dark = calendar.dark(atMs) ? 1 : 0;
     const darkChanged = values[DARK_SLOT] !== dark;
     values[DARK_SLOT] = dark;
-    values[HOUR_SLOT] = calendar.hour(logMs);
-    for (const asset of this.#plan.readsHour) this.#mark(asset, logMs);
-    if (darkChanged) for (const asset of this.#plan.readsDark) this.#mark(asset, logMs);
+    values[HOUR_SLOT] = calendar.hour(atMs);
+    for (const asset of this.#plan.readsHour) this.#mark(asset, atMs);
+    if (darkChanged) for (const asset of this.#plan.readsDark) this.#mark(asset, atMs);
   }
 
-  #forget(asset: AssetPlan): void {
+  #forget(asset: AssetPlan, eventMs: number): void {
     for (const slot of asset.slots) this.#state.values[slot] = Number.NaN;
-    this.#mark(asset.index, this.#state.logMs);
+    this.#mark(asset.index, eventMs);
   }
 
   #mark(asset: number, eventMs: number): void {
@@ -245,33 +301,69 @@ class Run {
     }
   }
 
-  #evaluate(index: number, eventMs: number): void {
+  #evaluate(index: number, eventMs: number, nowMs = this.#state.logMs): void {
     this.#dirty.delete(index);
-    const { values, dead } = this.#state;
+    const { values, dead, underDead } = this.#state;
     const asset = this.#plan.assets[index] as AssetPlan;
     const parentDead = asset.parent >= 0 && dead[asset.parent] === 1;
-    const classNo = classify(evaluate(asset.required, values, 1), evaluate(asset.up, values, 1), parentDead);
-    const fromMs = classNo === classNumber.unknown ? this.#lastKnown(eventMs, asset.required, asset.up) : eventMs;
-    if (this.#setClass(index, classNo, fromMs)) {
-      const since = this.#state.sinceMs[index] as number;
-      this.changes.push({ kind: 'ledger', asset: asset.key, class: className(classNo), fromMs: since });
+    const wasUnderDead = underDead[index] === 1;
+    // What a child said while its parent still fed it is no reply of the time after.
+    if (parentDead && !wasUnderDead) for (const slot of asset.slots) values[slot] = Number.NaN;
+    underDead[index] = parentDead ? 1 : 0;
+
+    const change = { eventMs, parentDead, wasUnderDead, asset };
+    const classNo = this.#evaluateTrack(index, asset.required, asset.up, change, (fromMs) => {
+      this.changes.push({ kind: 'ledger', asset: asset.key, class: className(this.#classOf(index)), fromMs });
+    });
+    for (const no of this.#plan.tracksOf.get(index) ?? []) {
+      const track = this.#plan.rateTracks[no - this.#plan.assets.length] as RateTrack;
+      this.#evaluateTrack(no, track.due, track.good, change);
     }
-    for (const track of this.#plan.tracksOf.get(index) ?? []) this.#evaluateTrack(track, parentDead, eventMs);
 
     const deadNow = parentDead || evaluate(asset.childrenDead, values, 0) === 1 ? 1 : 0;
     if (deadNow !== dead[index] || asset.children.some((child) => this.#plan.readsParent.has(child))) {
       dead[index] = deadNow;
       for (const child of asset.children) this.#mark(child, eventMs);
     }
-    this.#evaluateAlarms(asset, classNo, eventMs);
+    this.#evaluateAlarms(asset, classNo, eventMs, nowMs);
   }
 
-  #evaluateTrack(trackNo: number, parentDead: boolean, eventMs: number): void {
+  #classOf(track: number): number {
+    return this.#state.classes[track] as number;
+  }
+
+  /** Settles a track's class by what is required and what is good; calls `onChange` with the time of a change. */
+  #evaluateTrack(
+    track: number,
+    required: Bound | undefined,
+    good: Bound | undefined,
+    change: ClassChange,
+    onChange?: (fromMs: number) => void,
+  ): number {
     const { values } = this.#state;
-    const track = this.#plan.rateTracks[trackNo - this.#plan.assets.length] as RateTrack;
-    const classNo = classify(evaluate(track.due, values, 1), evaluate(track.good, values, 1), parentDead);
-    const fromMs = classNo === classNumber.unknown ? this.#lastKnown(eventMs, track.due, track.good) : eventMs;
-    this.#setClass(trackNo, classNo, fromMs);
+    const isRequired = evaluate(required, values, 1);
+    const classNo = classify(isRequired, evaluate(good, values, 1), change.parentDead);
+    const fromMs = classNo === classNumber.unknown ? this.#unknownSince(track, required, good, change) : change.eventMs;
+    if (this.#setClass(track, classNo, fromMs)) onChange?.(this.#state.sinceMs[track] as number);
+    return classNo;
+  }
+
+  /**
+   * Since when a track that cannot be told any more could not be told: since the last good reply of what is missing now
+   * if that is what its class followed from, otherwise since what it did follow from ended.
+   */
+  #unknownSince(track: number, required: Bound | undefined, good: Bound | undefined, change: ClassChange): number {
+    const { eventMs, asset, wasUnderDead } = change;
+    if (this.#classOf(track) === classNumber.notRequired) return this.#lastKnown(eventMs, required);
+    if (!wasUnderDead) return this.#lastKnown(eventMs, required, good);
+    // It was down because of a parent: until that was no longer true, or no longer known.
+    let sinceMs = eventMs;
+    for (let index = asset.parent; index >= 0; ) {
+      const parent = this.#plan.assets[index] as AssetPlan;
+      sinceMs = Math.min(sinceMs, this.#lastKnown(eventMs, parent.childrenDead));
+      index = parent.parent;
+    }
+    return sinceMs;
   }
 
   /** When the expressions could last be told: the latest good reply among their inputs that are missing now. */
@@ -302,25 +394,24 @@ class Run {
     return true;
   }
 
-  #evaluateAlarms(asset: AssetPlan, classNo: number, eventMs: number): void {
-    const { values, logMs } = this.#state;
+  #evaluateAlarms(asset: AssetPlan, classNo: number, eventMs: number, nowMs: number): void {
     const memories = this.#state.alarms.get(asset.index);
-    const conditions = asset.alarms.map(({ when }) =>
-      when ? evaluate(when, values, 0) : classNo === classNumber.unknown ? 1 : 0,
-    );
+    const conditions = this.#conditions(asset, classNo);
     if (!memories && !conditions.includes(1)) return;
     const known = memories ?? asset.alarms.map(createAlarmMemory);
     if (!memories) this.#state.alarms.set(asset.index, known);
-    asset.alarms.forEach(({ definition, maskedBy, when }, no) => {
+    asset.alarms.forEach((alarm, no) => {
+      const { definition, when } = alarm;
       const memory = known[no] as AlarmMemory;
       const condition = conditions[no] as number;
       const before = memory.activationId === '' ? undefined : activationOf(asset, no, memory);
       const since = when || condition !== 1 ? eventMs : (this.#state.sinceMs[asset.index] as number);
-      const held =
-        condition === 1 &&
-        (maskedBy.some((other) => conditions[other] === 1 || isStanding(known[other] as AlarmMemory)) ||
-          (definition.priority > 1 && this.#heldByCause(asset, definition, memory)));
-      const event = stepAlarm(memory, definition, { condition, eventMs: Math.min(since, logMs), nowMs: logMs, held });
+      const masked = alarm.maskedBy.some((other) => {
+        const { definition: mask } = asset.alarms[other] as AlarmPlan;
+        return explainsOthers(known[other] as AlarmMemory, mask, conditions[other] as number, nowMs);
+      });
+      const held = condition !== 1 ? 'no' : masked ? 'wait' : this.#heldByCause(asset, definition, memory);
+      const event = stepAlarm(memory, definition, { condition, eventMs: Math.min(since, nowMs), nowMs, held });
       if (event === 'raised') {
         if (before) this.closed(before);
         memory.activationId = `${asset.key}.${definition.key}.${this.#state.logSeq}.${this.changes.length}`;
@@ -334,42 +425,55 @@ class Run {
     this.#tidy(asset.index, known);
   }
 
-  /** True while a parent or the link stands as the cause, or has not answered since and may yet turn out to be it. */
-  #heldByCause(asset: AssetPlan, { key: alarm, when }: AlarmDefinition, memory: AlarmMemory): boolean {
+  #conditions(asset: AssetPlan, classNo: number): number[] {
+    return asset.alarms.map(({ when }) =>
+      when ? evaluate(when, this.#state.values, 0) : classNo === classNumber.unknown ? 1 : 0,
+    );
+  }
+
+  /**
+   * Whether a parent or the link explains the alarm (`afresh`), or has not answered since and may yet turn out to do so
+   * (`wait`). Life safety is never held.
+   */
+  #heldByCause(asset: AssetPlan, definition: AlarmDefinition, memory: AlarmMemory): 'no' | 'wait' | 'afresh' {
+    if (definition.priority === 1) return 'no';
+    const { logMs, sinceMs: classSinceMs, replyMs } = this.#state;
     if (asset.link >= 0) {
       const link = this.#plan.assets[asset.link] as AssetPlan;
-      if (this.#linkIsCause(link, alarm)) return true;
-      // A device that reports each minute has that minute, after its link came up, before it counts as silent.
-      const upForMs = this.#state.logMs - (this.#state.sinceMs[link.index] as number);
-      if (when === undefined && upForMs < asset.answersWithinMs) return true;
+      const answers = link.slots.every((slot) => this.#state.values[slot] === 1);
+      // A link that is not known to answer is the first suspect. A device that reports each minute has that minute, after
+      // its link came up, before it counts as silent.
+      if (!answers || this.#causes(link, definition.key)) return 'afresh';
+      const upForMs = logMs - (classSinceMs[link.index] as number);
+      if (definition.when === undefined && upForMs < asset.answersWithinMs) return 'afresh';
     }
-    const sinceMs = Number.isNaN(memory.sinceMs) ? this.#state.logMs : memory.sinceMs;
+    const sinceMs = Number.isNaN(memory.sinceMs) ? logMs : memory.sinceMs;
     for (let index = asset.parent; index >= 0; ) {
       const parent = this.#plan.assets[index] as AssetPlan;
-      if (this.#causes(parent, alarm)) return true;
-      if (parent.alarms.some(({ definition }) => explains(definition.causesChildren, alarm))) {
-        const answered = parent.slots.some((slot) => (this.#state.replyMs[slot] as number) > sinceMs);
-        if (!answered && this.#state.logMs - sinceMs < PARENT_REPLY_BOUND_MS) return true;
+      const cause = this.#causes(parent, definition.key);
+      if (cause) return cause;
+      if (parent.alarms.some((alarm) => explains(alarm.definition.causesChildren, definition.key))) {
+        const answered = parent.slots.some((slot) => (replyMs[slot] as number) > sinceMs);
+        if (!answered && logMs - sinceMs < PARENT_REPLY_BOUND_MS) return 'wait';
       }
       index = parent.parent;
     }
-    return false;
+    return 'no';
   }
 
-  /** A link that is not known to answer is the first suspect; that it does not is its own alarm. */
-  #linkIsCause(link: AssetPlan, alarm: string): boolean {
-    const answers = link.slots.every((slot) => this.#state.values[slot] === 1);
-    return !answers || this.#causes(link, alarm);
-  }
-
-  #causes(cause: AssetPlan, alarm: string): boolean {
+  /** How an asset's alarms explain one of its children's: one that is raised does, one that is about to be may. */
+  #causes(cause: AssetPlan, alarm: string): 'wait' | 'afresh' | undefined {
     const memories = this.#state.alarms.get(cause.index);
-    return (
-      memories !== undefined &&
-      cause.alarms.some(
-        ({ definition }, no) => explains(definition.causesChildren, alarm) && isStanding(memories[no] as AlarmMemory),
-      )
-    );
+    if (!memories) return undefined;
+    const conditions = this.#conditions(cause, this.#classOf(cause.index));
+    let found: 'wait' | undefined;
+    for (const [no, { definition }] of cause.alarms.entries()) {
+      const memory = memories[no] as AlarmMemory;
+      if (!explains(definition.causesChildren, alarm)) continue;
+      if (memory.active) return 'afresh';
+      if (explainsOthers(memory, definition, conditions[no] as number, this.#state.logMs)) found = 'wait';
+    }
+    return found;
   }
 
   /** Keys of all that hangs on a cause: children and theirs; for a link, the assets that it reads. */

@@ -1,11 +1,11 @@
 import type { Site } from '../model/site.ts';
-import { type AlarmMemory, createAlarmMemory } from './alarm.ts';
+import { type AlarmMemory, createAlarmMemory, isWaiting } from './alarm.ts';
 import { compileSite, type Plan } from './compile.ts';
 import { HALF_DAYS_KEPT } from './ledger.ts';
 import { allocateColumns, createEngineState, type EngineState } from './state.ts';
 
 /** Version of the form below; a snapshot of another one is not read. */
-export const SNAPSHOT_FORMAT = 1;
+export const SNAPSHOT_FORMAT = 2;
 
 /** The engine's state as plain JSON: columns by stable key, so that it outlives a change of the site file. */
 export interface Snapshot {
@@ -30,6 +30,8 @@ export interface Snapshot {
     readonly halves: string;
     readonly sums: string;
   };
+  /** Of the first tracks, which are the assets. */
+  readonly assets: { readonly dead: string; readonly underDead: string };
   /** Asset key → alarm key → memory; times that do not hold are null. */
   readonly alarms: Readonly<Record<string, Readonly<Record<string, Record<keyof AlarmMemory, unknown>>>>>;
 }
@@ -66,6 +68,7 @@ export function takeSnapshot(state: EngineState): Snapshot {
       halves: encode(state.times.halves),
       sums: encode(state.times.sums),
     },
+    assets: { dead: encode(state.dead), underDead: encode(state.underDead) },
     alarms,
   };
 }
@@ -84,25 +87,41 @@ export function restoreSnapshot(snapshot: Snapshot): EngineState | undefined {
 }
 
 /**
- * Compiles `site` into the state and carries over from `before` what is still there by key; what is new is unknown
- * since the state's present time.
+ * Compiles `site` into the state and carries over from `before` what is still there by key, or by the key that an asset
+ * formerly had; what is new is unknown since the state's present time.
  */
 export function adoptSite(state: EngineState, site: Site, before: Snapshot): void {
   const plan = compileSite(site, state.numbers);
   allocateColumns(state, plan, Math.max(before.logMs, state.logMs));
-  carrySlots(state, plan, before);
-  carryTracks(state, plan, before);
-  carryAlarms(state, plan, before);
+  const formerly = new Map(site.assets.flatMap((asset) => (asset.formerly ? [[asset.key, asset.formerly]] : [])));
+  carrySlots(state, plan, before, formerly);
+  carryTracks(state, plan, before, formerly);
+  carryAlarms(state, plan, before, formerly);
 }
 
-function carrySlots(state: EngineState, plan: Plan, before: Snapshot): void {
-  const slotByKey = new Map(before.slotKeys.map((key, slot) => [key, slot]));
+type Formerly = ReadonlyMap<string, string>;
+
+/** Where something stood under its key, or under the key that its asset formerly had. */
+function finder(keys: readonly string[], separator: string, formerly: Formerly): (key: string) => number | undefined {
+  const places = new Map(keys.map((key, place) => [key, place]));
+  return (key) => {
+    const found = places.get(key);
+    if (found !== undefined) return found;
+    const end = key.indexOf(separator);
+    const asset = end < 0 ? key : key.slice(0, end);
+    const former = formerly.get(asset);
+    return former === undefined ? undefined : places.get(former + key.slice(asset.length));
+  };
+}
+
+function carrySlots(state: EngineState, plan: Plan, before: Snapshot, formerly: Formerly): void {
+  const find = finder(before.slotKeys, '/', formerly);
   const values = decodeDoubles(before.slots.values);
   const sourceMs = decodeDoubles(before.slots.sourceMs);
   const goodMs = decodeDoubles(before.slots.goodMs);
   const replyMs = decodeDoubles(before.slots.replyMs);
   plan.slotKeys.forEach((key, slot) => {
-    const old = slotByKey.get(key);
+    const old = find(key);
     if (old === undefined) return;
     state.values[slot] = values[old] ?? Number.NaN;
     state.sourceMs[slot] = sourceMs[old] ?? Number.NEGATIVE_INFINITY;
@@ -111,33 +130,35 @@ function carrySlots(state: EngineState, plan: Plan, before: Snapshot): void {
   });
 }
 
-function carryTracks(state: EngineState, plan: Plan, before: Snapshot): void {
-  const trackByKey = new Map(before.trackKeys.map((key, track) => [key, track]));
+function carryTracks(state: EngineState, plan: Plan, before: Snapshot, formerly: Formerly): void {
+  const find = finder(before.trackKeys, '|', formerly);
   const classes = decodeBytes(before.tracks.classes);
   const sinceMs = decodeDoubles(before.tracks.sinceMs);
   const halves = new Int32Array(bytesOf(before.tracks.halves));
   const sums = decodeDoubles(before.tracks.sums);
+  const dead = decodeBytes(before.assets.dead);
+  const underDead = decodeBytes(before.assets.underDead);
   const sumsPerTrack = sums.length / Math.max(1, before.trackKeys.length);
   trackKeys(plan).forEach((key, track) => {
-    const old = trackByKey.get(key);
+    const old = find(key);
     if (old === undefined) return;
     state.classes[track] = classes[old] as number;
     state.sinceMs[track] = sinceMs[old] as number;
     state.times.halves.set(halves.subarray(old * HALF_DAYS_KEPT, (old + 1) * HALF_DAYS_KEPT), track * HALF_DAYS_KEPT);
     state.times.sums.set(sums.subarray(old * sumsPerTrack, (old + 1) * sumsPerTrack), track * sumsPerTrack);
+    if (track >= plan.assets.length) return;
+    state.dead[track] = dead[old] ?? 0;
+    state.underDead[track] = underDead[old] ?? 0;
   });
 }
 
-function carryAlarms(state: EngineState, plan: Plan, before: Snapshot): void {
-  for (const [assetKey, memories] of Object.entries(before.alarms)) {
-    const asset = plan.assetIndex.get(assetKey);
-    const assetPlan = asset === undefined ? undefined : plan.assets[asset];
-    if (asset === undefined || !assetPlan) continue;
-    state.alarms.set(
-      asset,
-      assetPlan.alarms.map(({ definition }) => revive(memories[definition.key])),
-    );
-    state.waiting.add(asset);
+function carryAlarms(state: EngineState, plan: Plan, before: Snapshot, formerly: Formerly): void {
+  for (const assetPlan of plan.assets) {
+    const stored = before.alarms[assetPlan.key] ?? before.alarms[formerly.get(assetPlan.key) ?? ''];
+    if (!stored) continue;
+    const memories = assetPlan.alarms.map(({ definition }) => revive(stored[definition.key]));
+    state.alarms.set(assetPlan.index, memories);
+    if (memories.some(isWaiting)) state.waiting.add(assetPlan.index);
   }
 }
 

@@ -21,8 +21,9 @@ export interface EngineState {
   classes: Uint8Array;
   sinceMs: Float64Array;
   times: ClassTimes;
-  /** By asset: 1 where its state proves its children down. */
+  /** By asset: 1 where its state proves its children down; 1 where it was last evaluated under such a parent. */
   dead: Uint8Array;
+  underDead: Uint8Array;
   /** By asset: memories of its alarms, in the profile's order; absent while all are quiet. */
   alarms: Map<number, AlarmMemory[]>;
   /** Assets in which time alone can change something. */
@@ -47,6 +48,7 @@ export function createEngineState(): EngineState {
     sinceMs: new Float64Array(0),
     times: new ClassTimes(0),
     dead: new Uint8Array(0),
+    underDead: new Uint8Array(0),
     alarms: new Map(),
     waiting: new Set(),
     rateMinute: 0,
@@ -67,6 +69,7 @@ export function allocateColumns(state: EngineState, plan: Plan, sinceMs: number)
   state.sinceMs = new Float64Array(tracks).fill(sinceMs);
   state.times = new ClassTimes(tracks);
   state.dead = new Uint8Array(plan.assets.length);
+  state.underDead = new Uint8Array(plan.assets.length);
   state.alarms = new Map();
   state.waiting = new Set();
 }
