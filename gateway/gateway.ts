@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { protocols } from '../adapters/registry.ts';
-import type { Clock } from '../model/clock.ts';
+import { type Clock, type SteadyClock, steadyClock } from '../model/clock.ts';
 import type { PointInfo } from '../model/point.ts';
 import type { Site } from '../model/site.ts';
 import { readPermission, signPermission, TOKEN_LIFE_MS } from './duty/acknowledge-token.ts';
@@ -11,13 +11,15 @@ import { type Duty, startDuty } from './duty/duty.ts';
 import { noticesFor } from './duty/notices.ts';
 import { openChannels } from './duty/open-channels.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
-import { StateDb } from './engine/state-db.ts';
+import { openStateDb } from './engine/open-state-db.ts';
+import type { StateDb } from './engine/state-db.ts';
 import { alarmView, alarmViews, assetViews, systemViews } from './engine/view.ts';
 import { type History, openHistory } from './history/open-history.ts';
 import type { SiteReply } from './http/contract.ts';
 import { LiveValues } from './http/live-values.ts';
 import { type HttpServer, startHttp } from './http/server.ts';
 import { type Links, startLinks } from './links/supervisor.ts';
+import { lastLogMs } from './log/last-log-ms.ts';
 import { type DurableLog, openLog } from './log/open-log.ts';
 import { createMetrics } from './metrics.ts';
 
@@ -53,7 +55,7 @@ export interface Gateway {
 }
 
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { clock, dataDir, logger, site } = options;
+  const { dataDir, logger, site } = options;
   // What was started is ended last in, first out, also when the start itself fails half-way.
   const ending: (() => Promise<void> | void)[] = [];
   const end = async () => {
@@ -62,9 +64,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
   try {
     mkdirSync(dataDir, { recursive: true });
+    const clock = steadyClock(options.clock, lastLogMs(join(dataDir, 'log')));
     const log = await openLog({ dir: join(dataDir, 'log'), clock, log: logger.child({ part: 'log' }) });
     ending.push(() => log.close());
-    const stateDb = new StateDb(dataDir);
+    const stateDb = openStateDb(dataDir, log.last.logSeq, logger);
     ending.push(() => stateDb.close());
 
     const engine = startEngine({ log, stateDb, logger: logger.child({ part: 'engine' }), outboxRows: noticesFor });
@@ -87,7 +90,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     // The page's address is had before any controller is touched: a second gateway must not take their connections.
     let links: Links | undefined;
     const linkFacts = () => links?.facts() ?? [];
-    const http = await serve(options, { log, stateDb, engine, history, linkFacts, numbers });
+    const http = await serve(options, { clock, log, stateDb, engine, history, linkFacts, numbers });
     ending.push(() => http.close());
     links = startLinks({
       site,
@@ -115,6 +118,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 interface Parts {
+  readonly clock: SteadyClock;
   readonly log: DurableLog;
   readonly stateDb: StateDb;
   readonly engine: Engine;
@@ -168,8 +172,8 @@ function pointInfos(site: Site, numbers: ReadonlyMap<string, number>): ReadonlyM
 }
 
 async function serve(options: GatewayOptions, parts: Parts): Promise<HttpServer> {
-  const { clock, site, logger } = options;
-  const { log, stateDb, engine, history, linkFacts, numbers } = parts;
+  const { site, logger } = options;
+  const { clock, log, stateDb, engine, history, linkFacts, numbers } = parts;
   const infos = pointInfos(site, numbers);
   const live = new LiveValues();
   live.begin(site, numbers);
@@ -214,7 +218,10 @@ async function serve(options: GatewayOptions, parts: Parts): Promise<HttpServer>
     },
     readPermission: (token) => readPermission(token, key, Date.now()),
     metrics,
-    notReady: () => (log.last.logSeq - engine.state.logSeq > MAX_ENGINE_LAG ? ['engine-behind'] : []),
+    notReady: () => [
+      ...(log.last.logSeq - engine.state.logSeq > MAX_ENGINE_LAG ? ['engine-behind'] : []),
+      ...(clock.behindMs() > 0 ? ['clock-set-back'] : []),
+    ],
     pageDir: options.pageDir,
   });
   engine.onChanges((changes) => {

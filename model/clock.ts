@@ -31,6 +31,50 @@ export function simulatedClock(startMs: number, rate: number, originMs: number):
   };
 }
 
+/** How far, ms, a clock may be behind before it counts as set back; less is only waited for. */
+const MAX_BEHIND_MS = 10_000;
+
+/** A clock that does not go back, and how far behind it its source is. */
+export interface SteadyClock extends Clock {
+  /** Ms by which the source is behind what is shown; 0 where it can be trusted. */
+  behindMs(): number;
+}
+
+/**
+ * Makes of a clock one that never shows less than `notBeforeMs` (the newest record of the log), nor less than it showed
+ * before. A source that was set back by more than 10 s is not followed: time goes on at its own pace from where it was,
+ * so that delays and staleness still run, until the source has caught up.
+ */
+export function steadyClock(source: Clock, notBeforeMs: number): SteadyClock {
+  let shownMs = notBeforeMs;
+  // Where the source was last followed: what is carried on from while it is set back.
+  let anchorMs = notBeforeMs;
+  let anchorAt = performance.now();
+  const now = () => {
+    const sourceMs = source.now();
+    const at = performance.now();
+    const carriedMs = Math.floor(anchorMs + (at - anchorAt) * source.rate);
+    if (carriedMs - sourceMs > MAX_BEHIND_MS) {
+      shownMs = Math.max(shownMs, carriedMs);
+      return shownMs;
+    }
+    shownMs = Math.max(shownMs, sourceMs);
+    anchorMs = shownMs;
+    anchorAt = at;
+    return shownMs;
+  };
+  return {
+    now,
+    rate: source.rate,
+    simulated: source.simulated,
+    delay: (delayMs, signal) => source.delay(delayMs, signal),
+    behindMs: () => {
+      const behindMs = now() - source.now();
+      return behindMs > MAX_BEHIND_MS ? behindMs : 0;
+    },
+  };
+}
+
 function abortableDelay(realMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);

@@ -1,3 +1,4 @@
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -10,7 +11,8 @@ import { until } from '../../test/support/until.ts';
 import { noticesFor } from '../duty/notices.ts';
 import { type DurableLog, openLog } from '../log/open-log.ts';
 import { type Engine, startEngine } from './engine.ts';
-import { StateDb } from './state-db.ts';
+import { openStateDb } from './open-state-db.ts';
+import type { StateDb } from './state-db.ts';
 
 const text = { zh: '泵', en: 'pump' };
 const site: Site = {
@@ -74,7 +76,7 @@ class Bench {
     const quiet = { info: () => undefined, warn: (_: object, message: string) => this.errors.push(message) };
     const logger = { ...quiet, error: (_: object, message: string) => this.errors.push(message) };
     this.log = await openLog({ dir: join(this.dir, 'log'), clock, log: quiet });
-    this.stateDb = new StateDb(this.dir);
+    this.stateDb = openStateDb(this.dir, this.log.last.logSeq, logger);
     this.engine = startEngine({ log: this.log, stateDb: this.stateDb, logger, outboxRows: noticesFor });
     await this.settled();
   }
@@ -196,6 +198,18 @@ test('goes on from changes that were made but not stored', async () => {
   database.close();
   await bench.open();
   expect(bench.picture()).toEqual(before);
+});
+
+test('starts from the log that is there, where the one that its state belongs to is gone', async () => {
+  await bench.close();
+  rmSync(join(bench.dir, 'log'), { recursive: true });
+  await bench.begin();
+  expect(bench.errors).toContain('state belongs to another log, set aside; starting from the log');
+  await bench.report(1);
+  await bench.report(0);
+  expect(bench.engine.openActivations()).toMatchObject([{ state: 'unacknowledged' }]);
+  expect(bench.stateDb.pending(10)).toHaveLength(1);
+  expect(readdirSync(bench.dir).some((name) => name.startsWith('state.db.of-lost-log-'))).toBe(true);
 });
 
 test('tells its listeners after the changes are on disk', async () => {
