@@ -37,12 +37,14 @@ export interface Stamp {
 
 /**
  * A record as read back. `firstOrdinal` of a samples record is the place of its first sample among all samples of the
- * log, fixed for good.
+ * log, fixed for good. `damaged` is never written: it stands in the place of a record whose bytes cannot be read any
+ * more, so that nobody waits for it.
  */
 export type LogRecord = Stamp &
   (
     | { readonly kind: 'samples'; readonly link: string; readonly batch: Batch; readonly firstOrdinal: number }
     | Exclude<LogEntry, { kind: 'samples' }>
+    | { readonly kind: 'damaged' }
   );
 
 /** The durable, ordered log: the one idea of the whole program. */

@@ -53,6 +53,8 @@ export function step(state: EngineState, record: LogRecord): readonly Change[] {
       return [];
     case 'site':
       return takeOverSite(state, record.site);
+    case 'damaged':
+      return [];
   }
   const plan = state.plan;
   if (!plan) return [];

@@ -45,16 +45,15 @@ export interface ReaderRequest {
   readonly maxBytes: number;
 }
 
-/**
- * From the reader: all that is readable up to `throughSeq`. `damaged` are the places of records whose bytes are not
- * those that were written.
- */
+/** A record as it was found on disk; without a body where its bytes are not those that were written. */
+export type FoundRecord = Omit<StoredRecord, 'body'> & { readonly body: StoredRecord['body'] | undefined };
+
+/** From the reader: all that is kept up to `throughSeq`. */
 export type ReaderReply =
   | {
       readonly id: number;
       readonly type: 'page';
-      readonly records: readonly StoredRecord[];
-      readonly damaged: readonly number[];
+      readonly records: readonly FoundRecord[];
       readonly throughSeq: number;
     }
   | { readonly id: number; readonly type: 'failed'; readonly fault: StorageFault };

@@ -5,22 +5,19 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
 import { openDatabaseForReading } from '../storage/open-database.ts';
 import { faultOf } from '../storage/storage-error.ts';
-import type { LogThreadData, ReaderReply, ReaderRequest, StoredRecord } from './log-messages.ts';
+import type { FoundRecord, LogThreadData, ReaderReply, ReaderRequest } from './log-messages.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('log-reader-thread is started as a thread only');
 
 interface Page {
-  readonly records: StoredRecord[];
-  readonly damaged: number[];
+  readonly records: FoundRecord[];
   readonly throughSeq: number;
 }
 
 function readPage(database: DatabaseSync, request: ReaderRequest): Page {
-  const records: StoredRecord[] = [];
-  const damaged: number[] = [];
+  const records: FoundRecord[] = [];
   let bytes = 0;
-  let seen = 0;
   let lastSeq = request.afterSeq;
   const rows = database
     .prepare(
@@ -31,24 +28,20 @@ function readPage(database: DatabaseSync, request: ReaderRequest): Page {
     const seq = Number(row.seq);
     const body = row.body;
     bytes += body instanceof Uint8Array ? body.byteLength : 0;
-    if (bytes > request.maxBytes && seen > 0) return { records, damaged, throughSeq: lastSeq };
-    seen++;
+    if (bytes > request.maxBytes && records.length > 0) return { records, throughSeq: lastSeq };
     lastSeq = seq;
-    if (!(body instanceof Uint8Array) || crc32(body) !== row.crc) {
-      damaged.push(seq);
-      continue;
-    }
+    const isWhole = body instanceof Uint8Array && crc32(body) === row.crc;
     records.push({
       seq,
       ms: Number(row.ms),
       kind: Number(row.kind),
       ordinal: Number(row.ordinal),
       count: Number(row.count),
-      body: body as Uint8Array<ArrayBuffer>,
+      body: isWhole ? (body as Uint8Array<ArrayBuffer>) : undefined,
     });
   }
   // Fewer rows than asked for: what is missing up to the end is no longer kept.
-  return { records, damaged, throughSeq: seen < request.limit ? request.throughSeq : lastSeq };
+  return { records, throughSeq: records.length < request.limit ? request.throughSeq : lastSeq };
 }
 
 const { path } = workerData as LogThreadData;
@@ -61,6 +54,6 @@ port.on('message', (request: ReaderRequest) => {
   } catch (error) {
     reply = { id: request.id, type: 'failed', fault: faultOf(error, 'unreadable') };
   }
-  const bodies = reply.type === 'page' ? reply.records.map((record) => record.body.buffer) : [];
+  const bodies = reply.type === 'page' ? reply.records.flatMap(({ body }) => body?.buffer ?? []) : [];
   port.postMessage(reply, bodies);
 });

@@ -26,6 +26,8 @@ const MAX_READY_BYTES = 16 * 1024 * 1024;
 const FOLLOW_RECORDS = 256;
 /** Bytes that are read from disk at a time, unless a single record is larger. */
 const MAX_PAGE_BYTES = 2 * 1024 * 1024;
+/** Damaged records that are told one by one. */
+const MAX_TOLD_DAMAGED = 100;
 
 export interface OpenLogOptions {
   /** Folder of the log; made if missing. */
@@ -101,6 +103,7 @@ class SqliteLog implements DurableLog {
   readonly #reader: LogReader;
   readonly #recent: RecentRecords;
   readonly #numbers: PointNumbers;
+  readonly #toldDamaged = new Set<number>();
   readonly #waiting: Waiting[] = [];
   #readyBytes = 0;
   readonly #followers = new Set<() => void>();
@@ -283,14 +286,22 @@ class SqliteLog implements DurableLog {
     if (inMemory) return { records: inMemory, throughSeq: after + inMemory.length };
     const request = { afterSeq: after, throughSeq: this.#last.logSeq, limit, maxBytes: MAX_PAGE_BYTES };
     const page = await this.#reader.page(request);
-    const damaged = [...page.damaged];
-    const records = page.records.flatMap(({ seq, ms, kind, ordinal, body }) => {
-      const record = decodeRecord({ logSeq: seq, logMs: ms }, kind, ordinal, body);
-      if (record === undefined) damaged.push(seq);
-      return record ?? [];
+    const records = page.records.map(({ seq, ms, kind, ordinal, body }): LogRecord => {
+      const stamp = { logSeq: seq, logMs: ms };
+      const record = body && decodeRecord(stamp, kind, ordinal, body);
+      return record ?? this.#damaged(stamp);
     });
-    if (damaged.length > 0) this.#log.warn({ logSeqs: damaged.slice(0, 20), count: damaged.length }, DAMAGED);
     return { records, throughSeq: page.throughSeq };
+  }
+
+  /** What readers get in place of a record that cannot be read; told once, however many of them come by. */
+  #damaged(stamp: Stamp): LogRecord {
+    if (!this.#toldDamaged.has(stamp.logSeq) && this.#toldDamaged.size < MAX_TOLD_DAMAGED) {
+      this.#toldDamaged.add(stamp.logSeq);
+      this.#log.warn({ ...stamp }, DAMAGED);
+      if (this.#toldDamaged.size === MAX_TOLD_DAMAGED) this.#log.warn({ count: MAX_TOLD_DAMAGED }, MORE_DAMAGED);
+    }
+    return { ...stamp, kind: 'damaged' };
   }
 
   /** Resolves at the next commit, when the log closes, or when `signal` aborts. */
@@ -311,7 +322,8 @@ class SqliteLog implements DurableLog {
   }
 }
 
-const DAMAGED = 'records of the log cannot be read and are left out';
+const DAMAGED = 'a record of the log cannot be read and counts as nothing';
+const MORE_DAMAGED = 'further damaged records of the log are not told one by one';
 
 /**
  * The record as a reader gets it from memory: exactly as it would come from disk, so that a replay sees the same. The
