@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
@@ -10,6 +10,7 @@ import { isLoopback } from './http/server.ts';
 import { DEFAULT_DATA_DIR, type Instance, removeInstance, writeInstance } from './instance.ts';
 import { loadSite } from './site/load-site.ts';
 import { formatProblem } from './site/problem.ts';
+import { makeFolder } from './storage/make-folder.ts';
 import { StorageError } from './storage/storage-error.ts';
 
 export const DEFAULT_PORT = 8080;
@@ -133,8 +134,9 @@ function readSite(path: string): Site {
 export function writableFolder(dir: string): string {
   const path = resolve(dir);
   try {
-    mkdirSync(path, { recursive: true });
-    accessSync(path, constants.W_OK);
+    makeFolder(path);
+    // Permissions tell too little: the administrator has them all, also where nothing can be written.
+    rmdirSync(mkdtempSync(join(path, '.writable-')));
     return path;
   } catch (cause) {
     throw new CommandFailed({ zh: `数据目录 ${path} 不可写`, en: `data folder ${path} cannot be written` }, { cause });

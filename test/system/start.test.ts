@@ -134,6 +134,14 @@ test('a data folder that cannot be written is one clear line and exit code 2', a
   expect(child.lines).toEqual([expect.stringMatching(/^lamplighter: data folder .* cannot be written/)]);
 });
 
+test.runIf(existsSync('/proc/self'))('a data folder where nothing can be made is refused at once', async () => {
+  for (const dir of ['/proc', '/proc/lamplighter/data']) {
+    const child = new Child('gateway/start.ts', ['--port', '0', '--data', dir]);
+    expect(await child.exit()).toBe(2);
+    expect(child.lines).toEqual([expect.stringMatching(/^lamplighter: data folder .* cannot be written/)]);
+  }
+});
+
 test('a second gateway on the same data folder is told who holds it', async () => {
   const { child, dir, instance } = await startDemo();
   try {
