@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { protocols } from '../adapters/registry.ts';
 import { type Clock, type SteadyClock, steadyClock } from '../model/clock.ts';
 import type { PointInfo } from '../model/point.ts';
 import type { Site } from '../model/site.ts';
+import { acknowledgeKey } from './acknowledge-key.ts';
 import { readPermission, signPermission, TOKEN_LIFE_MS } from './duty/acknowledge-token.ts';
 import { type Duty, startDuty } from './duty/duty.ts';
 import { noticesFor } from './duty/notices.ts';
@@ -266,13 +266,6 @@ function wireDuty(
     if (changes.some(({ change }) => change.kind === 'alarm')) duty.wake();
   });
   return duty;
-}
-
-/** The key that signs links in notices: made once, readable by the owner only. */
-function acknowledgeKey(dataDir: string): Buffer {
-  const path = join(dataDir, 'acknowledge.key');
-  if (!existsSync(path)) writeFileSync(path, randomBytes(32), { mode: 0o600 });
-  return readFileSync(path);
 }
 
 /** Tells the log the time, about each second of it; a tick that is still being written is not doubled. */

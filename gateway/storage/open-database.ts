@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { makeFolder } from './make-folder.ts';
-import { StorageError } from './storage-error.ts';
+import { StorageError, unreadable } from './storage-error.ts';
 
 /** Real ms that a statement waits for another connection's lock before it fails. */
 const BUSY_TIMEOUT_MS = 5000;
@@ -77,13 +77,4 @@ function migrate(database: DatabaseSync, path: string, migrations: readonly Migr
       throw error;
     }
   }
-}
-
-function unreadable(path: string, cause: unknown): StorageError {
-  const detail = cause instanceof Error ? cause.message : String(cause);
-  return new StorageError(
-    'unreadable',
-    { zh: `无法打开数据文件 ${path}：${detail}`, en: `cannot open the data file ${path}: ${detail}` },
-    { cause },
-  );
 }

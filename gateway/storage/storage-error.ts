@@ -21,6 +21,16 @@ export class StorageError extends Error {
   }
 }
 
+/** The error of a file of ours at `path` that cannot be opened or read. */
+export function unreadable(path: string, cause: unknown): StorageError {
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  return new StorageError(
+    'unreadable',
+    { zh: `无法打开数据文件 ${path}：${detail}`, en: `cannot open the data file ${path}: ${detail}` },
+    { cause },
+  );
+}
+
 /** What crosses a thread in place of a {@link StorageError}, since an error's class does not. */
 export interface StorageFault {
   readonly code: StorageErrorCode;
@@ -37,4 +47,15 @@ export function faultOf(error: unknown, code: StorageErrorCode): StorageFault {
 /** The error that a fault stands for, on this side of the thread. */
 export function errorOf(fault: StorageFault): StorageError {
   return new StorageError(fault.code, fault.text);
+}
+
+/** Primary codes of SQLite that are faults of disk or file: READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB. */
+const DISK_FAULTS: ReadonlySet<number> = new Set([8, 10, 11, 13, 14, 26]);
+
+/** The StorageError that an error is, or that SQLite's word of a damaged file or failing disk comes to; else undefined. */
+export function storageErrorOf(error: unknown): StorageError | undefined {
+  if (error instanceof StorageError) return error;
+  if (!(error instanceof Error) || !('errcode' in error) || !DISK_FAULTS.has(Number(error.errcode) & 0xff))
+    return undefined;
+  return errorOf(faultOf(error, 'unreadable'));
 }
