@@ -20,13 +20,5 @@ await runToExit(async () => {
       en: `there is no command "${name}"; there are: ${names}`,
     });
   }
-  try {
-    return await command(args);
-  } catch (error) {
-    // Unknown options are the only errors of parseArgs; its sentence names the option.
-    if (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')) {
-      throw new CommandFailed({ zh: `参数有误：${error.message}`, en: error.message }, { cause: error });
-    }
-    throw error;
-  }
+  return command(args);
 });

@@ -11,7 +11,6 @@ import { DEFAULT_DATA_DIR, type Instance, removeInstance, writeInstance } from '
 import { loadSite } from './site/load-site.ts';
 import { formatProblem } from './site/problem.ts';
 import { makeFolder } from './storage/make-folder.ts';
-import { StorageError } from './storage/storage-error.ts';
 
 export const DEFAULT_PORT = 8080;
 
@@ -46,10 +45,7 @@ export async function runCommand(args: readonly string[]): Promise<ExitCode> {
   const site = readSite(values.site);
   const dataDir = writableFolder(values.data);
   const token = accessToken(values.host);
-  const logger = pino(
-    { level: process.env.LAMPLIGHTER_LOG_LEVEL ?? 'info', base: null },
-    pino.destination({ dest: 2, sync: false }),
-  );
+  const logger = pino({ level: logLevel(), base: null }, pino.destination({ dest: 2, sync: false }));
   const gateway = await start({
     site,
     dataDir,
@@ -89,7 +85,6 @@ async function start(options: Parameters<typeof startGateway>[0]): Promise<Gatew
   try {
     return await startGateway(options);
   } catch (error) {
-    if (error instanceof StorageError) throw new CommandFailed(error.text, { cause: error });
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     const at = `${options.host}:${options.port}`;
     if (code === 'EADDRINUSE') {
@@ -159,6 +154,16 @@ function accessToken(host: string): string | undefined {
   throw new CommandFailed({
     zh: `监听 ${host} 需要访问令牌：请设置环境变量 LAMPLIGHTER_TOKEN，至少 ${MIN_TOKEN_LENGTH} 个字符`,
     en: `listening on ${host} needs an access token: set LAMPLIGHTER_TOKEN, at least ${MIN_TOKEN_LENGTH} characters`,
+  });
+}
+
+function logLevel(): string {
+  const level = process.env.LAMPLIGHTER_LOG_LEVEL || 'info';
+  const known = [...Object.values(pino.levels.labels), 'silent'];
+  if (known.includes(level)) return level;
+  throw new CommandFailed({
+    zh: `LAMPLIGHTER_LOG_LEVEL 有误：${level}；可用：${known.join('、')}`,
+    en: `not a level for LAMPLIGHTER_LOG_LEVEL: ${level}; there are: ${known.join(', ')}`,
   });
 }
 

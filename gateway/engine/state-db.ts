@@ -7,6 +7,7 @@ import type { LedgerClass } from '../../model/ledger.ts';
 import type { OutboxEntry, OutboxRow, OutboxState, OutboxStore } from '../../model/outbox.ts';
 import type { Snapshot } from '../../rules/snapshot.ts';
 import { openDatabase } from '../storage/open-database.ts';
+import { unreadable } from '../storage/storage-error.ts';
 import { STATE_FILE, stateMigrations } from './state-schema.ts';
 
 /** Snapshots that are kept, newest first: the one before serves when the newest cannot be read. */
@@ -172,14 +173,25 @@ export class StateDb implements OutboxStore {
     if (bound) this.#sql(`DELETE FROM ${table} WHERE ${column} <= ? AND ${only}`).run(bound.bound ?? null);
   }
 
-  /** Snapshots, newest first; one that cannot be read is given as the error that says so. */
+  /**
+   * Snapshots, newest first; one that cannot be read is given as the error that says so. Throws a StorageError where the
+   * file is damaged.
+   */
   *snapshots(): Generator<Snapshot | Error> {
-    for (const row of this.#sql('SELECT body FROM snapshots ORDER BY seq DESC').all()) {
+    for (const row of this.#snapshotRows()) {
       try {
         yield JSON.parse(zstdDecompressSync(row.body as Uint8Array).toString()) as Snapshot;
       } catch (error) {
         yield error instanceof Error ? error : new Error(String(error));
       }
+    }
+  }
+
+  #snapshotRows(): ReturnType<StatementSync['all']> {
+    try {
+      return this.#sql('SELECT body FROM snapshots ORDER BY seq DESC').all();
+    } catch (error) {
+      throw unreadable(this.#db.location() ?? STATE_FILE, error);
     }
   }
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
@@ -35,4 +35,50 @@ test('a damaged last record of the log is one line, and the gateway starts', asy
   expect((await fetch(`${url}/api/assets`)).status).toBe(200);
   expect(await child.end()).toBe(0);
   expect(child.lines.filter((line) => line.includes('cannot be read'))).toHaveLength(1);
+});
+
+/** Overwrites a database from its second page on, so that it opens but cannot be read. */
+function corrupt(path: string): void {
+  // What a kill leaves in the write-ahead file would otherwise stand in for the damaged pages.
+  const database = new DatabaseSync(path);
+  database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  database.close();
+  const bytes = readFileSync(path);
+  writeFileSync(path, bytes.fill(0xa5, 4096));
+}
+
+const oneLine = (text: string) => [expect.stringMatching(new RegExp(`^lamplighter: .*${text}`))];
+
+/** What a command says to the person, without the program's log lines. */
+const said = ({ lines }: Child) => lines.filter((line) => !line.startsWith('{'));
+
+test.each(['log/log.db', 'state.db'])('a corrupt %s is one line and exit code 2', async (file) => {
+  const dir = await killedFolder();
+  corrupt(join(dir, file));
+  const run = gatewayOn(dir);
+  expect(await run.exit()).toBe(2);
+  expect(said(run)).toEqual(oneLine(''));
+});
+
+test('a corrupt log is one line and exit code 2 of the demo, too', async () => {
+  const dir = tempFolder();
+  mkdirSync(join(dir, 'log'));
+  writeFileSync(join(dir, 'log', 'log.db'), 'no database at all, but long enough'.repeat(500));
+  const demo = new Child('gateway/start.ts', ['--port', '0', '--data', dir]);
+  expect(await demo.exit()).toBe(2);
+  expect(demo.lines).toEqual(oneLine('log\\.db'));
+});
+
+test('a folder in place of the key is one line and exit code 2', async () => {
+  const dir = tempFolder();
+  mkdirSync(join(dir, 'acknowledge.key'));
+  const run = gatewayOn(dir);
+  expect(await run.exit()).toBe(2);
+  expect(said(run)).toEqual(oneLine('acknowledge\\.key'));
+});
+
+test('an unknown level of log lines is one line and exit code 2', async () => {
+  const run = gatewayOn(tempFolder(), { LAMPLIGHTER_LOG_LEVEL: 'foo' });
+  expect(await run.exit()).toBe(2);
+  expect(run.lines).toEqual(oneLine('LAMPLIGHTER_LOG_LEVEL'));
 });

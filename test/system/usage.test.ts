@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest';
+import { Child } from '../support/child.ts';
+
+const zh = { LANG: 'zh_CN.UTF-8', LC_ALL: 'zh_CN.UTF-8' };
+
+test.each([
+  ['gateway/start.ts', ['--foo'], 'there is no option --foo', '没有选项 --foo'],
+  ['gateway/start.ts', ['foo'], 'unexpected argument: foo', '多余的参数：foo'],
+  ['gateway/main.ts', ['run', '--site'], 'option --site needs a value', '选项 --site 缺少值'],
+  ['gateway/main.ts', ['check', 'x', '--json=1'], 'option --json takes no value', '选项 --json 不带值'],
+])('%s %j is one line and exit code 2', async (file, args, inEnglish, inChinese) => {
+  for (const [environment, line] of [
+    [{}, inEnglish],
+    [zh, inChinese],
+  ] as const) {
+    const child = new Child(file, args, environment);
+    expect(await child.exit()).toBe(2);
+    expect(child.lines).toEqual([`lamplighter: ${line}`]);
+  }
+});
