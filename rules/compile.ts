@@ -124,7 +124,9 @@ export function compileSite(site: Site, numbers: ReadonlyMap<PointKey, PointNumb
     for (const point of asset.points) addSlot(point.key, assetIndex.get(asset.key) as number, point.staleAfterMs);
   }
 
-  const slotOf = new Int32Array(Math.max(0, ...numbers.values()) + 1).fill(-1);
+  let highest = 0;
+  for (const number of numbers.values()) highest = Math.max(highest, number);
+  const slotOf = new Int32Array(highest + 1).fill(-1);
   for (const [key, number] of numbers) slotOf[number] = slotByKey.get(key) ?? -1;
 
   const children: number[][] = Array.from({ length: assetIndex.size }, () => []);
