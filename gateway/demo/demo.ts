@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { timeOnDate } from '../../rules/calendar.ts';
@@ -9,6 +8,7 @@ import { DEFAULT_DATA_DIR } from '../instance.ts';
 import { lastLogMs } from '../log/last-log-ms.ts';
 import { loadSite } from '../site/load-site.ts';
 import { type ClaimedPort, claimPort } from './free-port.ts';
+import { ProcessLog } from './process-log.ts';
 
 /** Site time at which the demo opens. */
 const OPENS_AT = '20:30';
@@ -23,6 +23,16 @@ const USUAL_MQTT_PORT = 1883;
 const root = resolve(import.meta.dirname, '..', '..');
 const siteFile = join(root, 'gateway', 'demo', 'site.yaml');
 
+/** What the command line says of a demo. */
+export interface DemoOptions {
+  readonly dataDir: string;
+  readonly port: number;
+  /** A whole number. */
+  readonly seed: string;
+  /** Seconds of site time per second. */
+  readonly rate: string;
+}
+
 interface SimulatorAddresses {
   readonly control: string;
   readonly modbus: Readonly<Record<string, string>>;
@@ -34,23 +44,36 @@ interface SimulatorAddresses {
  * 20:30 site time, when the lamps are due.
  */
 export class Demo {
-  readonly #dataDir: string;
+  readonly #options: DemoOptions;
   readonly #children: ChildProcess[] = [];
   readonly #over = Promise.withResolvers<ExitCode>();
   #ending = false;
   #mqttPort: ClaimedPort | undefined;
 
-  constructor(dataDir: string) {
-    this.#dataDir = dataDir;
+  constructor(options: DemoOptions) {
+    this.#options = options;
   }
 
-  /** Resolves when the person at the keyboard has had enough, or a process has ended that should not. */
-  whenTold(): Promise<ExitCode> {
+  /**
+   * Runs until the person at the keyboard has had enough, also of waiting for the start. Throws a CommandFailed or a
+   * StorageError where it cannot start, and where one of its processes ends by itself.
+   */
+  async run(): Promise<ExitCode> {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => this.#over.resolve(0));
-    return this.#over.promise;
+    const starting = this.#start();
+    try {
+      await Promise.race([starting, this.#over.promise]);
+      return await this.#over.promise;
+    } finally {
+      await this.#end();
+      // Its processes are gone and no further one is started, so it fails soon, which nobody needs to hear of.
+      await starting.catch(() => undefined);
+      this.#mqttPort?.release();
+    }
   }
 
-  async start(port: number, seed: string, rate: string): Promise<void> {
+  async #start(): Promise<void> {
+    const { dataDir, port, seed, rate } = this.#options;
     const clock = `${await this.#openingMs()}@${rate}#${Date.now()}`;
     this.#mqttPort = await claimPort(USUAL_MQTT_PORT);
     const mqttPort = this.#mqttPort.port;
@@ -72,7 +95,7 @@ export class Demo {
     const gateway = await this.#spawn<{ url: string }>(
       'gateway',
       'gateway/main.ts',
-      ['run', '--site', siteFile, '--data', this.#dataDir, '--port', String(port), '--clock', clock],
+      ['run', '--site', siteFile, '--data', dataDir, '--port', String(port), '--clock', clock],
       {
         ...Object.fromEntries(Object.entries(links).map(([key, address]) => [linkVariable(key), address])),
         LAMPLIGHTER_PHONE_URL: `${phone.url}/webhook`,
@@ -84,7 +107,7 @@ export class Demo {
   }
 
   /** Ends every process that was started, the gateway first, so that nobody fails under its eyes. */
-  async end(): Promise<void> {
+  async #end(): Promise<void> {
     this.#ending = true;
     for (const child of this.#children.reverse()) {
       if (child.exitCode !== null || child.signalCode !== null) continue;
@@ -94,14 +117,13 @@ export class Demo {
       await gone;
       clearTimeout(timer);
     }
-    this.#mqttPort?.release();
   }
 
   /** Today at 20:30 where the estate is; where the data folder has seen that already, the next day's. */
   async #openingMs(): Promise<number> {
     const result = loadSite(siteFile);
     if (!result.ok) throw new Error(`the demo's site file has mistakes: ${result.problems[0]?.text.en}`);
-    const lastMs = lastLogMs(join(this.#dataDir, 'log'));
+    const lastMs = lastLogMs(join(this.#options.dataDir, 'log'));
     let openingMs = timeOnDate(result.site.timeZone, OPENS_AT, Date.now());
     while (openingMs <= lastMs) openingMs = timeOnDate(result.site.timeZone, OPENS_AT, openingMs + DAY_MS);
     return openingMs;
@@ -114,6 +136,9 @@ export class Demo {
     args: readonly string[],
     environment: Record<string, string> = {},
   ): Promise<Ready> {
+    const log = new ProcessLog(join(this.#options.dataDir, `${name}.log`));
+    if (this.#ending) return Promise.reject(notStarted(name, log, ''));
+    log.add(`--- ${new Date().toISOString()} ${name} starts`);
     const child = spawn(process.execPath, [join(root, file), ...args], {
       cwd: root,
       env: { ...process.env, ...environment },
@@ -122,22 +147,27 @@ export class Demo {
       detached: true,
     });
     this.#children.push(child);
-    const log = createWriteStream(join(this.#dataDir, `${name}.log`));
-    child.stderr?.pipe(log);
     const { promise, resolve: ready, reject } = Promise.withResolvers<Ready>();
+    let isReady = false;
     const take = (value: unknown) => {
-      if (typeof value === 'object' && value !== null && 'ready' in value) ready(value as Ready);
+      if (typeof value !== 'object' || value === null || !('ready' in value)) return;
+      isReady = true;
+      ready(value as Ready);
     };
     child.on('message', take);
     if (child.stdout)
       createInterface({ input: child.stdout }).on('line', (line) => line.startsWith('{') && take(JSON.parse(line)));
     let lastLine = '';
-    if (child.stderr) createInterface({ input: child.stderr }).on('line', (line) => (lastLine = line || lastLine));
-    const timer = setTimeout(() => reject(ended(name, this.#dataDir, '')), READY_MS);
-    child.once('exit', (code) => {
-      clearTimeout(timer);
-      reject(ended(name, this.#dataDir, lastLine));
-      if (!this.#ending) this.#over.resolve(code === 0 ? 0 : 1);
+    const onLine = (line: string) => {
+      log.add(line);
+      lastLine = line || lastLine;
+    };
+    if (child.stderr) createInterface({ input: child.stderr }).on('line', onLine);
+    const timer = setTimeout(() => reject(notStarted(name, log, '')), READY_MS);
+    // Not at its exit, since its last words may still be on their way then.
+    child.once('close', () => {
+      reject(notStarted(name, log, lastLine));
+      if (isReady && !this.#ending) this.#over.reject(endedUnexpectedly(name, log));
     });
     return promise.finally(() => clearTimeout(timer));
   }
@@ -163,16 +193,21 @@ export class Demo {
   }
 
   #dataOption(): string {
-    return this.#dataDir === resolve(DEFAULT_DATA_DIR) ? '' : ` --data ${this.#dataDir}`;
+    const { dataDir } = this.#options;
+    return dataDir === resolve(DEFAULT_DATA_DIR) ? '' : ` --data ${dataDir}`;
   }
 }
 
-function ended(name: string, dataDir: string, lastLine: string): CommandFailed {
-  const log = join(dataDir, `${name}.log`);
+function notStarted(name: string, { path }: ProcessLog, lastLine: string): CommandFailed {
   return new CommandFailed({
-    zh: `${name} 未能启动，详见 ${log}：${lastLine}`,
-    en: `${name} did not start, see ${log}: ${lastLine}`,
+    zh: `${name} 未能启动，详见 ${path}：${lastLine}`,
+    en: `${name} did not start, see ${path}: ${lastLine}`,
   });
+}
+
+function endedUnexpectedly(name: string, { path }: ProcessLog): CommandFailed {
+  const text = { zh: `${name} 意外终止，详见 ${path}`, en: `${name} ended unexpectedly, see ${path}` };
+  return new CommandFailed(text, { exitCode: 1 });
 }
 
 function linkVariable(key: string): string {

@@ -19,8 +19,7 @@ interface RunningDemo {
   readonly instance: Instance;
 }
 
-async function startDemo(): Promise<RunningDemo> {
-  const dir = tempFolder();
+async function startDemo(dir = tempFolder()): Promise<RunningDemo> {
   const port = await freePort();
   const child = new Child('gateway/start.ts', ['--port', String(port), '--data', dir]);
   await until('the demo says where its page is', WITHIN_MS, () => {
@@ -107,6 +106,36 @@ test('a demo that is killed takes its processes with it', async () => {
   );
 });
 
+test('a process that is killed is named, ends the demo with 1, and its log outlives the restart', async () => {
+  const { child, dir, instance } = await startDemo();
+  process.kill(instance.pid, 'SIGKILL');
+  expect(await child.exit()).toBe(1);
+  const log = join(dir, 'gateway.log');
+  expect(child.lines.at(-1)).toBe(`lamplighter: gateway ended unexpectedly, see ${log}`);
+  const before = readFileSync(log, 'utf8');
+  const again = await startDemo(dir);
+  expect(readFileSync(log, 'utf8').startsWith(before)).toBe(true);
+  expect(await again.child.end()).toBe(0);
+});
+
+test('a demo that is told to end while it starts does so at once', async () => {
+  const dir = tempFolder();
+  const child = new Child('gateway/start.ts', ['--port', '0', '--data', dir]);
+  await until('a process is started', WITHIN_MS, () => existsSync(join(dir, 'simulators.log')));
+  expect(await child.end('SIGTERM')).toBe(0);
+  expect(child.lines).toEqual([]);
+});
+
+test.each([
+  ['--rate', 'abc', 'must be a number above 0'],
+  ['--rate', '0', 'must be a number above 0'],
+  ['--seed', 'x', 'must be a whole number'],
+])('%s %s is one clear line and exit code 2', async (option, value, text) => {
+  const child = new Child('gateway/start.ts', ['--port', '0', '--data', tempFolder(), option, value]);
+  expect(await child.exit()).toBe(2);
+  expect(child.lines).toEqual([`lamplighter: ${option} ${text}: ${value}`]);
+});
+
 test('a port in use is one clear line and exit code 2', async () => {
   const server = createServer();
   const port = await new Promise<number>((resolve) => {
@@ -156,6 +185,13 @@ test('a second gateway on the same data folder is told who holds it', async () =
     ]);
     expect(await second.exit()).toBe(2);
     expect(second.lines.join('\n')).toContain(String(instance.pid));
+    const log = join(dir, 'simulators.log');
+    const before = readFileSync(log, 'utf8');
+    const demo = new Child('gateway/start.ts', ['--port', '0', '--data', dir]);
+    expect(await demo.exit()).toBe(2);
+    expect(demo.lines).toEqual([expect.stringMatching(`^lamplighter: .* in use by process ${instance.pid} `)]);
+    expect(readFileSync(log, 'utf8').startsWith(before)).toBe(true);
+    expect(readFileSync(log, 'utf8').match(/ simulators starts$/gm)).toHaveLength(1);
   } finally {
     await child.end();
   }
