@@ -29,12 +29,27 @@ export interface OutboxEntry extends OutboxRow {
   readonly lastError: string | null;
 }
 
-/** The outbox as the duty worker sees it. Every change is on disk when the call returns. */
+/** Who is told by what: a person at one of their channels. */
+export interface Recipient {
+  readonly person: string;
+  /** Place of the channel among the person's. */
+  readonly channel: number;
+}
+
+/** Real ms that a notice is put off at most. One put off further was put off before the clock was set back, and is due. */
+export const MAX_PUT_OFF_MS = 300_000;
+
+/** The outbox as the duty worker sees it. Every change is on disk when the call returns. Times are real epoch ms. */
 export interface OutboxStore {
-  /** Pending entries: the most urgent first, those that never failed before others, then the oldest. */
-  pending(limit: number): readonly OutboxEntry[];
+  /** Recipients for whom something is pending. */
+  recipients(): readonly Recipient[];
+  /** A recipient's pending entries that may be tried at `nowMs`: the most urgent first, then the longest due. */
+  due(recipient: Recipient, nowMs: number, limit: number): readonly OutboxEntry[];
+  /** When the next entry that is put off at `nowMs` may be tried; undefined where none is. */
+  nextDueMs(nowMs: number): number | undefined;
   entry(id: string): OutboxEntry | undefined;
   activation(activationId: string): Activation | undefined;
-  settle(id: string, state: Exclude<OutboxState, 'pending'>, error: string | null): void;
-  failed(id: string, error: string): void;
+  settle(ids: readonly string[], state: Exclude<OutboxState, 'pending'>, error: string | null): void;
+  /** Notes a failed try; not before `untilMs` is the next one, at most {@link MAX_PUT_OFF_MS} ahead. */
+  putOff(ids: readonly string[], error: string, untilMs: number): void;
 }

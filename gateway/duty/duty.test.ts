@@ -13,6 +13,7 @@ import { noticesFor } from './notices.ts';
 const WITHIN_MS = 10_000;
 
 const text = { zh: '文', en: 'text' };
+const webhook = { kind: 'webhook', settings: {} };
 const site: Site = {
   key: 'test',
   name: text,
@@ -24,7 +25,7 @@ const site: Site = {
   assets: [],
   profiles: {},
   people: [
-    { key: 'zhang', name: text, upToPriority: 4, channels: [{ kind: 'webhook', settings: {} }] },
+    { key: 'zhang', name: text, upToPriority: 4, channels: [webhook] },
     { key: 'li', name: text, upToPriority: 2, channels: [] },
   ],
   hash: 'x',
@@ -33,15 +34,26 @@ const site: Site = {
 let stateDb: StateDb;
 let duty: Duty;
 let sent: Notice[];
+let tried: Notice[];
 let answer: (notice: Notice) => Outcome | Promise<Outcome>;
+let people: Site['people'];
+let usable: boolean;
 let seq = 0;
 
 beforeEach(() => {
   stateDb = new StateDb(tempFolder());
   sent = [];
+  tried = [];
   answer = () => ({ outcome: 'done' });
+  people = site.people;
+  usable = true;
+  start();
+});
+
+function start(): void {
   const channel: Channel = {
     async send(notice) {
+      tried.push(notice);
       const outcome = await answer(notice);
       if (outcome.outcome === 'done') sent.push(notice);
       return outcome;
@@ -49,13 +61,13 @@ beforeEach(() => {
   };
   duty = startDuty({
     outbox: stateDb,
-    site: () => site,
-    channelsOf: () => [channel],
+    site: () => ({ ...site, people }),
+    channelsOf: () => [usable ? channel : undefined],
     acknowledgeUrl: (activationId) => `http://x/a/${activationId}`,
     simulated: true,
     logger: { info: () => undefined, warn: () => undefined },
   });
-});
+}
 
 afterEach(async () => {
   await duty.close();
@@ -75,7 +87,7 @@ function happen(event: 'raised' | 'returned' | 'acknowledged', activations: read
   stateDb.commit(
     seq,
     changes,
-    changes.flatMap(({ change }) => noticesFor(change, site)),
+    changes.flatMap(({ change }) => noticesFor(change, { ...site, people })),
   );
   duty.wake();
 }
@@ -160,13 +172,23 @@ test('nobody is called for what was taken, or over, before the call went out', a
   expect(stateDb.outboxCounts()).toMatchObject({ stale: 3 });
 });
 
-test('a channel that throws is a fault of that channel only', async () => {
+test('a channel that throws is a fault of that channel only, and gives no settings away', async () => {
   answer = () => {
-    throw new Error('bug');
+    throw new Error('cannot post to https://phone/send?key=SECRET');
   };
   happen('raised', [activation('lift', 1)]);
   await until('it was tried', WITHIN_MS, () => duty.retries === 1);
-  expect(stateDb.entry('lift.fault.1.0~raised~zhang~0')).toMatchObject({ state: 'pending', attempts: 1 });
+  const entry = stateDb.entry('lift.fault.1.0~raised~zhang~0');
+  expect(entry).toMatchObject({ state: 'pending', attempts: 1, lastError: expect.stringContaining('duty.test.ts') });
+  expect(entry?.lastError).not.toContain('SECRET');
+});
+
+test('an alarm is not lost to settings that cannot be used: it goes out once they can', async () => {
+  usable = false;
+  happen('raised', [activation('lift', 1)]);
+  await until('it was tried', WITHIN_MS, () => duty.retries === 1);
+  const id = 'lift.fault.1.0~raised~zhang~0';
+  expect(stateDb.entry(id)).toMatchObject({ state: 'pending', lastError: 'channel has no usable settings' });
 });
 
 test('a heap of notices that fail does not hold up an urgent one', async () => {
@@ -180,4 +202,87 @@ test('a heap of notices that fail does not hold up an urgent one', async () => {
   happen('raised', [activation('lift', 1)]);
   await until('the urgent one is out', WITHIN_MS, () => sent.length === 1);
   expect(sent[0]).toMatchObject({ priority: 1 });
+});
+
+test('alarms that come and go while the channel is down leave nothing behind, and a new one goes out', async () => {
+  answer = () => ({ outcome: 'retry', afterMs: 60_000, reason: 'down' });
+  const lamps = (state: Activation['state']) =>
+    Array.from({ length: 300 }, (_, n) => ({ ...activation(`lamp-${n}`, 4, state), alarm: `fault-${n}` }));
+  happen('raised', lamps('unacknowledged'));
+  await until('each was tried', WITHIN_MS, () => duty.retries === 300);
+  happen('returned', lamps('returned-unacknowledged'));
+  answer = () => ({ outcome: 'done' });
+  happen('raised', [activation('camera', 4)]);
+  await settled();
+  expect(sent).toMatchObject([{ kind: 'raised', asset: { key: 'camera' } }]);
+  expect(stateDb.outboxCounts()).toEqual({ pending: 0, sent: 1, refused: 0, stale: 600 });
+});
+
+test('what is on its way, with the returns that wait for it, hides nothing that comes after', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  answer = async ({ asset }) => {
+    if (asset.key.startsWith('lamp')) await promise;
+    return { outcome: 'done' };
+  };
+  const lamps = (state: Activation['state']) =>
+    Array.from({ length: 200 }, (_, n) => activation(`lamp-${n}`, 4, state));
+  happen('raised', lamps('unacknowledged'));
+  await until('the lamps are on their way', WITHIN_MS, () => tried.length === 1);
+  happen('returned', lamps('returned-unacknowledged'));
+  happen('raised', [{ ...activation('camera', 4), alarm: 'lost' }]);
+  await until('the camera is told', WITHIN_MS, () => sent.length === 1);
+  resolve();
+  await settled();
+  expect(sent.map(({ kind, asset, alsoCount }) => `${kind} ${asset.key} ${alsoCount}`)).toEqual([
+    'raised camera 0',
+    'raised lamp-0 199',
+    'returned lamp-0 199',
+  ]);
+});
+
+test('a phone that hangs holds up neither another one nor, with lesser alarms, an alarm of priority 1', async () => {
+  people = [...site.people, { key: 'wang', name: text, upToPriority: 4, channels: [webhook] }];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  answer = async ({ person, priority }) => {
+    if (person === 'zhang' && priority > 1) await promise;
+    return { outcome: 'done' };
+  };
+  happen(
+    'raised',
+    Array.from({ length: 300 }, (_, n) => activation(`lift-${n}`, 2)),
+  );
+  await until('the other phone has all', WITHIN_MS, () => sent.length === 300);
+  happen('raised', [activation('fire', 1)]);
+  await until('both have the fire', WITHIN_MS, () => sent.length === 302);
+  resolve();
+  await settled();
+  expect(sent).toHaveLength(602);
+});
+
+test('a notice that stands for many is tried again as one', async () => {
+  answer = () => (tried.length < 3 ? { outcome: 'retry', afterMs: 0, reason: 'busy' } : { outcome: 'done' });
+  happen(
+    'raised',
+    Array.from({ length: 30 }, (_, n) => activation(`lamp-${n}`, 4)),
+  );
+  await settled();
+  expect(tried.map(({ id, alsoCount }) => `${id} ${alsoCount}`)).toEqual(
+    Array.from({ length: 3 }, () => 'lamp-0.fault.1.0~raised~zhang~0 29'),
+  );
+});
+
+test('a notice that was put off is put off over a restart, but not over a clock that was set back', async () => {
+  answer = ({ asset }) =>
+    asset.key === 'lift' ? { outcome: 'retry', afterMs: 60_000, reason: 'busy' } : { outcome: 'done' };
+  happen('raised', [activation('lift', 1)]);
+  await until('it was tried', WITHIN_MS, () => duty.retries === 1);
+  await duty.close();
+  start();
+  happen('raised', [activation('lamp', 4)]);
+  await until('another one is out', WITHIN_MS, () => sent.length === 1);
+  expect(tried.map(({ asset }) => asset.key)).toEqual(['lift', 'lamp']);
+  answer = () => ({ outcome: 'done' });
+  stateDb.putOff(['lift.fault.1.0~raised~zhang~0'], 'busy', Date.now() + 86_400_000);
+  duty.wake();
+  await settled();
 });

@@ -1,6 +1,7 @@
 import type { Activation } from '../../model/alarm.ts';
 import type { Channel, Notice } from '../../model/channel.ts';
-import type { OutboxEntry, OutboxStore } from '../../model/outbox.ts';
+import type { Outcome } from '../../model/history.ts';
+import { MAX_PUT_OFF_MS, type OutboxEntry, type OutboxStore, type Recipient } from '../../model/outbox.ts';
 import type { Person, Site } from '../../model/site.ts';
 import type { Text } from '../../model/text.ts';
 import { noticeId } from './notices.ts';
@@ -15,9 +16,12 @@ const SLOWEST_RETRY_MS = 60_000;
 /** Other assets that a notice names besides the first; it counts them all. */
 const MAX_NAMED = 5;
 
-/** Notices that are looked at in one round, and that are on their way at the same time. */
+/** Notices to one recipient that are looked at in one round, and so that are told as one at most. */
 const ROUND_NOTICES = 200;
-const MAX_SENDING = 16;
+
+/** Hand-overs to one recipient at the same time, and how many of these only an alarm of priority 1 may take. */
+const MAX_SENDING = 8;
+const KEPT_FOR_FIRST = 2;
 
 export interface DutyOptions {
   readonly outbox: OutboxStore;
@@ -47,9 +51,8 @@ class OutboxWorker implements Duty {
   retries = 0;
   readonly #options: DutyOptions;
   readonly #stop = new AbortController();
-  readonly #sending = new Map<string, Promise<void>>();
-  /** Real time before which a notice that failed is not tried again, and the delay that led to it. */
-  readonly #putOff = new Map<string, { untilMs: number; delayMs: number }>();
+  readonly #lanes = new Map<string, Lane>();
+  readonly #sending = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
   #woken = false;
 
@@ -70,97 +73,118 @@ class OutboxWorker implements Duty {
   async close(): Promise<void> {
     this.#stop.abort();
     clearTimeout(this.#timer);
-    await Promise.allSettled(this.#sending.values());
+    await Promise.allSettled(this.#sending);
   }
 
   #round(): void {
     if (this.#stop.signal.aborted) return;
     clearTimeout(this.#timer);
-    const nowMs = performance.now();
-    let nextMs = Number.POSITIVE_INFINITY;
-    const ready: OutboxEntry[] = [];
-    for (const entry of this.#options.outbox.pending(ROUND_NOTICES)) {
-      const untilMs = this.#putOff.get(entry.id)?.untilMs ?? 0;
-      if (untilMs > nowMs) nextMs = Math.min(nextMs, untilMs);
-      else if (!this.#sending.has(entry.id)) ready.push(entry);
-    }
-    for (const group of groupNotices(ready)) {
-      if (this.#sending.size >= MAX_SENDING) break;
-      const sending = this.#handle(group).finally(() => {
-        for (const { id } of group) this.#sending.delete(id);
-        this.wake();
-      });
-      for (const { id } of group) this.#sending.set(id, sending);
-    }
-    if (nextMs < Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.wake(), nextMs - nowMs);
-  }
-
-  /** Hands a group over as one notice: the first entry's, which names the others. */
-  async #handle(group: readonly OutboxEntry[]): Promise<void> {
+    const { outbox } = this.#options;
     const site = this.#options.site();
-    const owed = site ? group.flatMap((entry) => this.#stillOwed(entry, site) ?? []) : [];
-    const [lead] = owed;
-    if (!site || !lead) return;
+    const nowMs = Date.now();
+    if (site) for (const recipient of outbox.recipients()) this.#serve(recipient, site, nowMs);
+    const nextMs = site ? outbox.nextDueMs(nowMs) : nowMs + FIRST_RETRY_MS;
+    if (nextMs === undefined) return;
+    this.#timer = setTimeout(() => this.wake(), Math.min(nextMs - nowMs, MAX_PUT_OFF_MS));
+  }
+
+  /** Sends what is due to one recipient, as far as there is room; whatever was done asks for another round. */
+  #serve(recipient: Recipient, site: Site, nowMs: number): void {
+    const lane = this.#laneOf(recipient);
+    // What is on its way, and the returns that wait for it, must not hide what comes after them.
+    const limit = ROUND_NOTICES + 2 * lane.ids.size;
+    const due = this.#options.outbox.due(recipient, nowMs, limit).filter(({ id }) => !lane.ids.has(id));
+    const owed = due.flatMap((entry) => this.#stillOwed(entry, lane, site) ?? []);
+    for (const group of groupNotices(owed.slice(0, ROUND_NOTICES))) {
+      const room = group[0].entry.priority === 1 ? MAX_SENDING : MAX_SENDING - KEPT_FOR_FIRST;
+      if (lane.groups >= room) break;
+      this.#dispatch(group, lane, site);
+    }
+  }
+
+  #laneOf({ person, channel }: Recipient): Lane {
+    const key = JSON.stringify([person, channel]);
+    const lane = this.#lanes.get(key) ?? { ids: new Set(), groups: 0 };
+    this.#lanes.set(key, lane);
+    return lane;
+  }
+
+  #dispatch(group: Group, lane: Lane, site: Site): void {
+    lane.groups++;
+    for (const { entry } of group) lane.ids.add(entry.id);
+    const sending = this.#send(group, site).finally(() => {
+      lane.groups--;
+      for (const { entry } of group) lane.ids.delete(entry.id);
+      this.#sending.delete(sending);
+      this.wake();
+    });
+    this.#sending.add(sending);
+    this.wake();
+  }
+
+  /** Hands a group over as one notice: that of the entry tried most, so that its id stays, naming the others. */
+  async #send(group: Group, site: Site): Promise<void> {
+    const lead = group.reduce((most, owed) => (owed.entry.attempts > most.entry.attempts ? owed : most));
+    const others = group.filter((owed) => owed !== lead);
     const channel = this.#options.channelsOf(lead.person)[lead.entry.channel];
-    const settle = (state: 'sent' | 'refused', reason: string | null) => {
-      for (const { entry } of owed) this.#settle(entry, state, reason);
-    };
-    if (!channel) return settle('refused', 'channel has no usable settings');
     const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(SEND_TIMEOUT_MS)]);
-    const result = await channel.send(this.#noticeOf(lead, owed.slice(1), site), signal).catch((error: unknown) => ({
-      outcome: 'retry' as const,
-      afterMs: SLOWEST_RETRY_MS,
-      reason: String(error),
-    }));
+    const result: Outcome = channel
+      ? await channel.send(this.#noticeOf(lead, others, site), signal).catch(outcomeOfBug)
+      : { outcome: 'retry', afterMs: SLOWEST_RETRY_MS, reason: 'channel has no usable settings' };
     if (this.#stop.signal.aborted && result.outcome !== 'done') return;
-    if (result.outcome === 'done') return settle('sent', null);
-    if (result.outcome === 'refused') return settle('refused', result.reason);
-    this.retries++;
-    if (lead.entry.lastError !== result.reason) {
-      // The same failure again is a counter, not another line.
-      const { id } = lead.entry;
-      this.#options.logger.warn({ notice: id, reason: result.reason }, 'notice not taken by its channel, trying again');
-    }
-    for (const { entry } of owed) {
-      this.#options.outbox.failed(entry.id, result.reason);
-      this.#putOffBy(entry, result.afterMs);
-    }
+    if (result.outcome === 'retry') this.#putOff(lead, group, result.reason, result.afterMs);
+    else if (result.outcome === 'done') this.#settle(group, 'sent', null);
+    else this.#settle(group, 'refused', result.reason);
   }
 
-  /** What an entry is about, if it is still worth sending; settles or puts off the others. */
-  #stillOwed(entry: OutboxEntry, site: Site): Owed | undefined {
-    const activation = this.#options.outbox.activation(entry.activationId);
+  /** What an entry is about, if it is worth sending now; settles what is not worth it any more. */
+  #stillOwed(entry: OutboxEntry, lane: Lane, site: Site): Owed | undefined {
+    const { outbox } = this.#options;
+    const stale = (ids: readonly string[], reason: string | null) => {
+      outbox.settle(ids, 'stale', reason);
+      this.wake();
+      return undefined;
+    };
+    const activation = outbox.activation(entry.activationId);
     const person = site.people.find(({ key }) => key === entry.person);
-    if (!activation || !person) this.#settle(entry, 'stale', 'person or alarm is no longer known');
-    else {
-      const worth = this.#worth(entry, activation);
-      if (worth === 'yes') return { entry, activation, person };
-      if (worth === 'no') this.#settle(entry, 'stale', null);
-      else this.#putOffBy(entry, FIRST_RETRY_MS);
+    if (!activation || !person?.channels[entry.channel]) {
+      return stale([entry.id], 'person, channel or alarm is no longer known');
     }
-    return undefined;
+    const owed = { entry, activation, person };
+    // A raised alarm is told while it stands and nobody has taken it; its return to those who were told.
+    if (entry.kind === 'raised') return activation.state === 'unacknowledged' ? owed : stale([entry.id], null);
+    const raised = outbox.entry(noticeId(entry.activationId, 'raised', entry.person, entry.channel));
+    if (raised?.state === 'sent') return owed;
+    if (raised?.state !== 'pending') return stale([entry.id], null);
+    // The end of what is just being told is told after it; what nobody was told of needs neither.
+    return lane.ids.has(raised.id) ? undefined : stale([raised.id, entry.id], null);
   }
 
-  /** A raised alarm is told while it stands and nobody has taken it; its return to those who were told. */
-  #worth(entry: OutboxEntry, activation: Activation): 'yes' | 'no' | 'later' {
-    if (entry.kind === 'raised') return activation.state === 'unacknowledged' ? 'yes' : 'no';
-    const raised = this.#options.outbox.entry(noticeId(entry.activationId, 'raised', entry.person, entry.channel));
-    if (raised?.state === 'sent') return 'yes';
-    return raised?.state === 'pending' ? 'later' : 'no';
+  #settle(group: Group, state: 'sent' | 'refused', reason: string | null): void {
+    const ids = group.map(({ entry }) => entry.id);
+    this.#options.outbox.settle(ids, state, reason);
+    for (const notice of ids) {
+      if (state === 'sent') this.#options.logger.info({ notice }, 'notice handed to its channel');
+      else this.#options.logger.warn({ notice, reason }, 'notice refused by its channel');
+    }
   }
 
-  #settle(entry: OutboxEntry, state: 'sent' | 'refused' | 'stale', reason: string | null): void {
-    this.#putOff.delete(entry.id);
-    this.#options.outbox.settle(entry.id, state, reason);
-    if (state === 'sent') this.#options.logger.info({ notice: entry.id }, 'notice handed to its channel');
-    if (state === 'refused') this.#options.logger.warn({ notice: entry.id, reason }, 'notice refused by its channel');
-  }
-
-  #putOffBy(entry: OutboxEntry, atLeastMs: number): void {
-    const before = this.#putOff.get(entry.id)?.delayMs ?? FIRST_RETRY_MS / 2;
-    const delayMs = Math.min(before * 2, SLOWEST_RETRY_MS);
+  /** One time for the whole group, so that it stays together. */
+  #putOff(lead: Owed, group: Group, reason: string, atLeastMs: number): void {
+    this.retries++;
+    const { id, attempts, lastError } = lead.entry;
+    if (lastError !== reason) {
+      // The same failure again is a counter, not another line.
+      this.#options.logger.warn({ notice: id, reason }, 'notice not taken by its channel, trying again');
+    }
     const jitter = 0.5 + Math.random() / 2;
-    this.#putOff.set(entry.id, { untilMs: performance.now() + Math.max(atLeastMs, delayMs * jitter), delayMs });
+    const delayMs = Math.min(FIRST_RETRY_MS * 2 ** attempts, SLOWEST_RETRY_MS) * jitter;
+    const untilMs = Date.now() + Math.ceil(Math.min(Math.max(atLeastMs, delayMs), MAX_PUT_OFF_MS));
+    this.#options.outbox.putOff(
+      group.map(({ entry }) => entry.id),
+      reason,
+      untilMs,
+    );
   }
 
   #noticeOf({ entry, activation }: Owed, others: readonly Owed[], site: Site): Notice {
@@ -192,19 +216,35 @@ interface Owed {
   readonly person: Person;
 }
 
+/** Entries that are told as one notice. */
+type Group = readonly [Owed, ...Owed[]];
+
+/** What is on its way to one recipient, so that none waits for another's channel. */
+interface Lane {
+  readonly ids: Set<string>;
+  groups: number;
+}
+
 /**
  * Who is called at once is called for each alarm by itself; what can wait (priorities 3 and 4) is told together: the
- * same alarm of many assets, to the same person, is one notice.
+ * same alarm of many assets is one notice. All are for one recipient.
  */
-export function groupNotices(entries: readonly OutboxEntry[]): readonly (readonly OutboxEntry[])[] {
-  const groups = new Map<string, OutboxEntry[]>();
-  for (const entry of entries) {
-    const key = entry.priority <= 2 ? entry.id : JSON.stringify([entry.kind, entry.person, entry.channel, entry.alarm]);
+function groupNotices(owed: readonly Owed[]): readonly Group[] {
+  const groups = new Map<string, [Owed, ...Owed[]]>();
+  for (const one of owed) {
+    const { id, priority, kind, alarm } = one.entry;
+    const key = priority <= 2 ? id : JSON.stringify([kind, priority, alarm]);
     const group = groups.get(key);
-    if (group) group.push(entry);
-    else groups.set(key, [entry]);
+    if (group) group.push(one);
+    else groups.set(key, [one]);
   }
   return [...groups.values()];
+}
+
+/** A channel that throws has a bug: where it is, without the message, which can hold the channel's settings. */
+function outcomeOfBug(error: unknown): Outcome {
+  const place = error instanceof Error && /^ +at .+$/m.exec(error.stack ?? '')?.[0].trim();
+  return { outcome: 'retry', afterMs: SLOWEST_RETRY_MS, reason: `channel failed ${place || 'without saying where'}` };
 }
 
 function assetName(site: Site, key: string): Text {

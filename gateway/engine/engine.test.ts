@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Clock } from '../../model/clock.ts';
 import type { LogEntry } from '../../model/log.ts';
+import type { OutboxEntry } from '../../model/outbox.ts';
 import { BatchBuilder } from '../../model/sample.ts';
 import type { Site } from '../../model/site.ts';
 import { tempFolder } from '../../test/support/temp-folder.ts';
@@ -116,6 +117,10 @@ class Bench {
     await this.drop();
   }
 
+  owed(): readonly OutboxEntry[] {
+    return this.stateDb.due({ person: 'zhang', channel: 0 }, Date.now(), 10);
+  }
+
   /** What a later run must find as it was. */
   picture(): unknown {
     const { classes, sinceMs } = this.engine.state;
@@ -123,7 +128,7 @@ class Bench {
       open: this.engine.openActivations(),
       classes: [...classes],
       sinceMs: [...sinceMs],
-      outbox: this.stateDb.pending(10),
+      outbox: this.owed(),
       ledger: this.stateDb.ledger('pump', 0, 100),
     };
   }
@@ -142,7 +147,7 @@ test('keeps the changes and the notices that follow from a record together', () 
   const [activation] = bench.engine.openActivations();
   expect(activation).toMatchObject({ asset: 'pump', alarm: 'stopped', state: 'unacknowledged' });
   expect(bench.stateDb.activation(activation?.activationId ?? '')).toEqual(activation);
-  expect(bench.stateDb.pending(10)).toMatchObject([
+  expect(bench.owed()).toMatchObject([
     { id: `${activation?.activationId}~raised~zhang~0`, priority: 1, alarm: 'stopped' },
   ]);
   expect(bench.stateDb.ledger('pump', 0, 10).map((row) => row.class)).toEqual(['up', 'down']);
@@ -153,8 +158,8 @@ test.each([
   ['after an orderly end', (b: Bench) => b.close()],
   ['after a kill, from the log alone', (b: Bench) => b.drop()],
 ])('is as it was %s, and sends nothing twice', async (_, end) => {
-  const [entry] = bench.stateDb.pending(10);
-  bench.stateDb.settle(entry?.id ?? '', 'sent', null);
+  const [entry] = bench.owed();
+  bench.stateDb.settle([entry?.id ?? ''], 'sent', null);
   const before = bench.picture();
   await end(bench);
   await bench.open();
@@ -208,7 +213,7 @@ test('starts from the log that is there, where the one that its state belongs to
   await bench.report(1);
   await bench.report(0);
   expect(bench.engine.openActivations()).toMatchObject([{ state: 'unacknowledged' }]);
-  expect(bench.stateDb.pending(10)).toHaveLength(1);
+  expect(bench.owed()).toHaveLength(1);
   expect(readdirSync(bench.dir).some((name) => name.startsWith('state.db.of-lost-log-'))).toBe(true);
 });
 

@@ -4,7 +4,14 @@ import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Activation, Priority } from '../../model/alarm.ts';
 import type { Change, PlacedChange } from '../../model/history.ts';
 import type { LedgerClass } from '../../model/ledger.ts';
-import type { OutboxEntry, OutboxRow, OutboxState, OutboxStore } from '../../model/outbox.ts';
+import {
+  MAX_PUT_OFF_MS,
+  type OutboxEntry,
+  type OutboxRow,
+  type OutboxState,
+  type OutboxStore,
+  type Recipient,
+} from '../../model/outbox.ts';
 import type { Snapshot } from '../../rules/snapshot.ts';
 import { openDatabase } from '../storage/open-database.ts';
 import { unreadable } from '../storage/storage-error.ts';
@@ -116,10 +123,27 @@ export class StateDb implements OutboxStore {
     return row && (JSON.parse(String(row.body)) as Activation);
   }
 
-  pending(limit: number): readonly OutboxEntry[] {
-    return this.#sql("SELECT * FROM outbox WHERE state = 'pending' ORDER BY priority, attempts, rowid LIMIT ?")
-      .all(limit)
+  recipients(): readonly Recipient[] {
+    return this.#sql("SELECT DISTINCT person, channel FROM outbox WHERE state = 'pending' ORDER BY person, channel")
+      .all()
+      .map((row) => ({ person: String(row.person), channel: Number(row.channel) }));
+  }
+
+  due({ person, channel }: Recipient, nowMs: number, limit: number): readonly OutboxEntry[] {
+    return this.#sql(
+      `SELECT * FROM outbox WHERE state = 'pending' AND person = ? AND channel = ?
+         AND (not_before <= ? OR not_before > ?)
+       ORDER BY priority, not_before, rowid LIMIT ?`,
+    )
+      .all(person, channel, nowMs, nowMs + MAX_PUT_OFF_MS, limit)
       .map(entryOf);
+  }
+
+  nextDueMs(nowMs: number): number | undefined {
+    const row = this.#sql("SELECT min(not_before) AS ms FROM outbox WHERE state = 'pending' AND not_before > ?").get(
+      nowMs,
+    );
+    return row?.ms === null || row?.ms === undefined ? undefined : Number(row.ms);
   }
 
   entry(id: string): OutboxEntry | undefined {
@@ -127,16 +151,18 @@ export class StateDb implements OutboxStore {
     return row && entryOf(row);
   }
 
-  settle(id: string, state: Exclude<OutboxState, 'pending'>, error: string | null): void {
-    this.#sql('UPDATE outbox SET state = ?, attempts = attempts + 1, last_error = ? WHERE id = ?').run(
-      state,
-      error,
-      id,
-    );
+  settle(ids: readonly string[], state: Exclude<OutboxState, 'pending'>, error: string | null): void {
+    const update = this.#sql('UPDATE outbox SET state = ?, attempts = attempts + 1, last_error = ? WHERE id = ?');
+    this.#transaction(() => {
+      for (const id of ids) update.run(state, error, id);
+    });
   }
 
-  failed(id: string, error: string): void {
-    this.#sql('UPDATE outbox SET attempts = attempts + 1, last_error = ? WHERE id = ?').run(error, id);
+  putOff(ids: readonly string[], error: string, untilMs: number): void {
+    const update = this.#sql('UPDATE outbox SET attempts = attempts + 1, last_error = ?, not_before = ? WHERE id = ?');
+    this.#transaction(() => {
+      for (const id of ids) update.run(error, untilMs, id);
+    });
   }
 
   /** How many notices are in each state. */

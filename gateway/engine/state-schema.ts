@@ -30,4 +30,9 @@ export const stateMigrations: readonly Migration[] = [
    );
    CREATE INDEX outbox_by_state ON outbox (state, priority, attempts);
    CREATE TABLE snapshots (seq INTEGER PRIMARY KEY, body BLOB NOT NULL)`,
+  // `not_before`: real epoch ms of the next try; 0 for a notice that never failed.
+  `ALTER TABLE outbox ADD COLUMN not_before INTEGER NOT NULL DEFAULT 0;
+   DROP INDEX outbox_by_state;
+   CREATE INDEX outbox_by_state ON outbox (state);
+   CREATE INDEX outbox_due ON outbox (person, channel, priority, not_before) WHERE state = 'pending'`,
 ];
