@@ -102,6 +102,17 @@ async function exitOf(child: ChildProcess): Promise<{ code: number | null; tookM
   return { code: code as number | null, tookMs: performance.now() - beganMs };
 }
 
+/** The first message of OPC UA's TCP: type, size, version, two buffer sizes, two bounds (none), the endpoint's URL. */
+function opcuaHello(url: string): Buffer {
+  const hello = Buffer.alloc(32 + url.length);
+  hello.write('HELF');
+  [hello.length, 0, 65_535, 65_535, 0, 0, url.length].forEach((word, i) => {
+    hello.writeUInt32LE(word, 4 + 4 * i);
+  });
+  hello.write(url, 32);
+  return hello;
+}
+
 describe('the simulator as a process', () => {
   let broker: Broker;
   let child: ChildProcess;
@@ -134,15 +145,20 @@ describe('the simulator as a process', () => {
     });
     return body as { id: string; name: string; asset: string; untilMs: number | null };
   };
-  const isListening = (address: string) =>
-    new Promise<boolean>((resolve) => {
-      const [host = '', port = ''] = address.replace(/^opc\.tcp:\/\//, '').split(/[:/]/);
-      const socket = connect(Number(port), host);
-      socket.once('connect', () => {
+  const portOf = (address: string) => Number(/:(\d+)/.exec(address.replace('opc.tcp:', ''))?.[1]);
+  /** What comes of a first request of the protocol. */
+  const greet = (address: string) =>
+    new Promise<'answered' | 'cut' | 'refused'>((resolve) => {
+      const socket = connect(portOf(address), '127.0.0.1');
+      socket.write(
+        address.startsWith('opc.tcp:') ? opcuaHello(address) : Buffer.from('0001000000060103000a0001', 'hex'),
+      );
+      socket.once('data', () => {
         socket.destroy();
-        resolve(true);
+        resolve('answered');
       });
-      socket.once('error', () => resolve(false));
+      socket.on('error', (error) => resolve('code' in error && error.code === 'ECONNREFUSED' ? 'refused' : 'cut'));
+      socket.once('close', () => resolve('cut'));
     });
 
   test('tells where it is found', () => {
@@ -240,14 +256,24 @@ describe('the simulator as a process', () => {
     await broker.find(away, ({ topic, payload }) => topic === 'cctv/nvr-1/state' && payload.includes('"online":true'));
   });
 
-  test.each(['fire-pump-1', 'lifts', 'doors'])('%s refuses connections while it is unplugged', async (link) => {
-    const address = ready.modbus[link] ?? ready.opcua[link] ?? '';
-    expect(await isListening(address)).toBe(true);
-    await inject('controller-unplugged', link);
-    await expect.poll(() => isListening(address), { timeout: WAIT_MS }).toBe(false);
-    await endFaults();
-    await expect.poll(() => isListening(address), { timeout: WAIT_MS }).toBe(true);
-  });
+  test.each(['fire-pump-1', 'lifts', 'doors'])(
+    '%s answers nobody while it is unplugged, and nobody else gets its port',
+    async (link) => {
+      const address = ready.modbus[link] ?? ready.opcua[link] ?? '';
+      expect(await greet(address)).toBe('answered');
+      await inject('controller-unplugged', link);
+      await expect.poll(() => greet(address), { timeout: WAIT_MS }).toBe('cut');
+      const isTaken = () =>
+        new Promise<boolean>((resolve) => {
+          const squatter = createServer();
+          squatter.once('error', () => resolve(true));
+          squatter.listen(portOf(address), '127.0.0.1', () => squatter.close(() => resolve(false)));
+        });
+      expect(await isTaken()).toBe(true);
+      await endFaults();
+      await expect.poll(() => greet(address), { timeout: WAIT_MS }).toBe('answered');
+    },
+  );
 
   test('wishes that cannot be met are refused with what can', async () => {
     const unknown = await call('POST', '/faults', { name: 'meteor' });

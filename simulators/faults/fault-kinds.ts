@@ -130,7 +130,7 @@ function unpluggedFault(plant: Plant, wires: WireFaults): FaultKind {
   const links = [...new Set(linkOfAsset.values()), 'field-bus'];
   return {
     name: 'controller-unplugged',
-    text: { zh: '控制器断网：连接中断且拒绝重连', en: 'controller unplugged: connections close, new ones are refused' },
+    text: { zh: '控制器断网：连接中断，重连即断', en: 'controller unplugged: connections are cut, new ones at once' },
     fits: () => links,
     means: (name) => linkOfAsset.get(name),
     begin: (link) => wires.unplugged.add(link),

@@ -40,7 +40,7 @@ export async function startModbusLinks(plant: Plant, faults: WireFaults, log: Lo
       await Promise.all(
         links.map(async ({ cable, server }) => {
           await cable.settled();
-          await server.unplug();
+          await server.stop();
         }),
       );
     },

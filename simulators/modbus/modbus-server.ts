@@ -15,6 +15,7 @@ export class ModbusServer {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #port = 0;
+  #isPlugged = true;
 
   constructor(units: ReadonlyMap<number, UnitMemory>) {
     this.#units = units;
@@ -32,23 +33,33 @@ export class ModbusServer {
     this.#port = await listenOnLoopback(this.#server, wantedPort);
   }
 
-  /** Closes every connection and refuses new ones, as a controller whose network cable was pulled. */
-  async unplug(): Promise<void> {
-    if (!this.#server.listening) return;
+  /**
+   * Cuts every connection, and new ones at once, as a controller whose network cable was pulled. The port is kept, so
+   * that no other estate's server takes it and is read in place of this one.
+   */
+  unplug(): void {
+    this.#isPlugged = false;
+    for (const socket of this.#sockets) socket.resetAndDestroy();
+  }
+
+  plug(): void {
+    this.#isPlugged = true;
+  }
+
+  async stop(): Promise<void> {
     const closed = once(this.#server, 'close');
     this.#server.close();
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    this.unplug();
     await closed;
   }
 
-  /** Listens again on the port that it had; throws if another program has taken it meanwhile. */
-  async plug(): Promise<void> {
-    if (this.#server.listening) return;
-    this.#server.listen(this.#port, '127.0.0.1');
-    await once(this.#server, 'listening');
-  }
-
   #serve(socket: Socket): void {
+    // A connection that breaks is the client's affair; it is closed by the event that follows.
+    socket.on('error', () => socket.destroy());
+    if (!this.#isPlugged) {
+      socket.resetAndDestroy();
+      return;
+    }
     this.#sockets.add(socket);
     let rest: Buffer = Buffer.alloc(0);
     socket.on('data', (chunk) => {
@@ -70,8 +81,6 @@ export class ModbusServer {
       if (socket.writableLength > MAX_WAITING_BYTES) socket.pause();
     });
     socket.on('drain', () => socket.resume());
-    // A connection that breaks is the client's affair; it is closed by the event that follows.
-    socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#sockets.delete(socket));
   }
 }

@@ -7,6 +7,7 @@ import {
   StatusCodes,
   type UAVariable,
 } from 'node-opcua';
+import { DeadEnd } from '../dead-end.ts';
 import { freePort, isPortTaken } from '../listen.ts';
 
 /** Sessions and connections that one server takes. */
@@ -46,6 +47,7 @@ export class OpcuaServer {
   readonly #server: OPCUAServer;
   readonly #nodes: readonly Node[];
   readonly port: number;
+  readonly #deadEnd = new DeadEnd();
   #restampedMs = 0;
 
   private constructor(server: OPCUAServer, nodes: readonly Node[], port: number) {
@@ -91,19 +93,22 @@ export class OpcuaServer {
     }
   }
 
-  /** Closes every connection and refuses new ones, as a controller whose network cable was pulled. */
+  /** Cuts every connection, and new ones at once, as a controller whose network cable was pulled; keeps its port. */
   async unplug(): Promise<void> {
     const released = this.#server.suspendEndPoints();
     for (const endpoint of this.#server.endpoints) endpoint.abruptlyInterruptChannels();
     await released;
+    await this.#deadEnd.hold(this.port);
   }
 
   /** Listens again on its port. */
   async plug(): Promise<void> {
+    await this.#deadEnd.release();
     await this.#server.resumeEndPoints();
   }
 
   async stop(): Promise<void> {
+    await this.#deadEnd.release();
     await this.#server.shutdown(0);
   }
 }
