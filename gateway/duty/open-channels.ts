@@ -19,8 +19,9 @@ export function openChannels(
       channels = person.channels.map(({ kind, settings }) => {
         const channelKind = channelKindOf(kind);
         const resolved = resolveSettings(settings, environment);
-        const usable = channelKind && resolved.ok && Value.Check(channelKind.settings, resolved.settings);
-        if (usable) return channelKind.create(resolved.settings);
+        const fits = channelKind && resolved.ok && Value.Check(channelKind.settings, resolved.settings);
+        const channel = fits ? channelKind.create(resolved.settings) : undefined;
+        if (channel) return channel;
         logger.warn(
           { person: person.key, kind, unset: resolved.ok ? [] : resolved.unset },
           'channel has no usable settings',

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ChannelKey } from '../../gateway/duty/channels/registry.ts';
 import type { Notice } from '../../model/channel.ts';
+import type { Outcome } from '../../model/history.ts';
 import type { ChannelLab } from './channel-lab.ts';
 import { startWebhookLab } from './labs/webhook.ts';
 
@@ -68,8 +69,23 @@ describe.each(Object.entries(labs))('channel %s', (_, start) => {
     lab = await start();
   });
 
+  test('a receiver that does not know us keeps its notices until the secret is mended', async () => {
+    const outcome = await lab.lockedOut().send(notice('5'), soon());
+    expect(outcome).toMatchObject({ outcome: 'retry', afterMs: expect.toSatisfy((ms: number) => ms >= 60_000) });
+    expect(await lab.channel().send(notice('5'), soon())).toEqual({ outcome: 'done' });
+  });
+
   test('gives no secret away in what it says', async () => {
-    await lab.behave('busy');
-    expect(JSON.stringify(await lab.channel().send(notice('5'), soon()))).not.toContain('secret');
+    const said: Outcome[] = [await lab.lockedOut().send(notice('6'), soon())];
+    for (const how of ['busy', 'hidden-error', 'hang'] as const) {
+      await lab.behave(how);
+      said.push(await lab.channel().send(notice('6'), AbortSignal.timeout(300)));
+    }
+    const channel = lab.channel();
+    await lab.stop();
+    said.push(await channel.send(notice('6'), soon()));
+    lab = await start();
+    expect(said.map(({ outcome }) => outcome)).toEqual(said.map(() => 'retry'));
+    expect(JSON.stringify(said)).not.toContain('secret');
   });
 });

@@ -5,8 +5,8 @@ import { createWebhook, type WebhookSettings, webhookSettings } from './webhook/
 /** A way to a person: the schema of its settings in the site file, and how it is made. */
 export interface ChannelKind {
   readonly settings: TSchema;
-  /** `settings` has been checked by the schema, and `${ENV}` in it replaced. */
-  create(settings: unknown): Channel;
+  /** `settings` has been checked by the schema, and `${ENV}` in it replaced. Undefined where they cannot be used. */
+  create(settings: unknown): Channel | undefined;
 }
 
 /** Every kind of channel, by the name that the site file uses. A new one is one folder and one line here. */

@@ -15,8 +15,8 @@ export const webhookSettings = Type.Object(
 );
 export type WebhookSettings = Static<typeof webhookSettings>;
 
-/** Real ms after which a receiver that asked for patience is tried again at the latest. */
-const MAX_RETRY_AFTER_MS = 300_000;
+/** Real ms between tries while the receiver does not let us in: somebody has to mend the secret or the address. */
+const LOCKED_OUT_RETRY_MS = 60_000;
 
 /** Bytes of an answer that are read at most. */
 const MAX_ANSWER_BYTES = 4096;
@@ -24,9 +24,12 @@ const MAX_ANSWER_BYTES = 4096;
 /**
  * Posts the notice as JSON, with `x-lamplighter-timestamp` (epoch s) and `x-lamplighter-signature`: hexadecimal
  * HMAC-SHA256 of `timestamp.body`. Any 2xx whose body does not say `{"ok":false}` is done; 408, 425, 429 and 5xx are
- * tried again; any other status is refused.
+ * tried again; 3xx, 401 and 403 too, but slowly; any other status is refused. Undefined where the address is none, or
+ * carries a user, which no request takes. No reason names the address, which can hold a key.
  */
-export function createWebhook(settings: WebhookSettings): Channel {
+export function createWebhook(settings: WebhookSettings): Channel | undefined {
+  const url = URL.parse(settings.url);
+  if (url?.username !== '' || url.password !== '') return undefined;
   return {
     async send(notice, signal): Promise<Outcome> {
       const body = JSON.stringify(notice);
@@ -41,7 +44,7 @@ export function createWebhook(settings: WebhookSettings): Channel {
           .digest('hex');
       }
       try {
-        const response = await fetch(settings.url, { method: 'POST', headers, body, signal, redirect: 'error' });
+        const response = await fetch(url, { method: 'POST', headers, body, signal, redirect: 'manual' });
         return await outcomeOf(response);
       } catch (error) {
         return { outcome: 'retry', afterMs: 0, reason: reasonOf(error) };
@@ -51,18 +54,21 @@ export function createWebhook(settings: WebhookSettings): Channel {
 }
 
 async function outcomeOf(response: Response): Promise<Outcome> {
+  const { ok, status } = response;
   const answer = await readBounded(response);
-  if (response.ok) {
-    // Many receivers hide an error in a 200.
-    if (/"ok"\s*:\s*false/.test(answer))
-      return { outcome: 'retry', afterMs: 0, reason: `receiver: ${answer.slice(0, 200)}` };
-    return { outcome: 'done' };
+  if (ok) {
+    // Many receivers hide an error in a 200. Their number is passed on, not their words, which can repeat the address.
+    if (!/"ok"\s*:\s*false/.test(answer)) return { outcome: 'done' };
+    const code = /"errcode"\s*:\s*(-?\d{1,9})\b/.exec(answer)?.[1];
+    return { outcome: 'retry', afterMs: 0, reason: `HTTP ${status}, not ok${code ? `: errcode ${code}` : ''}` };
   }
-  const reason = `HTTP ${response.status}`;
-  if (response.status >= 500 || [408, 425, 429].includes(response.status)) {
+  const reason = `HTTP ${status}`;
+  if (status < 400 || status === 401 || status === 403) {
+    return { outcome: 'retry', afterMs: LOCKED_OUT_RETRY_MS, reason };
+  }
+  if (status >= 500 || [408, 425, 429].includes(status)) {
     const seconds = Number(response.headers.get('retry-after'));
-    const afterMs = Number.isFinite(seconds) ? Math.min(Math.max(0, seconds * 1000), MAX_RETRY_AFTER_MS) : 0;
-    return { outcome: 'retry', afterMs, reason };
+    return { outcome: 'retry', afterMs: Number.isFinite(seconds) ? Math.max(0, seconds * 1000) : 0, reason };
   }
   return { outcome: 'refused', reason };
 }
@@ -78,8 +84,10 @@ async function readBounded(response: Response): Promise<string> {
   return Buffer.concat(chunks).toString('utf8', 0, MAX_ANSWER_BYTES);
 }
 
+/** A fault by its code, else by its kind; a message can hold the address. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : '';
-  return `${error.message}${cause}`;
+  if (!(error instanceof Error)) return 'no answer';
+  const { cause } = error;
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : error.name;
+  return `no answer: ${code}`;
 }
