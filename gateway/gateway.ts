@@ -140,6 +140,10 @@ async function adoptSite(
     asset.points.map(({ key, point }) => ({ key, ...(asset.formerly && { formerly: `${asset.formerly}/${point}` }) })),
   );
   const numbers = await log.numbersFor(wanted);
+  await engine.reached(log.last.logSeq);
+  // A points record that was damaged since it was written has told the engine nothing.
+  const untold = [...numbers].filter(([key, number]) => engine.state.numbers.get(key) !== number);
+  if (untold.length > 0) await log.append({ kind: 'points', numbers: untold });
   if (engine.state.plan?.site.hash !== site.hash) await log.append({ kind: 'site', site });
   await engine.reached(log.last.logSeq);
   return numbers;
