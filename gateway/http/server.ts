@@ -38,6 +38,22 @@ const HISTORY_TIMEOUT_MS = 15_000;
 /** Name of the cookie that carries the access token. */
 const TOKEN_COOKIE = 'lamplighter_token';
 
+/** Pattern of the page behind a notice's link, and of the built page's files. */
+const NOTICE_ROUTE = '/a/:token';
+const PAGE_ROUTE = '/*';
+
+/**
+ * What is answered without the token, by the pattern of the route that was found: an address can be written in many
+ * ways. No route is the page's start, or the answer that there is nothing.
+ */
+const publicRoutes: ReadonlySet<string | undefined> = new Set([
+  NOTICE_ROUTE,
+  PAGE_ROUTE,
+  '/healthz',
+  '/api/session',
+  undefined,
+]);
+
 export interface HttpOptions {
   readonly host: string;
   readonly port: number;
@@ -123,12 +139,6 @@ function fail(reply: FastifyReply, code: ErrorCode, detail?: string): FastifyRep
 
 /** Lets nobody in whom the address does not vouch for: a token, or loopback reached by a loopback name. */
 function guard(app: FastifyInstance, options: HttpOptions): void {
-  const isPublic = (url: string) => url.startsWith('/a/') || url === '/healthz' || url === '/api/session';
-  const isPage = (request: FastifyRequest) =>
-    request.method === 'GET' &&
-    !request.url.startsWith('/api/') &&
-    request.url !== '/metrics' &&
-    request.url !== '/readyz';
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-content-type-options', 'nosniff');
     reply.header('referrer-policy', 'same-origin');
@@ -140,11 +150,11 @@ function guard(app: FastifyInstance, options: HttpOptions): void {
     if (options.token === undefined && !isLoopback(host.replace(/:\d+$/, ''))) return fail(reply, 'wrong-origin');
     // A page of another site can make a browser post here; its Origin gives it away. The link of a notice is its own
     // permission, and message apps open it in browsers that tell no origin.
-    const isNotice = request.url.startsWith('/a/');
-    if (request.method !== 'GET' && !isNotice && origin !== undefined && hostOf(origin) !== host) {
+    const route = request.routeOptions.url;
+    if (request.method !== 'GET' && route !== NOTICE_ROUTE && origin !== undefined && hostOf(origin) !== host) {
       return fail(reply, 'wrong-origin');
     }
-    if (options.token === undefined || isPublic(request.url) || isPage(request)) return;
+    if (options.token === undefined || publicRoutes.has(route)) return;
     if (!sameSecret(tokenOf(request), options.token)) return fail(reply, 'token-needed');
   });
 }
@@ -312,13 +322,13 @@ function notices(app: FastifyInstance, { source, activation, acknowledge, readPe
           : { zh: '链接无效', en: 'This link is not valid' },
     });
   const unknown = { zh: '这条报警已不在记录中', en: 'This alarm is no longer on record' };
-  app.get<{ Params: { token: string } }>('/a/:token', { schema: { hide: true } }, ({ params }, reply) => {
+  app.get<{ Params: { token: string } }>(NOTICE_ROUTE, { schema: { hide: true } }, ({ params }, reply) => {
     const permission = readPermission(params.token);
     if (typeof permission === 'string') return refused(reply, permission);
     const alarm = activation(permission.activationId);
     return show(reply, alarm ? 200 : 404, { alarm, person: permission.person, notice: alarm ? undefined : unknown });
   });
-  app.post<{ Params: { token: string } }>('/a/:token', { schema: { hide: true } }, async ({ params, log }, reply) => {
+  app.post<{ Params: { token: string } }>(NOTICE_ROUTE, { schema: { hide: true } }, async ({ params, log }, reply) => {
     const permission = readPermission(params.token);
     if (typeof permission === 'string') return refused(reply, permission);
     const { activationId, person } = permission;

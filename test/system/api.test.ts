@@ -8,10 +8,10 @@ import { until } from '../support/until.ts';
 
 const WITHIN_MS = 45_000;
 
-/** A request with headers that fetch would not let us set. */
+/** A request with headers, or a target, that fetch would not let us set. */
 function raw(
   url: string,
-  options: { method?: string; headers?: Record<string, string>; body?: string } = {},
+  options: { method?: string; path?: string; headers?: Record<string, string>; body?: string } = {},
 ): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const { body, ...rest } = options;
@@ -98,6 +98,9 @@ describe('on loopback', () => {
     for await (const chunk of response.body ?? []) {
       text += Buffer.from(chunk).toString();
       for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+    expect((await raw(estate.url, { ...post, path: '/a/../api/alarms/x/ack' })).status).toBe(403);
+    // The link of a notice is its own permission, however its address is written.
+    expect((await raw(`${estate.url}/%61/forged.token`, post)).text).toContain('链接无效');
         const [event = '', data = ''] = text.slice(0, end).split('\n');
         text = text.slice(end + 2);
         seen.add(event.slice('event: '.length));
@@ -143,3 +146,13 @@ test('on any other address everything but the page needs the token', async () =>
     await gateway.end();
   }
 });
+    for (const path of ['/%61pi/systems', '/api/system%73', '/metric%73', '/%72eadyz', `${url}/metrics`]) {
+      expect({ path, status: (await raw(url, { path })).status }).toEqual({ path, status: 401 });
+    }
+    for (const path of ['//metrics', '/x/../metrics', '/;/metrics', '/METRICS', '/metrics/', '/%2fmetrics']) {
+      expect({ path, text: (await raw(url, { path })).text }).toEqual({
+        path,
+        text: expect.not.stringContaining('lamplighter_'),
+      });
+    }
+    expect((await raw(`${url}/api/systems`, { method: 'HEAD' })).status).toBe(401);
