@@ -11,6 +11,9 @@ const catalogue = {
     status: 400,
     text: { zh: '时间范围有误：to 必须大于 from', en: 'the range is wrong: to must be greater than from' },
   },
+  'too-large': { status: 413, text: { zh: '请求内容过大', en: 'the request is too large' } },
+  'address-too-long': { status: 414, text: { zh: '地址过长', en: 'the address is too long' } },
+  forbidden: { status: 403, text: { zh: '不提供这个地址', en: 'this address is not served' } },
   'token-needed': { status: 401, text: { zh: '需要访问令牌', en: 'an access token is needed' } },
   'wrong-origin': {
     status: 403,

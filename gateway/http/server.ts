@@ -35,6 +35,9 @@ const MAX_BODY_BYTES = 64 * 1024;
 /** Real ms that a question to the history store may take. */
 const HISTORY_TIMEOUT_MS = 15_000;
 
+/** Epoch ms of the earliest and the latest moment that a date can hold (ECMA-262, time values). */
+const MAX_TIME_MS = 8.64e15;
+
 /** Name of the cookie that carries the access token. */
 const TOKEN_COOKIE = 'lamplighter_token';
 
@@ -90,6 +93,9 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 1000 },
+    frameworkErrors: answerError,
+    // Strict numbers would let a text that becomes infinite pass by its bounds.
+    ajv: { customOptions: { strictNumbers: false } },
   });
   const feed = new LiveFeed(options.source);
   try {
@@ -97,7 +103,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       openapi: { openapi: '3.1.0', info: { title: 'Lamplighter', version: options.source.site().version } },
     });
     guard(app, options);
-    answerErrors(app);
+    app.setErrorHandler(answerError);
     app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, _body, done) =>
       done(null, {}),
     );
@@ -185,13 +191,16 @@ function sameSecret(given: string, right: string): boolean {
   return timingSafeEqual(digest(given), digest(right));
 }
 
-function answerErrors(app: FastifyInstance): void {
-  app.setErrorHandler((error: Error & { statusCode?: number; validation?: unknown }, request, reply) => {
-    const status = error.statusCode ?? 500;
-    if (status < 500) return fail(reply, 'bad-request', error.message);
+/** Answers what the framework found wrong, or what was thrown, in the form of every other error. */
+function answerError(error: Error & { statusCode?: number }, request: FastifyRequest, reply: FastifyReply): void {
+  const status = error.statusCode ?? 500;
+  if (status >= 500) {
     request.log.error({ err: error, url: request.url }, 'request failed');
-    return fail(reply, 'internal');
-  });
+    fail(reply, 'internal');
+  } else if (status === 403) fail(reply, 'forbidden');
+  else if (status === 413) fail(reply, 'too-large');
+  else if (status === 414) fail(reply, 'address-too-long');
+  else fail(reply, 'bad-request', error.message);
 }
 
 function questions(app: FastifyInstance, { source, history, pointInfo }: HttpOptions): void {
@@ -210,10 +219,11 @@ function questions(app: FastifyInstance, { source, history, pointInfo }: HttpOpt
     { schema: { querystring: pointQuery, response: { 200: Type.Array(PointReply) } } },
     ({ query }) => (query.asset === undefined ? source.points() : source.pointsOf(query.asset)),
   );
+  const time = { minimum: -MAX_TIME_MS, maximum: MAX_TIME_MS };
   const historyQuery = Type.Object({
     point: Type.String(),
-    from: Type.Optional(Type.Number({ description: 'epoch ms; an hour before `to` if absent' })),
-    to: Type.Optional(Type.Number({ description: 'epoch ms; now if absent' })),
+    from: Type.Optional(Type.Integer({ ...time, description: 'epoch ms; an hour before `to` if absent' })),
+    to: Type.Optional(Type.Integer({ ...time, description: 'epoch ms; now if absent' })),
     buckets: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_HISTORY_BUCKETS })),
   });
   app.get<{ Querystring: { point: string; from?: number; to?: number; buckets?: number } }>(
@@ -223,7 +233,7 @@ function questions(app: FastifyInstance, { source, history, pointInfo }: HttpOpt
       const point = pointInfo(query.point);
       if (!point) return fail(reply, 'unknown-point', query.point);
       const toMs = query.to ?? source.site().nowMs;
-      const fromMs = query.from ?? toMs - 3_600_000;
+      const fromMs = query.from ?? Math.max(toMs - 3_600_000, -MAX_TIME_MS);
       if (!(toMs > fromMs)) return fail(reply, 'bad-range');
       try {
         return await history.series(point, fromMs, toMs, query.buckets ?? 300, AbortSignal.timeout(HISTORY_TIMEOUT_MS));
@@ -256,7 +266,8 @@ function alarms(app: FastifyInstance, { source, activation, acknowledge }: HttpO
 }
 
 function live(app: FastifyInstance, feed: LiveFeed): void {
-  app.get('/api/live', { schema: { hide: true } }, (_request, reply) => {
+  // A HEAD would open a stream that nobody reads.
+  app.get('/api/live', { schema: { hide: true }, exposeHeadRoute: false }, (_request, reply) => {
     if (!feed.hasRoom) return fail(reply, 'too-many-pages');
     openStream(feed, reply);
     return reply;

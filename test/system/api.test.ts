@@ -44,6 +44,17 @@ describe('on loopback', () => {
     ['/api/history?point=lift-1/position&buckets=0', 400, 'bad-request'],
     ['/api/history?point=lift-1/position&buckets=1000000', 400, 'bad-request'],
     ['/api/history?point=lift-1/position&from=NaN', 400, 'bad-request'],
+    ['/api/history?point=lift-1/position&from=-1e300', 400, 'bad-request'],
+    ['/api/history?point=lift-1/position&from=8640000000000001', 400, 'bad-request'],
+    ['/api/history?point=lift-1/position&from=0.5', 400, 'bad-request'],
+    ['/api/history?point=lift-1/position&to=1e16', 400, 'bad-request'],
+    ['/api/history?point=lift-1/position&to=Infinity', 400, 'bad-request'],
+    ['/api/history?point=lift-1/position&from=-Infinity', 400, 'bad-request'],
+    ['/api/history?point=lift-1/position&buckets=Infinity', 400, 'bad-request'],
+    ['/api/history?point=lift-1/position&to=-8640000000000000', 400, 'bad-range'],
+    ['/%zz', 400, 'bad-request'],
+    [`/a/${'x'.repeat(1001)}`, 404, 'not-found'],
+    ['//index.html', 403, 'forbidden'],
   ])('GET %s answers %d with a code and both languages', async (path, status, code) => {
     const { status: seen, text } = await raw(estate.url + path);
     expect(seen).toBe(status);
@@ -59,10 +70,22 @@ describe('on loopback', () => {
     expect((await raw(url, { method: 'POST', headers, body: '{}' })).status).toBe(404);
     expect((await raw(url, { method: 'POST', headers, body: '{"by":' })).status).toBe(400);
     expect((await raw(url, { method: 'POST', headers, body: '{"by":""}' })).status).toBe(400);
-    expect((await raw(url, { method: 'POST', headers, body: `{"by":"${'x'.repeat(100_000)}"}` })).status).toBe(400);
+    const large = await raw(url, { method: 'POST', headers, body: `{"by":"${'x'.repeat(100_000)}"}` });
+    expect({ ...large, text: JSON.parse(large.text) }).toMatchObject({ status: 413, text: { code: 'too-large' } });
+    const long = await raw(url.replace('none', 'x'.repeat(1001)), { method: 'POST', headers, body: '{}' });
+    expect({ ...long, text: JSON.parse(long.text) }).toMatchObject({ status: 414, text: { code: 'address-too-long' } });
     expect((await raw(`${estate.url}/a/forged.token`)).status).toBe(403);
     expect((await raw(`${estate.url}/a/%00`, { method: 'POST' })).status).toBe(403);
     expect((await raw(`${estate.url}/healthz`)).status).toBe(200);
+  });
+
+  test('the longest range that dates can hold is answered', async () => {
+    const range = 'from=-8640000000000000&to=8640000000000000';
+    expect((await raw(`${estate.url}/api/history?point=lift-1/position&${range}`)).status).toBe(200);
+  });
+
+  test('a HEAD of the live feed is answered, and takes no place of it', async () => {
+    expect((await raw(`${estate.url}/api/live`, { method: 'HEAD' })).status).toBe(404);
   });
 
   test('a browser that another site has led here is turned away', async () => {
@@ -75,6 +98,9 @@ describe('on loopback', () => {
     expect((await raw(`${estate.url}/api/systems`, { headers: { host: 'evil.example' } })).status).toBe(403);
     const garbled = { ...post, headers: { ...post.headers, origin: 'not an origin' } };
     expect((await raw(`${estate.url}/api/alarms/x/ack`, garbled)).status).toBe(403);
+    expect((await raw(estate.url, { ...post, path: '/a/../api/alarms/x/ack' })).status).toBe(403);
+    // The link of a notice is its own permission, however its address is written.
+    expect((await raw(`${estate.url}/%61/forged.token`, post)).text).toContain('链接无效');
   });
 
   test('readiness, metrics and the description of the API are there', async () => {
@@ -98,9 +124,6 @@ describe('on loopback', () => {
     for await (const chunk of response.body ?? []) {
       text += Buffer.from(chunk).toString();
       for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
-    expect((await raw(estate.url, { ...post, path: '/a/../api/alarms/x/ack' })).status).toBe(403);
-    // The link of a notice is its own permission, however its address is written.
-    expect((await raw(`${estate.url}/%61/forged.token`, post)).text).toContain('链接无效');
         const [event = '', data = ''] = text.slice(0, end).split('\n');
         text = text.slice(end + 2);
         seen.add(event.slice('event: '.length));
@@ -130,6 +153,16 @@ test('on any other address everything but the page needs the token', async () =>
     for (const path of ['/api/systems', '/api/live', '/metrics', '/readyz', '/api/openapi.json']) {
       expect({ path, status: (await raw(url + path)).status }).toEqual({ path, status: 401 });
     }
+    for (const path of ['/%61pi/systems', '/api/system%73', '/metric%73', '/%72eadyz', `${url}/metrics`]) {
+      expect({ path, status: (await raw(url, { path })).status }).toEqual({ path, status: 401 });
+    }
+    for (const path of ['//metrics', '/x/../metrics', '/;/metrics', '/METRICS', '/metrics/', '/%2fmetrics']) {
+      expect({ path, text: (await raw(url, { path })).text }).toEqual({
+        path,
+        text: expect.not.stringContaining('lamplighter_'),
+      });
+    }
+    expect((await raw(`${url}/api/systems`, { method: 'HEAD' })).status).toBe(401);
     expect((await raw(`${url}/api/systems`, { headers: { authorization: 'Bearer wrong' } })).status).toBe(401);
     expect((await raw(`${url}/api/systems`, { headers: { authorization: `Bearer ${token}` } })).status).toBe(200);
     expect((await raw(`${url}/api/systems`, { headers: { cookie: `lamplighter_token=${token}` } })).status).toBe(200);
@@ -146,13 +179,3 @@ test('on any other address everything but the page needs the token', async () =>
     await gateway.end();
   }
 });
-    for (const path of ['/%61pi/systems', '/api/system%73', '/metric%73', '/%72eadyz', `${url}/metrics`]) {
-      expect({ path, status: (await raw(url, { path })).status }).toEqual({ path, status: 401 });
-    }
-    for (const path of ['//metrics', '/x/../metrics', '/;/metrics', '/METRICS', '/metrics/', '/%2fmetrics']) {
-      expect({ path, text: (await raw(url, { path })).text }).toEqual({
-        path,
-        text: expect.not.stringContaining('lamplighter_'),
-      });
-    }
-    expect((await raw(`${url}/api/systems`, { method: 'HEAD' })).status).toBe(401);
