@@ -5,8 +5,14 @@ import { LIVE_DELTA_MS, LIVE_HEARTBEAT_MS } from './contract.ts';
 /** Pages that are served at once; one more is told to try later. */
 export const MAX_LIVE_CLIENTS = 200;
 
-/** Bytes that may wait for a slow page; then its deltas are dropped, and it gets a snapshot once it has caught up. */
-const MAX_CLIENT_BACKLOG_BYTES = 4 * 1024 * 1024;
+/**
+ * Bytes of news that may wait for a slow page beside its snapshot; what comes then is dropped, and it gets a snapshot
+ * once it has caught up.
+ */
+const MAX_CLIENT_BACKLOG_BYTES = 1024 * 1024;
+
+/** Bytes that may wait for all pages together; then the slowest is cut off, and comes back when it can. */
+export const MAX_BACKLOG_BYTES = 64 * 1024 * 1024;
 
 /** Real ms between two looks at systems and assets, whose figures change with time alone. */
 const FIGURES_EVERY_MS = 1000;
@@ -28,6 +34,8 @@ export interface LiveSource {
 
 interface Client {
   readonly response: ServerResponse;
+  /** Size of the newest snapshot. */
+  snapshotBytes: number;
   /** Deltas were dropped: the next thing it gets is a snapshot. */
   behind: boolean;
 }
@@ -58,6 +66,11 @@ export class LiveFeed {
     return this.#clients.size;
   }
 
+  /** Bytes that wait for slow pages. */
+  get backlogBytes(): number {
+    return [...this.#clients].reduce((bytes, { response }) => bytes + response.writableLength, 0);
+  }
+
   /** False where as many pages are served as can be. */
   get hasRoom(): boolean {
     return this.#clients.size < MAX_LIVE_CLIENTS;
@@ -65,12 +78,13 @@ export class LiveFeed {
 
   /** Begins to serve a page; the caller has asked for room. */
   add(response: ServerResponse): void {
-    const client: Client = { response, behind: false };
+    this.#cutSlowest();
+    const client: Client = { response, snapshotBytes: 0, behind: false };
     this.#clients.add(client);
     response.on('close', () => this.#clients.delete(client));
     // A page that vanished is no error of ours; 'close' follows.
     response.on('error', () => this.#clients.delete(client));
-    this.#write(client, frame('snapshot', this.#snapshot()));
+    this.#begin(client);
   }
 
   /** An alarm changed: told at once and to everyone. */
@@ -127,23 +141,41 @@ export class LiveFeed {
 
   #broadcast<K extends keyof LiveEvents>(event: K, data: LiveEvents[K]): void {
     if (this.#clients.size === 0) return;
-    const text = frame(event, data);
+    this.#cutSlowest();
+    const bytes = frame(event, data);
     for (const client of this.#clients) {
-      if (client.behind && client.response.writableLength === 0) {
-        client.behind = false;
-        this.#write(client, frame('snapshot', this.#snapshot()));
-      } else if (!client.behind) this.#write(client, text);
+      const waiting = client.response.writableLength;
+      if (waiting > client.snapshotBytes + MAX_CLIENT_BACKLOG_BYTES) client.behind = true;
+      if (!client.behind) client.response.write(bytes);
+      else if (waiting === 0) this.#begin(client);
     }
   }
 
-  #write(client: Client, text: string): void {
-    client.response.write(text);
-    if (client.response.writableLength > MAX_CLIENT_BACKLOG_BYTES) client.behind = true;
+  /** Sends all that there is, from which the page goes on. */
+  #begin(client: Client): void {
+    const bytes = frame('snapshot', this.#snapshot());
+    client.snapshotBytes = bytes.length;
+    client.behind = false;
+    client.response.write(bytes);
+  }
+
+  /** Looks before anything is written: what was written last has had its time to leave by then. */
+  #cutSlowest(): void {
+    let excess = this.backlogBytes - MAX_BACKLOG_BYTES;
+    if (excess <= 0) return;
+    const slowestFirst = [...this.#clients].sort((a, b) => b.response.writableLength - a.response.writableLength);
+    for (const client of slowestFirst) {
+      if (excess <= 0) break;
+      excess -= client.response.writableLength;
+      this.#clients.delete(client);
+      client.response.destroy();
+    }
   }
 }
 
-function frame<K extends keyof LiveEvents>(event: K, data: LiveEvents[K]): string {
-  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+/** An event as it is sent; the bytes are encoded once, and waiting pages share them. */
+function frame<K extends keyof LiveEvents>(event: K, data: LiveEvents[K]): Buffer {
+  return Buffer.from(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
 }
 
 /** Rows whose mark is another than when they were last sent. */

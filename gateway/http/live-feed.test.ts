@@ -1,0 +1,124 @@
+import { createServer, type IncomingMessage, request, type Server } from 'node:http';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { until } from '../../test/support/until.ts';
+import type { AlarmReply, PointReply } from './contract.ts';
+import { LiveFeed, MAX_BACKLOG_BYTES } from './live-feed.ts';
+
+const WITHIN_MS = 20_000;
+
+/** Bytes of the estate's snapshot: more than the system keeps for a connection by itself. */
+const SNAPSHOT_BYTES = 12 * 1024 * 1024;
+
+const text = { zh: '文', en: 'text' };
+const alarm: AlarmReply = {
+  activationId: 'lift.fault.1.0',
+  asset: 'lift',
+  assetName: text,
+  system: null,
+  alarm: 'fault',
+  priority: 1,
+  state: 'unacknowledged',
+  sinceMs: 0,
+  raisedMs: 0,
+  returnedMs: null,
+  acknowledgedMs: null,
+  acknowledgedBy: null,
+  text,
+  consequence: text,
+  action: text,
+  children: [],
+};
+const point: PointReply = {
+  key: 'lift/note',
+  asset: 'lift',
+  point: 'note',
+  name: text,
+  kind: 'text',
+  unit: null,
+  states: null,
+  value: 'x'.repeat(SNAPSHOT_BYTES),
+  quality: 'good',
+  reason: null,
+  sourceMs: 0,
+  receivedMs: 0,
+};
+
+let feed: LiveFeed;
+let server: Server;
+let streams: IncomingMessage[];
+
+beforeEach(async () => {
+  streams = [];
+  const site = { key: 's', name: text, timeZone: 'UTC', simulated: true, clockRate: 1, nowMs: 0, version: '0' };
+  feed = new LiveFeed({
+    site: () => site,
+    systems: () => [],
+    assets: () => [],
+    points: () => [point],
+    pointChanges: () => [],
+    alarms: () => [],
+    links: () => [],
+  });
+  server = createServer((_, response) => feed.add(response));
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+});
+
+afterEach(async () => {
+  for (const stream of streams) stream.destroy();
+  feed.close();
+  server.closeAllConnections();
+  await new Promise((done) => server.close(done));
+});
+
+/** A page that has been answered and has read nothing yet. */
+async function connect(): Promise<IncomingMessage> {
+  const address = server.address();
+  const port = typeof address === 'object' && address ? address.port : 0;
+  const stream = await new Promise<IncomingMessage>((resolve, reject) => {
+    request({ port, host: '127.0.0.1', agent: false }, resolve).on('error', reject).end();
+  });
+  stream.on('error', () => undefined);
+  streams.push(stream);
+  return stream;
+}
+
+/** Reads a page; how often each kind of event came. */
+function read(stream: IncomingMessage): Map<string, number> {
+  const seen = new Map<string, number>();
+  let rest = '';
+  stream.setEncoding('latin1');
+  stream.on('data', (chunk: string) => {
+    // Events are looked for where they begin; the long line of a snapshot need not be kept.
+    rest = (rest + chunk).replace(/^event: (\w+)\n/gm, (_, event: string) => {
+      seen.set(event, (seen.get(event) ?? 0) + 1);
+      return '';
+    });
+    rest = rest.slice(rest.lastIndexOf('\n') + 1).slice(0, 100);
+  });
+  return seen;
+}
+
+test('pages that read nothing hold a bounded number of bytes together, and hold up no other page', async () => {
+  for (let n = 0; n < 12; n++) await connect();
+  const healthy = read(await connect());
+  await until('the other page has its snapshot', WITHIN_MS, () => healthy.get('snapshot') === 1);
+  feed.alarm(alarm);
+  await until('the other page has the alarm', WITHIN_MS, () => healthy.get('alarm') === 1);
+  expect(feed.backlogBytes).toBeLessThan(MAX_BACKLOG_BYTES + SNAPSHOT_BYTES);
+  expect(feed.clients).toBeLessThan(13);
+});
+
+test('a page that reads too slowly gets a snapshot in place of what it missed', async () => {
+  const stream = await connect();
+  const long = { ...alarm, consequence: { zh: '', en: 'x'.repeat(400_000) } };
+  for (let n = 0; n < 20; n++) {
+    feed.alarm(long);
+    await new Promise((done) => setImmediate(done));
+  }
+  expect(feed.backlogBytes).toBeLessThan(SNAPSHOT_BYTES + 2 * 1024 * 1024);
+  const seen = read(stream);
+  await until('it has caught up', WITHIN_MS, () => feed.backlogBytes === 0);
+  feed.alarm(alarm);
+  await until('it has a new snapshot', WITHIN_MS, () => seen.get('snapshot') === 2);
+  expect(seen.get('alarm')).toBeLessThan(20);
+});
