@@ -46,6 +46,7 @@ export async function runCommand(args: readonly string[]): Promise<ExitCode> {
   const dataDir = writableFolder(values.data);
   const token = accessToken(values.host);
   const logger = pino({ level: logLevel(), base: null }, pino.destination({ dest: 2, sync: false }));
+  const told = whenTold();
   const gateway = await start({
     site,
     dataDir,
@@ -71,7 +72,8 @@ export async function runCommand(args: readonly string[]): Promise<ExitCode> {
   process.stdout.write(
     `${{ zh: '灯塔已启动', en: 'Lamplighter is running' }[terminalLanguage(process.env)]}: ${gateway.url}\n`,
   );
-  const exitCode = await untilTold(gateway);
+  // A part failed without which nothing works: whoever supervises the process starts it again.
+  const exitCode = await Promise.race([told, gateway.failed.catch((): ExitCode => 1)]);
   logger.info({}, 'gateway stopping');
   setTimeout(() => process.exit(1), END_MS).unref();
   await gateway.close();
@@ -102,14 +104,14 @@ async function start(options: Parameters<typeof startGateway>[0]): Promise<Gatew
   }
 }
 
-/** Resolves when the process is told to end, or its parent is gone; 1 where a part failed that nothing works without. */
-function untilTold(gateway: Gateway): Promise<ExitCode> {
-  const told = new Promise<ExitCode>((end) => {
-    process.once('SIGINT', () => end(0));
-    process.once('SIGTERM', () => end(0));
-    process.once('disconnect', () => end(0));
+/**
+ * Resolves when the process is told to end, or its parent is gone. Called before anything is started, so that a signal
+ * at any moment ends what was started in order; a second one is no impatience, since some terminals send two.
+ */
+function whenTold(): Promise<ExitCode> {
+  return new Promise((end) => {
+    for (const event of ['SIGINT', 'SIGTERM', 'disconnect'] as const) process.on(event, () => end(0));
   });
-  return Promise.race([told, gateway.failed.catch((): ExitCode => 1)]);
 }
 
 function readSite(path: string): Site {
