@@ -111,6 +111,8 @@ async function start(options: Parameters<typeof startGateway>[0]): Promise<Gatew
 function whenTold(): Promise<ExitCode> {
   return new Promise((end) => {
     for (const event of ['SIGINT', 'SIGTERM', 'disconnect'] as const) process.on(event, () => end(0));
+    // Listening to the parent must not keep alive a process whose start has failed.
+    process.channel?.unref();
   });
 }
 
