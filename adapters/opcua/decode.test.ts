@@ -145,6 +145,12 @@ describe('status', () => {
     );
   });
 
+  test('an array that is not there has no elements', () => {
+    const value = { dataType: DOUBLE, arrayType: 1, value: undefined };
+    const seen = decode({ kind: 'double', address: { index: 0 } }, { statusCode: GOOD, value, sourceTimestamp: null });
+    expect(seen.quality).toBe(Quality.bad);
+  });
+
   test('whatever the server sends: one sample, a value or a reason, nothing thrown', () => {
     const kinds = fc.constantFrom<ValueKind>('double', 'bool', 'enum', 'bitset', 'text');
     const anything = fc.record({

@@ -119,8 +119,8 @@ function convert(point: NodePoint, variant: NodeValue['value']): Converted {
     if (variant.arrayType !== SCALAR) return { reason: 'wrong-type', detail: 'array' };
   } else {
     if (variant.arrayType !== ARRAY) return { reason: 'wrong-type', detail: 'no array' };
-    const elements = found as ArrayLike<unknown> | null;
-    if (elements === null || index >= elements.length) {
+    const elements = found as ArrayLike<unknown> | null | undefined;
+    if (!elements || !(index < elements.length)) {
       return { reason: 'missing-field', detail: `element ${index} of ${elements?.length ?? 0}` };
     }
     found = elements[index];
