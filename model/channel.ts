@@ -23,6 +23,8 @@ export interface Notice {
   readonly childCount: number;
   /** Page that shows the alarm and takes the acknowledgement by a POST; signed and expiring. */
   readonly acknowledgeUrl: string;
+  /** The equipment is being tested or worked on: to be shown, in words, before the text. */
+  readonly test: boolean;
   /** True on a simulated site. */
   readonly simulated: boolean;
 }

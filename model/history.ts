@@ -1,11 +1,12 @@
 import type { AlarmChange } from './alarm.ts';
+import type { FloodChange } from './alarm-health.ts';
 import type { LedgerChange } from './ledger.ts';
 import type { PointInfo, PointKey, PointNumber } from './point.ts';
 import type { RateChange } from './rate.ts';
 import type { Batch } from './sample.ts';
 
 /** What the engine says of the world; all of it follows from the log. */
-export type Change = LedgerChange | AlarmChange | RateChange;
+export type Change = LedgerChange | AlarmChange | RateChange | FloodChange;
 
 /** A change with its place: the record that caused it and its ordinal among that record's changes, from 0. */
 export interface PlacedChange {

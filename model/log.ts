@@ -2,12 +2,46 @@ import type { Batch } from './sample.ts';
 import type { Site } from './site.ts';
 import type { Text } from './text.ts';
 
-/** What a person did, through the API or from the phone. `by` is the person's key or name. */
-export interface Action {
-  readonly type: 'acknowledge';
-  readonly activationId: string;
-  readonly by: string;
-}
+/** What a person did, through the API or from the phone. `by` is the person's key or name. Times are epoch ms. */
+export type Action = { readonly by: string } & (
+  | { readonly type: 'acknowledge'; readonly activationId: string }
+  /** Ends a latched alarm whose condition is gone and which is acknowledged. */
+  | { readonly type: 'reset'; readonly activationId: string }
+  /** Null `untilMs`: until the alarm is inactive. */
+  | {
+      readonly type: 'shelve';
+      readonly asset: string;
+      readonly alarm: string;
+      readonly untilMs: number | null;
+      readonly reason: string;
+    }
+  | { readonly type: 'unshelve'; readonly asset: string; readonly alarm: string }
+  | { readonly type: 'take-out-of-service'; readonly asset: string; readonly reason: string }
+  | { readonly type: 'return-to-service'; readonly asset: string }
+  /** Planned work, registered before it begins; children of the asset are covered with it. */
+  | {
+      readonly type: 'plan';
+      readonly asset: string;
+      readonly fromMs: number;
+      readonly toMs: number;
+      readonly reason: string;
+    }
+  /** Ends what was planned of the asset: what is to come is cancelled, what has begun ends now. */
+  | { readonly type: 'cancel-plan'; readonly asset: string; readonly fromMs: number }
+  /** Counts the past of an asset as planned afterwards; shows in the ledger as a correction, with name and reason. */
+  | {
+      readonly type: 'exclude';
+      readonly asset: string;
+      readonly fromMs: number;
+      readonly toMs: number;
+      readonly reason: string;
+    }
+  /** Points that were checked against the equipment; ends an asset's commissioning once all of it is signed off. */
+  | { readonly type: 'sign-off'; readonly points: readonly string[] }
+  /** Somebody works at the asset: its alarms of priority 1 are labelled TEST and told to `by` first. */
+  | { readonly type: 'open-job'; readonly asset: string; readonly untilMs: number }
+  | { readonly type: 'close-job'; readonly asset: string }
+);
 
 /** An entry as a writer hands it to the log. */
 export type LogEntry =

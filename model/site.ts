@@ -1,6 +1,6 @@
 import type { Priority } from './alarm.ts';
 import type { PointKey, ValueKind } from './point.ts';
-import type { RateWindow } from './rate.ts';
+import type { RateGrouping, RateWindow } from './rate.ts';
 import type { Text } from './text.ts';
 
 /** A site as checked and resolved: templates expanded, profiles and maps merged in. Plain data, deeply frozen. */
@@ -18,8 +18,32 @@ export interface Site {
   /** The profiles that the assets use, by key. */
   readonly profiles: Readonly<Record<string, Profile>>;
   readonly people: readonly Person[];
+  readonly planned: readonly PlannedWork[];
+  readonly campaigns: readonly Campaign[];
   /** SHA-256 of the resolved text, hexadecimal. */
   readonly hash: string;
+}
+
+/** Planned work, registered beforehand in the site file: once, or again and again by a rule. */
+export interface PlannedWork {
+  readonly key: string;
+  readonly name: Text;
+  /** Keys of the assets it covers; their children are covered with them. */
+  readonly assets: readonly string[];
+  /** Local time of the site at which the first one starts, e.g. `2026-07-01T09:00`. */
+  readonly start: string;
+  readonly durationMs: number;
+  /** RRULE of RFC 5545 without DTSTART, e.g. `FREQ=WEEKLY;BYDAY=TU`; once if absent. */
+  readonly rule?: string;
+}
+
+/** A stretch of days in which something was promised, e.g. a rectification month with its acceptance at the end. */
+export interface Campaign {
+  readonly key: string;
+  readonly name: Text;
+  /** Site dates, both inclusive, e.g. `2026-06-01`. */
+  readonly from: string;
+  readonly to: string;
 }
 
 /** A trade of the estate (lift, CCTV …) with the rates that are promised for it. */
@@ -41,12 +65,16 @@ export interface RateDefinition {
   readonly window: RateWindow;
   /** Count assets at this instant (`live` only), or weigh by time. */
   readonly counted: boolean;
+  /** Key of the campaign, for the window `campaign`. */
+  readonly campaign?: string;
   /** 0 to 1; met at or above it. */
   readonly target: number;
+  /** 0 to 1; below it the verdict is never `met`. */
+  readonly coverageTarget?: number;
   readonly good?: string;
   readonly due?: string;
   /** Judge each group by itself; the figure is the worst group's. */
-  readonly per?: 'asset' | 'floor' | 'building';
+  readonly per?: RateGrouping;
 }
 
 /** A connection to controllers. `settings` belongs to the protocol; secrets in it are still `${ENV}`. */
@@ -72,6 +100,10 @@ export interface Asset {
   readonly parent?: string;
   readonly location: Location;
   readonly contractor?: string;
+  /** A set of assets that is promised for together, by any name. */
+  readonly group?: string;
+  /** Not handed over yet: pages nobody and enters no figure until all its points are signed off. */
+  readonly commissioning?: boolean;
   readonly points: readonly AssetPoint[];
   readonly formerly?: string;
 }
@@ -103,6 +135,8 @@ export interface Profile {
   readonly required?: string;
   /** True while this asset's own state proves that none of its children can work (tripped feeder). */
   readonly childrenDead?: string;
+  /** True while a test proves that it would work; for standby equipment. Up without that proof is unknown. */
+  readonly proven?: string;
   readonly alarms: readonly AlarmDefinition[];
 }
 
@@ -121,8 +155,18 @@ export interface AlarmDefinition {
   readonly priority: Priority;
   /** Condition; the built-in `data-lost` alarm has none: it stands while the asset's state is unknown. */
   readonly when?: string;
+  /** A raised alarm returns only where this is true (deadband); where the condition is false, if absent. */
+  readonly returnWhen?: string;
   readonly onDelayMs: number;
   readonly offDelayMs: number;
+  /** Gone is not enough: it stays until it is acknowledged and reset. */
+  readonly latching?: boolean;
+  /** While this is true nobody is called, by design; the condition is followed all the same. */
+  readonly suppressWhen?: string;
+  /** While this is true the alarm is labelled as one of a test. */
+  readonly testWhen?: string;
+  /** A standing alarm is annunciated again after this time, acknowledged or not. */
+  readonly reAlarmMs?: number;
   /**
    * While this stands, alarms of the asset's children are not created: it is their cause, and names them. `true` for
    * all of them, or the keys of those that it explains. Life-safety alarms (priority 1) are created all the same.

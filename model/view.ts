@@ -26,6 +26,11 @@ export interface AssetView {
   readonly parent: string | null;
   readonly location: Location;
   readonly contractor: string | null;
+  readonly group: string | null;
+  readonly commissioning: boolean;
+  readonly outOfService: { readonly by: string; readonly reason: string; readonly sinceMs: number } | null;
+  readonly job: { readonly by: string; readonly untilMs: number } | null;
+  readonly plannedUntilMs: number | null;
   readonly class: LedgerClass;
   readonly sinceMs: number | null;
   readonly availability: number | null;

@@ -73,7 +73,7 @@ export function step(state: EngineState, record: LogRecord): readonly Change[] {
       run.start(beforeMs);
       break;
     case 'action':
-      run.acknowledge(record.action.activationId, record.action.by);
+      if (record.action.type === 'acknowledge') run.acknowledge(record.action.activationId, record.action.by);
       break;
   }
   return run.changes;
@@ -560,6 +560,12 @@ function activationOf(asset: AssetPlan, no: number, memory: AlarmMemory): Activa
     consequence: definition.consequence,
     action: definition.action,
     children: memory.children,
+    silence: null,
+    shelf: null,
+    annunciations: 1,
+    test: false,
+    firstTold: null,
+    chattering: false,
   };
 }
 

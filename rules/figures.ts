@@ -1,5 +1,5 @@
 import { type LedgerClass, ledgerClasses } from '../model/ledger.ts';
-import { MAX_OFFENDERS, type RateFigure, type RateWindow } from '../model/rate.ts';
+import { MAX_OFFENDERS, type RateFigure, type RateGroup, type RateWindow } from '../model/rate.ts';
 import type { RateDefinition } from '../model/site.ts';
 import type { AssetPlan, Plan } from './compile.ts';
 import { classNumber } from './ledger.ts';
@@ -38,6 +38,18 @@ export function systemFigures(state: EngineState, plan: Plan, systemNo: number, 
   const system = plan.site.systems[systemNo];
   if (!system) return [];
   return system.rates.map((rate, rateNo) => rateFigure(state, plan, system.key, systemNo, rate, rateNo, nowMs));
+}
+
+/** One rate of a system, with each of its groups by itself, worst first. */
+export function rateDetail(
+  state: EngineState,
+  plan: Plan,
+  systemNo: number,
+  rateNo: number,
+  nowMs: number,
+): { readonly rate: RateFigure; readonly groups: readonly RateGroup[] } | undefined {
+  const rate = systemFigures(state, plan, systemNo, nowMs)[rateNo];
+  return rate && { rate, groups: [] };
 }
 
 /** One asset's availability over a window to date, by its ledger. */
@@ -86,12 +98,16 @@ function rateFigure(
     counted: rate.counted,
     ...judge(shown, rate.target),
     target: rate.target,
+    coverageTarget: rate.coverageTarget ?? null,
+    fromMs: null,
+    toMs: null,
     provisional: windowEndMs(plan, rate.window, nowMs) + LATENESS_MS > nowMs,
     due: rate.counted ? due : members.filter(({ sums }) => sums.up + sums.down + sums.unknown > 0).length,
     short: rate.counted ? Math.max(0, needed - shown.up) : null,
     allowed: rate.counted ? Math.max(0, shown.up - needed) : null,
     worst: rate.per === undefined || !worst ? null : { group: worst.group, value: worst.judgement.low },
     missed: missed.slice(0, MAX_OFFENDERS).map(({ group }) => group),
+    downtimeLeft: null,
   };
 }
 
@@ -189,6 +205,7 @@ function windowHalves(plan: Plan, window: RateWindow, nowMs: number): { first: n
       return { first: midnight - 12, last: now };
     case '30d':
       return { first: midnight - 58, last: now };
+    case 'campaign':
     case 'month':
       return { first: plan.calendar.monthStart(nowMs), last: now };
     case 'night': {

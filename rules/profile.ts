@@ -56,8 +56,17 @@ const AlarmFile = Type.Object(
       description: '1 life safety, 2 urgent, 3 same day, 4 planned work',
     }),
     when: Type.Optional(Expression('the condition; only data-lost has none')),
+    returnWhen: Type.Optional(
+      Expression('a raised alarm returns only where this is true (deadband); where `when` is false, if absent'),
+    ),
     onDelay: Type.Optional(Duration('how long the condition must stand; 0s if absent')),
     offDelay: Type.Optional(Duration('how long it must be gone; 0s if absent')),
+    latching: Type.Optional(
+      Type.Boolean({ description: 'gone is not enough: it stays until it is acknowledged and reset' }),
+    ),
+    suppressWhen: Type.Optional(Expression('while true nobody is called, by design; not for priority 1')),
+    testWhen: Type.Optional(Expression('while true the alarm is labelled as one of a test, never hidden')),
+    reAlarm: Type.Optional(Duration('a standing alarm calls again after this time, acknowledged or not')),
     causesChildren: Type.Optional(
       Type.Union([Type.Boolean(), Type.Array(Type.String(), { minItems: 1 })], {
         description: 'while it stands, it is the cause of its children’s alarms: of all, or of those with these keys',
@@ -86,6 +95,9 @@ export const ProfileFileSchema = Type.Object(
     up: Expression('true while the asset does what it is there for'),
     required: Type.Optional(Expression('true while the asset is required to; true if absent')),
     childrenDead: Type.Optional(Expression('true while this asset’s state proves that none of its children can work')),
+    proven: Type.Optional(
+      Expression('true while a test proves that standby equipment would work; up without that proof is unknown'),
+    ),
     alarms: Type.Record(Type.String({ pattern: keyPattern }), AlarmFile),
   },
   { additionalProperties: false },
@@ -102,6 +114,7 @@ export function toProfile(key: string, file: ProfileFile): Profile {
     up: file.up,
     ...(file.required !== undefined && { required: file.required }),
     ...(file.childrenDead !== undefined && { childrenDead: file.childrenDead }),
+    ...(file.proven !== undefined && { proven: file.proven }),
     alarms: Object.entries(file.alarms).map(([alarmKey, alarm]) => toAlarm(alarmKey, alarm)),
   };
 }
@@ -112,12 +125,13 @@ function toPoint(file: ProfileFile['points'][string]): ProfilePoint {
 }
 
 function toAlarm(key: string, file: ProfileFile['alarms'][string]): AlarmDefinition {
-  const { onDelay, offDelay, ...rest } = file;
+  const { onDelay, offDelay, reAlarm, ...rest } = file;
   return {
     key,
     ...rest,
     onDelayMs: parseDuration(onDelay ?? '0s') ?? 0,
     offDelayMs: parseDuration(offDelay ?? '0s') ?? 0,
+    ...(reAlarm !== undefined && { reAlarmMs: parseDuration(reAlarm) ?? 0 }),
   };
 }
 
@@ -162,12 +176,15 @@ export function checkProfile(profile: Profile, parent?: Profile): readonly Profi
 
 /** Every expression of a profile with its place in the file. */
 export function expressionsOf(profile: Profile): readonly { path: readonly string[]; source: string }[] {
-  const own = (['up', 'required', 'childrenDead'] as const).flatMap((name) => {
+  const own = (['up', 'required', 'childrenDead', 'proven'] as const).flatMap((name) => {
     const source = profile[name];
     return source === undefined ? [] : [{ path: [name], source }];
   });
   const alarms = profile.alarms.flatMap((alarm) =>
-    alarm.when === undefined ? [] : [{ path: ['alarms', alarm.key, 'when'], source: alarm.when }],
+    (['when', 'returnWhen', 'suppressWhen', 'testWhen'] as const).flatMap((name) => {
+      const source = alarm[name];
+      return source === undefined ? [] : [{ path: ['alarms', alarm.key, name], source }];
+    }),
   );
   return [...own, ...alarms];
 }

@@ -24,6 +24,12 @@ function alarm(activationId: string, more: Partial<AlarmReply> = {}): AlarmReply
     consequence: text,
     action: text,
     children: [],
+    silence: null,
+    shelf: null,
+    annunciations: 1,
+    test: false,
+    firstTold: null,
+    chattering: false,
     ...more,
   };
 }

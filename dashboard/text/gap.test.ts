@@ -17,6 +17,9 @@ function rate(more: Partial<RateReply>): RateReply {
     strict: 0.9,
     coverage: 1,
     target: 0.95,
+    coverageTarget: null,
+    fromMs: null,
+    toMs: null,
     verdict: 'missed',
     provisional: false,
     due: 10,
@@ -24,6 +27,7 @@ function rate(more: Partial<RateReply>): RateReply {
     allowed: null,
     worst: null,
     missed: [],
+    downtimeLeft: null,
     ...more,
   };
 }

@@ -28,6 +28,8 @@ const site: Site = {
     { key: 'zhang', name: text, upToPriority: 4, channels: [webhook] },
     { key: 'li', name: text, upToPriority: 2, channels: [] },
   ],
+  planned: [],
+  campaigns: [],
   hash: 'x',
 };
 
@@ -108,6 +110,12 @@ function activation(asset: string, priority: Priority, state: Activation['state'
     consequence: text,
     action: text,
     children: [],
+    silence: null,
+    shelf: null,
+    annunciations: 1,
+    test: false,
+    firstTold: null,
+    chattering: false,
   };
 }
 

@@ -204,6 +204,7 @@ class OutboxWorker implements Duty {
       sinceMs: activation.sinceMs,
       childCount: activation.children.length,
       acknowledgeUrl: this.#options.acknowledgeUrl(activation.activationId, entry.person),
+      test: activation.test,
       simulated: this.#options.simulated,
     };
   }

@@ -56,6 +56,8 @@ const site: Site = {
     },
   },
   people: [{ key: 'zhang', name: text, upToPriority: 3, channels: [{ kind: 'webhook', settings: {} }] }],
+  planned: [],
+  campaigns: [],
   hash: 'h',
 };
 

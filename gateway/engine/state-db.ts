@@ -77,13 +77,17 @@ export class StateDb implements OutboxStore {
         JSON.stringify(activation),
       );
     } else if (change.kind === 'ledger') {
-      this.#sql('INSERT OR IGNORE INTO ledger VALUES (?, ?, ?, ?, ?)').run(
-        change.asset,
-        change.fromMs,
-        logSeq,
-        ordinal,
-        change.class,
-      );
+      const { asset, fromMs, correction } = change;
+      const insert = this.#sql('INSERT OR IGNORE INTO ledger VALUES (?, ?, ?, ?, ?)');
+      if (correction) {
+        this.#sql('DELETE FROM ledger WHERE asset = ? AND from_ms >= ? AND from_ms <= ?').run(
+          asset,
+          fromMs,
+          correction.toMs,
+        );
+        insert.run(asset, correction.toMs, logSeq, ordinal, correction.then);
+      }
+      insert.run(asset, fromMs, logSeq, ordinal, change.class);
     }
   }
 

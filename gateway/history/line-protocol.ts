@@ -5,8 +5,9 @@
  * | measurement | tags | fields | time |
  * |---|---|---|---|
  * | the system's key, e.g. `lift` | asset, point | value float (double), state integer (enum, bitset), on boolean (bool), text string; quality integer (0 good, 1 uncertain, 2 bad); reason string where not good | sourceMs·10⁶ + (ordinal mod 10⁶) |
- * | `ledger` | asset | class string | fromMs·10⁶ + place |
+ * | `ledger` | asset | class string | fromMs·10⁶ + place; a correction also writes what stays, at its end |
  * | `alarm` | asset, alarm | event, state, activation, by string; priority integer | atMs·10⁶ + place |
+ * | `flood` | | active boolean | atMs·10⁶ + place |
  * | `rate` | system, rate | value, low, high, coverage float; known boolean | atMs·10⁶ + place |
  *
  * A field has the same type wherever it occurs, so that types never conflict. A bad sample has no value, only its
@@ -20,7 +21,7 @@ import { type Batch, Quality } from '../../model/sample.ts';
 import type { Skipped } from './counted-home.ts';
 
 /** Measurements that are not a system's samples. */
-const ownMeasurements: ReadonlySet<string> = new Set(['ledger', 'alarm', 'rate']);
+const ownMeasurements: ReadonlySet<string> = new Set(['ledger', 'alarm', 'rate', 'flood']);
 /** InfluxDB's times are nanoseconds of 64 bits; epoch ms beyond these do not fit. */
 const MIN_TIME_MS = -9_223_372_036_853;
 const MAX_TIME_MS = 9_223_372_036_853;
@@ -70,7 +71,11 @@ export function changeLines(changes: readonly PlacedChange[], skipped: Skipped):
       return [];
     }
     const place = (logSeq % PLACE_BASE) * PLACE_BASE + (ordinal % PLACE_BASE);
-    return `${changeOf(change)} ${timeOf(ms, place)}`;
+    const line = `${changeOf(change)} ${timeOf(ms, place)}`;
+    if (change.kind !== 'ledger' || change.correction === undefined) return line;
+    // A correction of the past ends where what was known from there on stays.
+    const { toMs, then } = change.correction;
+    return isPossible(toMs) ? [line, `${ledgerLine(change.asset, then)} ${timeOf(toMs, place)}`] : line;
   });
 }
 
@@ -105,10 +110,16 @@ function valueField(batch: Batch, row: number, kind: PointInfo['kind']): string 
   return Number.isSafeInteger(value) ? `state=${value}i,` : '';
 }
 
+function ledgerLine(asset: string, name: string): string {
+  return `ledger,${tag('asset', asset)} class=${quote(name)}`;
+}
+
 function changeOf(change: PlacedChange['change']): string {
   switch (change.kind) {
     case 'ledger':
-      return `ledger,${tag('asset', change.asset)} class=${quote(change.class)}`;
+      return ledgerLine(change.asset, change.class);
+    case 'flood':
+      return `flood active=${change.flood}`;
     case 'alarm': {
       const { asset, alarm, state, activationId, priority, acknowledgedBy } = change.activation;
       const by = acknowledgedBy === null ? '' : `,by=${quote(acknowledgedBy)}`;

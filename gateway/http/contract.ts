@@ -3,6 +3,7 @@
  * imports the types only. Ratios are 0 to 1, times epoch ms, unknown values null.
  */
 import { type Static, type TSchema, Type } from 'typebox';
+import { rateWindows } from '../../model/rate.ts';
 
 /** What comes over the wire is read, never changed. */
 type Wire<T> = T extends (infer U)[]
@@ -27,17 +28,12 @@ export const LedgerClassSchema = Type.Union([
   Type.Literal('notRequired'),
 ]);
 
+const VerdictSchema = Type.Enum(['met', 'missed', 'undetermined', 'none']);
+
 export const RateReply = Type.Object({
   key: Type.String(),
   name: TextSchema,
-  window: Type.Union([
-    Type.Literal('live'),
-    Type.Literal('night'),
-    Type.Literal('day'),
-    Type.Literal('7d'),
-    Type.Literal('30d'),
-    Type.Literal('month'),
-  ]),
+  window: Type.Enum([...rateWindows]),
   counted: Type.Boolean({ description: 'assets counted now, or time weighed' }),
   value: Nullable(Type.Number()),
   low: Nullable(Type.Number()),
@@ -45,20 +41,47 @@ export const RateReply = Type.Object({
   strict: Nullable(Type.Number()),
   coverage: Nullable(Type.Number()),
   target: Type.Number(),
-  verdict: Type.Union([
-    Type.Literal('met'),
-    Type.Literal('missed'),
-    Type.Literal('undetermined'),
-    Type.Literal('none'),
-  ]),
+  coverageTarget: Nullable(Type.Number()),
+  verdict: VerdictSchema,
   provisional: Type.Boolean(),
+  fromMs: Nullable(Type.Number()),
+  toMs: Nullable(Type.Number()),
   due: Type.Integer({ description: 'assets due now' }),
   short: Nullable(Type.Integer({ description: 'assets that must come back for the target' })),
   allowed: Nullable(Type.Integer({ description: 'assets that may still fail' })),
   worst: Nullable(Type.Object({ group: Type.String(), value: Nullable(Type.Number()) })),
   missed: Type.Array(Type.String(), { description: 'assets or groups that missed, worst first' }),
+  downtimeLeft: Nullable(
+    Type.Object(
+      { group: Type.String(), ms: Type.Number() },
+      { description: 'who may be down for the least time until the window ends, and for how long' },
+    ),
+  ),
 });
 export type RateReply = Wire<Static<typeof RateReply>>;
+
+export const RateGroupReply = Type.Object({
+  group: Type.String(),
+  up: Type.Number(),
+  down: Type.Number(),
+  unknown: Type.Number(),
+  planned: Type.Number(),
+  value: Nullable(Type.Number()),
+  low: Nullable(Type.Number()),
+  high: Nullable(Type.Number()),
+  strict: Nullable(Type.Number()),
+  coverage: Nullable(Type.Number()),
+  verdict: VerdictSchema,
+  downtimeLeftMs: Nullable(Type.Number()),
+});
+
+/** A rate with each of its groups, worst first: `GET /api/rates`. */
+export const RateDetailReply = Type.Object({
+  system: Type.String(),
+  rate: RateReply,
+  groups: Type.Array(RateGroupReply),
+});
+export type RateDetailReply = Wire<Static<typeof RateDetailReply>>;
 
 export const SystemReply = Type.Object({
   key: Type.String(),
@@ -89,6 +112,13 @@ export const AssetReply = Type.Object({
     place: Type.Optional(Type.String()),
   }),
   contractor: Nullable(Type.String()),
+  group: Nullable(Type.String()),
+  /** Not handed over: pages nobody, enters no figure. */
+  commissioning: Type.Boolean(),
+  outOfService: Nullable(Type.Object({ by: Type.String(), reason: Type.String(), sinceMs: Type.Number() })),
+  job: Nullable(Type.Object({ by: Type.String(), untilMs: Type.Number() })),
+  /** End of the planned work in progress. */
+  plannedUntilMs: Nullable(Type.Number()),
   class: LedgerClassSchema,
   sinceMs: Nullable(Type.Number()),
   /** This month to date. */
@@ -150,6 +180,12 @@ export const AlarmReply = Type.Object({
   consequence: TextSchema,
   action: TextSchema,
   children: Type.Array(Type.String()),
+  silence: Nullable(Type.Enum(['shelved', 'suppressed', 'out-of-service', 'planned', 'commissioning'])),
+  shelf: Nullable(Type.Object({ untilMs: Nullable(Type.Number()), by: Type.String(), reason: Type.String() })),
+  annunciations: Type.Integer(),
+  test: Type.Boolean(),
+  firstTold: Nullable(Type.String()),
+  chattering: Type.Boolean(),
 });
 export type AlarmReply = Wire<Static<typeof AlarmReply>>;
 
@@ -157,6 +193,57 @@ export const AcknowledgeBody = Type.Object(
   { by: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })) },
   { additionalProperties: false },
 );
+
+const By = Type.Optional(Type.String({ minLength: 1, maxLength: 64 }));
+const Key = Type.String({ minLength: 1, maxLength: 200 });
+const Reason = Type.String({ minLength: 1, maxLength: 500 });
+const Time = Type.Number({ minimum: 0, maximum: 8.64e15, description: 'epoch ms' });
+const Act = <K extends string, P extends Record<string, TSchema>>(type: K, properties: P) =>
+  Type.Object({ type: Type.Literal(type), by: By, ...properties }, { additionalProperties: false });
+
+/** What a person asks for: `POST /api/actions`. */
+export const ActionBody = Type.Union([
+  Act('acknowledge', { activationId: Type.String({ maxLength: 1000 }) }),
+  Act('reset', { activationId: Type.String({ maxLength: 1000 }) }),
+  Act('shelve', { asset: Key, alarm: Key, untilMs: Nullable(Time), reason: Reason }),
+  Act('unshelve', { asset: Key, alarm: Key }),
+  Act('take-out-of-service', { asset: Key, reason: Reason }),
+  Act('return-to-service', { asset: Key }),
+  Act('plan', { asset: Key, fromMs: Time, toMs: Time, reason: Reason }),
+  Act('cancel-plan', { asset: Key, fromMs: Time }),
+  Act('exclude', { asset: Key, fromMs: Time, toMs: Time, reason: Reason }),
+  Act('sign-off', { points: Type.Array(Type.String({ maxLength: 300 }), { minItems: 1, maxItems: 1000 }) }),
+  Act('open-job', { asset: Key, untilMs: Time }),
+  Act('close-job', { asset: Key }),
+]);
+export type ActionBody = Wire<Static<typeof ActionBody>>;
+
+/** How well the alarm system does: `GET /api/alarm-health`. */
+export const AlarmHealthReply = Type.Object({
+  fromMs: Type.Number(),
+  toMs: Type.Number(),
+  annunciated: Type.Integer(),
+  byPriority: Type.Object({ 1: Type.Integer(), 2: Type.Integer(), 3: Type.Integer(), 4: Type.Integer() }),
+  perHour: Nullable(Type.Number()),
+  worstHour: Type.Integer(),
+  last10Min: Type.Integer(),
+  flood: Type.Boolean(),
+  floodShare: Nullable(Type.Number()),
+  topTen: Type.Array(
+    Type.Object({ asset: Type.String(), alarm: Type.String(), count: Type.Integer(), share: Type.Number() }),
+  ),
+  stale: Type.Array(Type.String()),
+  chattering: Type.Array(Type.String()),
+  fleeting: Type.Integer(),
+  silenced: Type.Object({
+    shelved: Type.Integer(),
+    suppressed: Type.Integer(),
+    'out-of-service': Type.Integer(),
+    planned: Type.Integer(),
+    commissioning: Type.Integer(),
+  }),
+});
+export type AlarmHealthReply = Wire<Static<typeof AlarmHealthReply>>;
 
 export const LinkReply = Type.Object({
   key: Type.String(),

@@ -27,6 +27,12 @@ const alarm: AlarmReply = {
   consequence: text,
   action: text,
   children: [],
+  silence: null,
+  shelf: null,
+  annunciations: 1,
+  test: false,
+  firstTold: null,
+  chattering: false,
 };
 const point: PointReply = {
   key: 'lift/note',

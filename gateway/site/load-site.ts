@@ -100,6 +100,8 @@ class Loader {
       assets: assets.assets,
       profiles: this.#profiles(assets),
       people,
+      planned: [],
+      campaigns: [],
     };
     return deepFreeze({ ...content, hash: hashOf(content) });
   }

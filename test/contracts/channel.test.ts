@@ -28,6 +28,7 @@ function notice(id: string): Notice {
     sinceMs: 0,
     childCount: 0,
     acknowledgeUrl: 'http://127.0.0.1/a/x',
+    test: false,
     simulated: true,
   };
 }

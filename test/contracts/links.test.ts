@@ -93,6 +93,8 @@ function siteOf(links: readonly WantedLink[]): Site {
     })),
     profiles: {},
     people: [],
+    planned: [],
+    campaigns: [],
     hash: '',
   };
 }

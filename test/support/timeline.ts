@@ -108,6 +108,8 @@ export const site: Site = {
   ],
   profiles: { feeder, lamp, pump },
   people: [],
+  planned: [],
+  campaigns: [],
   hash: 'x',
 };
 const numbers = site.assets.flatMap((a) => a.points).map((point, index): [string, number] => [point.key, index + 1]);
