@@ -15,6 +15,7 @@ import {
 import type { Snapshot } from '../../rules/snapshot.ts';
 import { openDatabase } from '../storage/open-database.ts';
 import { unreadable } from '../storage/storage-error.ts';
+import type { Renaming } from './renamed-assets.ts';
 import { STATE_FILE, stateMigrations } from './state-schema.ts';
 
 /** Snapshots that are kept, newest first: the one before serves when the newest cannot be read. */
@@ -30,6 +31,12 @@ export const JOURNAL_KEPT = 500_000;
 export interface LedgerRow {
   readonly fromMs: number;
   readonly class: LedgerClass;
+}
+
+/** Assets that go on under other keys from the record `logSeq` on. */
+export interface PlacedRenamings {
+  readonly logSeq: number;
+  readonly assets: readonly Renaming[];
 }
 
 /** The engine's database: what follows from the log, kept so that it need not be worked out again. */
@@ -51,10 +58,26 @@ export class StateDb implements OutboxStore {
     return Number(this.#sql('SELECT seq FROM progress').get()?.seq);
   }
 
-  /** Stores what records up to `seq` changed, and the notices that follow, in one transaction. */
-  commit(seq: number, changes: readonly PlacedChange[], outbox: readonly OutboxRow[]): void {
+  /** Stores what records up to `seq` changed, and the notices that follow, in one transaction; all in order of place. */
+  commit(
+    seq: number,
+    changes: readonly PlacedChange[],
+    outbox: readonly OutboxRow[],
+    renamings: readonly PlacedRenamings[] = [],
+  ): void {
     this.#transaction(() => {
-      for (const placed of changes) this.#storeChange(placed);
+      const due = [...renamings];
+      const renameUpTo = (logSeq: number) => {
+        for (let next = due[0]; next !== undefined && next.logSeq <= logSeq; next = due[0]) {
+          this.#rename(next.assets);
+          due.shift();
+        }
+      };
+      for (const placed of changes) {
+        renameUpTo(placed.logSeq);
+        this.#storeChange(placed);
+      }
+      renameUpTo(seq);
       for (const row of outbox) {
         this.#sql(
           `INSERT OR IGNORE INTO outbox (id, kind, activation_id, alarm, priority, person, channel, state, attempts)
@@ -63,6 +86,19 @@ export class StateDb implements OutboxStore {
       }
       this.#sql('UPDATE progress SET seq = ? WHERE seq < ?').run(seq, seq);
     });
+  }
+
+  /** The ledger and the alarms of an asset go with it; `changes` stays as it was said, since a re-run compares with it. */
+  #rename(assets: readonly Renaming[]): void {
+    const pairs = `(SELECT value ->> 'former' AS former, value ->> 'key' AS key FROM json_each(?)) AS renamed`;
+    const json = JSON.stringify(assets);
+    this.#sql(`UPDATE OR REPLACE ledger SET asset = renamed.key FROM ${pairs} WHERE ledger.asset = renamed.former`).run(
+      json,
+    );
+    this.#sql(
+      `UPDATE activations SET asset = renamed.key, body = json_set(body, '$.asset', renamed.key)
+       FROM ${pairs} WHERE activations.asset = renamed.former`,
+    ).run(json);
   }
 
   #storeChange({ logSeq, ordinal, change }: PlacedChange): void {
