@@ -273,4 +273,7 @@ test('waiting for what never comes ends with its signal', async () => {
   const far = bench.log.last.logSeq + 1000;
   await expect(bench.engine.reached(far, AbortSignal.timeout(20))).rejects.toThrow();
   await expect(bench.engine.reached(far, AbortSignal.abort())).rejects.toThrow();
+  expect(await bench.engine.reachedWithin(far, 20)).toBe(false);
+  expect(await bench.engine.reachedWithin(far, 60_000, AbortSignal.timeout(20))).toBe(false);
+  expect(await bench.engine.reachedWithin(bench.log.last.logSeq, 60_000)).toBe(true);
 });

@@ -39,6 +39,8 @@ export interface Engine {
   openActivations(): readonly Activation[];
   /** Resolves when everything up to `logSeq` is worked in; rejects where `signal` aborts before. */
   reached(logSeq: number, signal?: AbortSignal): Promise<void>;
+  /** As {@link reached}, for `withinMs` real ms at most; false where it is not there by then, or `signal` aborts. */
+  reachedWithin(logSeq: number, withinMs: number, signal?: AbortSignal): Promise<boolean>;
   onChanges(listener: ChangeListener): () => void;
   /** Rejects with the error that stopped the engine, which no part of the site can live without. */
   readonly failed: Promise<never>;
@@ -97,6 +99,17 @@ class LogEngine implements Engine {
         this.#waiters.delete(resolve);
         signal?.removeEventListener('abort', onAbort);
       }
+    }
+  }
+
+  async reachedWithin(logSeq: number, withinMs: number, signal?: AbortSignal): Promise<boolean> {
+    const enough = AbortSignal.any([AbortSignal.timeout(withinMs), ...(signal ? [signal] : [])]);
+    try {
+      await this.reached(logSeq, enough);
+      return true;
+    } catch (error) {
+      if (enough.aborted) return false;
+      throw error;
     }
   }
 
