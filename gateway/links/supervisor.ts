@@ -105,7 +105,7 @@ class Supervisor implements Links {
 
   /** Holds the links of the site: those that run go on, the others are started. */
   #holdAll(): void {
-    if (this.#closing) return;
+    if (this.#closing !== undefined) return;
     const running = new Map(
       this.#held.filter(({ stop }) => !stop.signal.aborted).map((held) => [held.runner.facts.key, held]),
     );
