@@ -43,7 +43,7 @@ export function createMetrics({
     'Records whose re-run gave other changes than stored; a bug unless 0',
     () => engine.divergences,
   );
-  gauge('samples_out_of_order', 'Samples older than the one known', () => engine.state.counters.outOfOrder);
+  gauge('samples_out_of_order', 'Samples older than the one known', () => engine.state.counters.late);
   gauge('samples_future_stamp', 'Samples whose stamp was too far ahead', () => engine.state.counters.futureStamp);
   gauge('alarms_open', 'Open alarms', () => engine.openActivations().length);
   gauge('history_behind_ms', 'Site ms that history is behind the log', () => history.facts().behindMs);

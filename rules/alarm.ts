@@ -1,4 +1,4 @@
-import type { AlarmState } from '../model/alarm.ts';
+import type { AlarmState, Shelf, Silence } from '../model/alarm.ts';
 
 /**
  * What the engine remembers of one alarm of one asset: independent facts, from which the state follows. Times are epoch
@@ -21,7 +21,28 @@ export interface AlarmMemory {
   acknowledgedBy: string;
   returnedMs: number;
   children: readonly string[];
+  silence: Silence | null;
+  shelf: Shelf | null;
+  annunciations: number;
+  annunciatedMs: number;
+  test: boolean;
+  /** Whoever is told first, and when everybody else is; empty and NaN where nobody is preferred. */
+  firstTold: string;
+  escalateMs: number;
+  /** When it was raised the last few times, within {@link CHATTER_MS}. */
+  raises: readonly number[];
+  chattering: boolean;
 }
+
+/** So many activations within this time are chattering (ISA-18.2: three within a minute). */
+export const CHATTER_RAISES = 3;
+export const CHATTER_MS = 60_000;
+
+/** An alarm that is over within this time is fleeting. */
+export const FLEETING_MS = 10_000;
+
+/** Whoever was told first has this long to take it; then everybody is told. */
+export const ESCALATE_MS = 60_000;
 
 export interface AlarmInput {
   /** 1 true, 0 false, NaN not known: a raised alarm stays as it is. */
@@ -55,25 +76,40 @@ export function createAlarmMemory(): AlarmMemory {
     acknowledgedBy: '',
     returnedMs: Number.NaN,
     children: [],
+    silence: null,
+    shelf: null,
+    annunciations: 0,
+    annunciatedMs: Number.NaN,
+    test: false,
+    firstTold: '',
+    escalateMs: Number.NaN,
+    raises: [],
+    chattering: false,
   };
 }
 
-/** State by ISA-18.2 of an open activation; `normal` where none is open. */
-export function alarmState(memory: AlarmMemory): AlarmState {
+/**
+ * State by ISA-18.2 of an open activation; `normal` where none is open. One of which nobody was told needs nobody's
+ * acknowledgement once it is over.
+ */
+export function alarmState(memory: AlarmMemory, latching: boolean): AlarmState {
   if (memory.activationId === '') return 'normal';
   const acknowledged = isTime(memory.acknowledgedMs);
   if (memory.active) return acknowledged ? 'acknowledged' : 'unacknowledged';
+  if (memory.annunciations === 0) return 'normal';
+  if (latching) return acknowledged ? 'latched' : 'unacknowledged';
   return acknowledged ? 'normal' : 'returned-unacknowledged';
 }
 
-/** True where the alarm has nothing to remember: no activation, no timer. */
+/** True where the alarm has nothing to remember: no activation, no timer, no shelf, no recent activation. */
 export function isQuiet(memory: AlarmMemory): boolean {
-  return memory.activationId === '' && !isTime(memory.sinceMs);
+  return memory.activationId === '' && !isTime(memory.sinceMs) && memory.shelf === null && memory.raises.length === 0;
 }
 
 /** True where time alone can change the alarm. */
-export function isWaiting(memory: AlarmMemory): boolean {
-  return memory.active ? isTime(memory.clearMs) : isTime(memory.sinceMs);
+export function isWaiting(memory: AlarmMemory, reAlarms: boolean): boolean {
+  if (memory.raises.length > 0 || isTime(memory.escalateMs) || typeof memory.shelf?.untilMs === 'number') return true;
+  return memory.active ? reAlarms || isTime(memory.clearMs) : isTime(memory.sinceMs);
 }
 
 /**
@@ -88,7 +124,7 @@ export function explainsOthers(memory: AlarmMemory, delays: AlarmDelays, conditi
 
 /**
  * One step of ISA-18.2's machine, after an evaluation or a tick. Changes `memory` and says what became of it; the
- * caller completes a raised activation (`activationId`, `children`).
+ * caller completes a raised activation (`activationId`, `children`, who is told).
  */
 export function stepAlarm(
   memory: AlarmMemory,
@@ -96,6 +132,7 @@ export function stepAlarm(
   input: AlarmInput,
 ): 'raised' | 'returned' | undefined {
   const { condition, eventMs, nowMs } = input;
+  if (memory.raises.length > 0 && !memory.active) forgetRaises(memory, nowMs);
   if (condition === 1) {
     memory.clearMs = Number.NaN;
     if (memory.active) return undefined;
@@ -111,6 +148,9 @@ export function stepAlarm(
     memory.returnedMs = Number.NaN;
     memory.acknowledgedMs = Number.NaN;
     memory.acknowledgedBy = '';
+    memory.annunciations = 0;
+    memory.annunciatedMs = Number.NaN;
+    rememberRaise(memory, nowMs);
     return 'raised';
   }
   if (!memory.active) {
@@ -121,12 +161,37 @@ export function stepAlarm(
   }
   if (condition !== 0) return undefined;
   if (!isTime(memory.clearMs)) memory.clearMs = eventMs;
-  if (nowMs - memory.clearMs < delays.offDelayMs) return undefined;
+  // What chatters is held until it has been quiet for as long as chattering is counted over.
+  const offDelayMs = memory.chattering ? Math.max(delays.offDelayMs, CHATTER_MS) : delays.offDelayMs;
+  if (nowMs - memory.clearMs < offDelayMs) return undefined;
   memory.active = false;
   memory.returnedMs = memory.clearMs;
   memory.sinceMs = Number.NaN;
   memory.onFromMs = Number.NaN;
+  memory.escalateMs = Number.NaN;
+  memory.firstTold = '';
   return 'returned';
+}
+
+function rememberRaise(memory: AlarmMemory, nowMs: number): void {
+  memory.raises = [...memory.raises.slice(1 - CHATTER_RAISES), nowMs];
+  const first = memory.raises[0] as number;
+  memory.chattering = memory.raises.length === CHATTER_RAISES && nowMs - first <= CHATTER_MS;
+}
+
+function forgetRaises(memory: AlarmMemory, nowMs: number): void {
+  memory.raises = memory.raises.filter((raisedMs) => nowMs - raisedMs <= CHATTER_MS);
+  if (memory.raises.length === 0) memory.chattering = false;
+}
+
+/** People are called, for the first time or again: whatever was acknowledged before is not any more. */
+export function annunciate(memory: AlarmMemory, nowMs: number): void {
+  memory.annunciations++;
+  memory.annunciatedMs = nowMs;
+  memory.acknowledgedMs = Number.NaN;
+  memory.acknowledgedBy = '';
+  memory.firstTold = '';
+  memory.escalateMs = Number.NaN;
 }
 
 /** Takes an acknowledgement; false where it changes nothing (no open activation, or already acknowledged). */
@@ -134,10 +199,11 @@ export function acknowledgeAlarm(memory: AlarmMemory, by: string, nowMs: number)
   if (memory.activationId === '' || isTime(memory.acknowledgedMs)) return false;
   memory.acknowledgedMs = nowMs;
   memory.acknowledgedBy = by;
+  memory.escalateMs = Number.NaN;
   return true;
 }
 
-/** Closes the activation of an alarm that is returned and acknowledged. */
+/** Closes the activation of an alarm that is over, as far as anybody has to do something. */
 export function closeActivation(memory: AlarmMemory): void {
   memory.activationId = '';
   memory.raisedSinceMs = Number.NaN;
@@ -147,6 +213,12 @@ export function closeActivation(memory: AlarmMemory): void {
   memory.returnedMs = Number.NaN;
   memory.clearMs = Number.NaN;
   memory.children = [];
+  memory.silence = null;
+  memory.annunciations = 0;
+  memory.annunciatedMs = Number.NaN;
+  memory.test = false;
+  memory.firstTold = '';
+  memory.escalateMs = Number.NaN;
 }
 
 function isTime(ms: number): boolean {

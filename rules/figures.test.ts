@@ -78,7 +78,8 @@ describe('class', () => {
     [1, 1, false, 'up'],
     [1, 0, false, 'down'],
   ] as const)('required %d, up %d, parent dead %s: %s', (required, up, parentDead, name) => {
-    expect(classify(required, up, parentDead)).toBe(classNumber[name]);
+    const plain = { proven: 1, commissioning: false, planned: false, downBefore: false };
+    expect(classify({ required, up, parentDead, ...plain })).toBe(classNumber[name]);
   });
 });
 

@@ -1,20 +1,27 @@
 import { type LedgerClass, ledgerClasses } from '../model/ledger.ts';
-import { MAX_OFFENDERS, type RateFigure, type RateGroup, type RateWindow } from '../model/rate.ts';
-import type { RateDefinition } from '../model/site.ts';
-import type { AssetPlan, Plan } from './compile.ts';
+import {
+  type DowntimeLeft,
+  MAX_OFFENDERS,
+  type RateFigure,
+  type RateGroup,
+  type RateGrouping,
+  type RateWindow,
+} from '../model/rate.ts';
+import type { RateDefinition, System } from '../model/site.ts';
+import { type AssetPlan, type Bound, NONE, type Plan, REPLY, STRIDE } from './compile.ts';
+import { downtimeLeftMs, requiredAheadMs } from './downtime-left.ts';
+import { LATENESS_MS } from './late.ts';
 import { classNumber } from './ledger.ts';
 import { type Judgement, judge, neededFor, type Sums } from './rate.ts';
+import { type WindowSpan, windowSpan } from './rate-window.ts';
 import type { EngineState } from './state.ts';
-
-/** How long after its end a window can still be corrected by late samples. */
-export const LATENESS_MS = 600_000;
 
 /** How many assets of a system are of each class now. */
 export function classCounts(state: EngineState, plan: Plan, system: string): Record<LedgerClass, number> {
   const counts: Record<LedgerClass, number> = { up: 0, down: 0, unknown: 0, planned: 0, notRequired: 0 };
   for (const { asset, index } of plan.assets) {
     if (asset?.system !== system) continue;
-    const name = ledgerClasses[state.classes[index] as number] as LedgerClass;
+    const name = ledgerClasses[state.ledger.classes[index] as number] as LedgerClass;
     counts[name]++;
   }
   return counts;
@@ -26,7 +33,7 @@ export function dataAgeMs(state: EngineState, plan: Plan, system: string, nowMs:
   for (const { asset, slots } of plan.assets) {
     if (asset?.system !== system) continue;
     let newest = Number.NEGATIVE_INFINITY;
-    for (const slot of slots) newest = Math.max(newest, state.replyMs[slot] as number);
+    for (const slot of slots) newest = Math.max(newest, state.points[slot * STRIDE + REPLY] as number);
     if (newest === Number.NEGATIVE_INFINITY) return null;
     oldest = Math.max(oldest, nowMs - newest);
   }
@@ -37,10 +44,15 @@ export function dataAgeMs(state: EngineState, plan: Plan, system: string, nowMs:
 export function systemFigures(state: EngineState, plan: Plan, systemNo: number, nowMs: number): RateFigure[] {
   const system = plan.site.systems[systemNo];
   if (!system) return [];
-  return system.rates.map((rate, rateNo) => rateFigure(state, plan, system.key, systemNo, rate, rateNo, nowMs));
+  return system.rates.map((rate, rateNo) =>
+    new RateQuestion(state, plan, { system, systemNo, rate, rateNo }, nowMs).figure(),
+  );
 }
 
-/** One rate of a system, with each of its groups by itself, worst first. */
+/**
+ * One rate of a system, with each of its groups by itself, worst first. `nowMs` in the past asks for the window that it
+ * was in, as far as it is over by now.
+ */
 export function rateDetail(
   state: EngineState,
   plan: Plan,
@@ -48,8 +60,11 @@ export function rateDetail(
   rateNo: number,
   nowMs: number,
 ): { readonly rate: RateFigure; readonly groups: readonly RateGroup[] } | undefined {
-  const rate = systemFigures(state, plan, systemNo, nowMs)[rateNo];
-  return rate && { rate, groups: [] };
+  const system = plan.site.systems[systemNo];
+  const rate = system?.rates[rateNo];
+  if (!system || !rate) return undefined;
+  const question = new RateQuestion(state, plan, { system, systemNo, rate, rateNo }, nowMs);
+  return { rate: question.figure(), groups: question.groups() };
 }
 
 /** One asset's availability over a window to date, by its ledger. */
@@ -60,112 +75,185 @@ export function assetFigure(
   window: RateWindow,
   nowMs: number,
 ): Judgement {
-  return judge(sumsOf(state, plan, asset.index, window, nowMs), 1);
+  return judge(sumsOf(state, asset.index, windowSpan(plan, { window }, nowMs), nowMs), 1);
+}
+
+interface Asked {
+  readonly system: System;
+  readonly systemNo: number;
+  readonly rate: RateDefinition;
+  readonly rateNo: number;
 }
 
 interface Member {
   readonly asset: AssetPlan;
   readonly sums: Sums;
+  /** What tells whether it will be required. */
+  readonly required: Bound | undefined;
 }
 
-function rateFigure(
-  state: EngineState,
-  plan: Plan,
-  system: string,
-  systemNo: number,
-  rate: RateDefinition,
-  rateNo: number,
-  nowMs: number,
-): RateFigure {
-  const members = membersOf(plan, system, systemNo, rate, rateNo).map(
-    ({ asset, track }): Member => ({
+/** Members that are judged together. */
+interface Group {
+  readonly group: string;
+  readonly members: readonly Member[];
+  readonly sums: Sums;
+  readonly judgement: Judgement;
+}
+
+/** One rate at one moment. */
+class RateQuestion {
+  readonly #plan: Plan;
+  readonly #asked: Asked;
+  readonly #nowMs: number;
+  readonly #span: WindowSpan;
+  readonly #members: readonly Member[];
+  readonly #groups: readonly Group[];
+
+  constructor(state: EngineState, plan: Plan, asked: Asked, nowMs: number) {
+    this.#plan = plan;
+    this.#asked = asked;
+    // A question about the past is answered by what is known of it now.
+    this.#nowMs = Math.max(nowMs, state.logMs);
+    const { rate } = asked;
+    this.#span = windowSpan(plan, rate, nowMs);
+    this.#members = membersOf(plan, asked).map(({ asset, track, required }) => ({
       asset,
-      sums: rate.counted ? countOf(state.classes[track] as number) : sumsOf(state, plan, track, rate.window, nowMs),
-    }),
-  );
-  const groups = groupsOf(members, rate.per);
-  const judged = [...groups].map(([group, sums]) => ({ group, sums, judgement: judge(sums, rate.target) }));
-  const missed = judged.filter(({ judgement }) => judgement.verdict === 'missed').sort(worstFirst);
-  const worst = judged.filter(({ judgement }) => judgement.low !== null).sort(worstFirst)[0];
-  const whole = addUp(members);
-  const shown = rate.per === undefined ? whole : (worst?.sums ?? whole);
-  const due = shown.up + shown.down + shown.unknown;
-  const needed = neededFor(due, rate.target);
-  return {
-    key: rate.key,
-    name: rate.name,
-    window: rate.window,
-    counted: rate.counted,
-    ...judge(shown, rate.target),
-    target: rate.target,
-    coverageTarget: rate.coverageTarget ?? null,
-    fromMs: null,
-    toMs: null,
-    provisional: windowEndMs(plan, rate.window, nowMs) + LATENESS_MS > nowMs,
-    due: rate.counted ? due : members.filter(({ sums }) => sums.up + sums.down + sums.unknown > 0).length,
-    short: rate.counted ? Math.max(0, needed - shown.up) : null,
-    allowed: rate.counted ? Math.max(0, shown.up - needed) : null,
-    worst: rate.per === undefined || !worst ? null : { group: worst.group, value: worst.judgement.low },
-    missed: missed.slice(0, MAX_OFFENDERS).map(({ group }) => group),
-    downtimeLeft: null,
-  };
+      required,
+      sums: rate.counted
+        ? countOf(state.ledger.classes[track] as number)
+        : sumsOf(state, track, this.#span, this.#nowMs),
+    }));
+    const byGroup = Map.groupBy(this.#members, ({ asset }) => groupName(asset, rate.per ?? 'asset'));
+    this.#groups = [...byGroup]
+      .map(([group, members]) => {
+        const sums = addUp(members);
+        return { group, members, sums, judgement: judge(sums, rate.target, rate.coverageTarget) };
+      })
+      .sort(worstFirst);
+  }
+
+  figure(): RateFigure {
+    const { rate } = this.#asked;
+    const worst = this.#groups.find(({ judgement }) => judgement.low !== null);
+    const shown = rate.per === undefined ? addUp(this.#members) : (worst?.sums ?? addUp(this.#members));
+    const due = shown.up + shown.down + shown.unknown;
+    const needed = neededFor(due, rate.target);
+    const missed = this.#groups.filter(({ judgement }) => judgement.verdict === 'missed');
+    return {
+      key: rate.key,
+      name: rate.name,
+      window: rate.window,
+      counted: rate.counted,
+      ...judge(shown, rate.target, rate.coverageTarget),
+      target: rate.target,
+      coverageTarget: rate.coverageTarget ?? null,
+      provisional: this.#span.toMs + LATENESS_MS > this.#nowMs,
+      fromMs: rate.window === 'live' ? null : this.#span.fromMs,
+      toMs: rate.window === 'live' ? null : this.#span.toMs,
+      due: rate.counted ? due : this.#members.filter(({ sums }) => sums.up + sums.down + sums.unknown > 0).length,
+      short: rate.counted ? Math.max(0, needed - shown.up) : null,
+      allowed: rate.counted ? Math.max(0, shown.up - needed) : null,
+      worst: rate.per === undefined || !worst ? null : { group: worst.group, value: worst.judgement.low },
+      missed: missed.slice(0, MAX_OFFENDERS).map(({ group }) => group),
+      downtimeLeft: this.#leastDowntimeLeft(),
+    };
+  }
+
+  groups(): RateGroup[] {
+    return this.#groups.map((group) => {
+      const { judgement, sums } = group;
+      return { group: group.group, ...sums, ...judgement, downtimeLeftMs: this.#downtimeLeftMs(group) };
+    });
+  }
+
+  #leastDowntimeLeft(): DowntimeLeft | null {
+    let least: DowntimeLeft | null = null;
+    for (const group of this.#groups) {
+      const ms = this.#downtimeLeftMs(group);
+      if (ms !== null && (least === null || ms < least.ms)) least = { group: group.group, ms };
+    }
+    return least;
+  }
+
+  /** Null where counted, where the window is over, or where nobody can tell what will be required until it ends. */
+  #downtimeLeftMs({ members, sums }: Group): number | null {
+    const { rate } = this.#asked;
+    if (rate.counted || this.#span.toMs <= this.#nowMs) return null;
+    let aheadMs = 0;
+    for (const { required } of members) {
+      const ms = this.#aheadMs(required);
+      if (ms === undefined) return null;
+      aheadMs += ms;
+    }
+    return downtimeLeftMs(sums, aheadMs, rate.target);
+  }
+
+  readonly #ahead = new Map<Bound['evaluate'] | undefined, number | undefined>();
+
+  /** The same for all members whose requirement follows from the same expression. */
+  #aheadMs(required: Bound | undefined): number | undefined {
+    const key = required?.evaluate;
+    if (!this.#ahead.has(key)) {
+      const fromMs = Math.max(this.#nowMs, this.#span.fromMs);
+      this.#ahead.set(key, requiredAheadMs(this.#plan, required, fromMs, this.#span.toMs));
+    }
+    return this.#ahead.get(key);
+  }
 }
 
 /** A rate's members and the track that each is judged by: the asset's ledger, or the rate's own expressions. */
 function membersOf(
   plan: Plan,
-  system: string,
-  systemNo: number,
-  rate: RateDefinition,
-  rateNo: number,
-): { asset: AssetPlan; track: number }[] {
+  { system, systemNo, rate, rateNo }: Asked,
+): { asset: AssetPlan; track: number; required: Bound | undefined }[] {
   if (rate.good !== undefined || rate.due !== undefined) {
-    return plan.rateTracks.flatMap((track, no) =>
-      track.system === systemNo && track.rate === rateNo
-        ? [{ asset: plan.assets[track.asset] as AssetPlan, track: plan.assets.length + no }]
-        : [],
-    );
+    return plan.rateTracks.flatMap((rateTrack, no) => {
+      if (rateTrack.system !== systemNo || rateTrack.rate !== rateNo) return [];
+      const asset = plan.assets[rateTrack.asset] as AssetPlan;
+      const track = plan.assets.length + no;
+      const due = asset.tracks.find((of) => of.track === track)?.due ?? NONE;
+      return [{ asset, track, required: asset.expressions[due] }];
+    });
   }
   return plan.assets.flatMap((asset) =>
-    asset.asset?.system === system && (rate.profile === undefined || asset.asset.profile === rate.profile)
-      ? [{ asset, track: asset.index }]
+    asset.asset?.system === system.key && (rate.profile === undefined || asset.asset.profile === rate.profile)
+      ? [{ asset, track: asset.index, required: asset.expressions[asset.required] }]
       : [],
   );
 }
 
-/** Sums per group; without `per`, per asset, so that a group's figure still names the assets that missed. */
-function groupsOf(members: readonly Member[], per: RateDefinition['per']): Map<string, Sums> {
-  const groups = new Map<string, Sums>();
-  for (const { asset, sums } of members) {
-    const name = groupName(asset, per);
-    const before = groups.get(name);
-    groups.set(name, before ? plus(before, sums) : sums);
+/** What an asset is told apart by; one of which that is not known is of the group `?`. */
+function groupName({ asset, key }: AssetPlan, per: RateGrouping): string {
+  const { building = '?', floor = '?' } = asset?.location ?? {};
+  switch (per) {
+    case 'asset':
+      return key;
+    case 'building':
+      return building;
+    case 'floor':
+      return `${building}/${floor}`;
+    case 'group':
+      return asset?.group ?? '?';
+    case 'contractor':
+      return asset?.contractor ?? '?';
+    case 'system':
+      return asset?.system ?? '?';
   }
-  return groups;
 }
 
-function groupName(asset: AssetPlan, per: RateDefinition['per']): string {
-  const { building, floor } = asset.asset?.location ?? {};
-  if (per === 'building') return building ?? '?';
-  if (per === 'floor') return `${building ?? '?'}/${floor ?? '?'}`;
-  return asset.key;
-}
-
-function worstFirst(a: { judgement: Judgement; group: string }, b: { judgement: Judgement; group: string }): number {
-  return (a.judgement.low ?? 1) - (b.judgement.low ?? 1) || (a.group < b.group ? -1 : 1);
+function worstFirst(a: Group, b: Group): number {
+  return (a.judgement.low ?? 2) - (b.judgement.low ?? 2) || (a.group < b.group ? -1 : 1);
 }
 
 function addUp(members: readonly Member[]): Sums {
-  return members.reduce<Sums>((sums, member) => plus(sums, member.sums), { up: 0, down: 0, unknown: 0, planned: 0 });
-}
-
-function plus(a: Sums, b: Sums): Sums {
-  return {
-    up: a.up + b.up,
-    down: a.down + b.down,
-    unknown: a.unknown + b.unknown,
-    planned: a.planned + b.planned,
-  };
+  const sums = { up: 0, down: 0, unknown: 0, planned: 0 };
+  for (const { sums: of } of members) {
+    sums.up += of.up;
+    sums.down += of.down;
+    sums.unknown += of.unknown;
+    sums.planned += of.planned;
+  }
+  return sums;
 }
 
 function countOf(classNo: number): Sums {
@@ -177,13 +265,12 @@ function countOf(classNo: number): Sums {
   };
 }
 
-/** Milliseconds by class of one track over a window to date, the interval in progress included. */
-function sumsOf(state: EngineState, plan: Plan, track: number, window: RateWindow, nowMs: number): Sums {
-  const { first, last } = windowHalves(plan, window, nowMs);
-  const totals = state.times.total(track, first, last, new Float64Array(ledgerClasses.length));
-  const fromMs = Math.max(state.sinceMs[track] as number, plan.calendar.half(first).startMs);
-  const toMs = Math.min(nowMs, windowEndMs(plan, window, nowMs));
-  const classNo = state.classes[track] as number;
+/** Milliseconds by class of one track over a window to date, the stretch in progress included. */
+function sumsOf({ ledger }: EngineState, track: number, span: WindowSpan, nowMs: number): Sums {
+  const totals = ledger.times.total(track, span.first, span.last, new Float64Array(ledgerClasses.length));
+  const fromMs = Math.max(ledger.sinceMs[track] as number, span.fromMs);
+  const toMs = Math.min(nowMs, span.toMs);
+  const classNo = ledger.classes[track] as number;
   if (toMs > fromMs) totals[classNo] = (totals[classNo] as number) + (toMs - fromMs);
   return {
     up: totals[classNumber.up] as number,
@@ -191,31 +278,4 @@ function sumsOf(state: EngineState, plan: Plan, track: number, window: RateWindo
     unknown: totals[classNumber.unknown] as number,
     planned: totals[classNumber.planned] as number,
   };
-}
-
-/** Half days of a window, both inclusive; the last one may be in progress. */
-function windowHalves(plan: Plan, window: RateWindow, nowMs: number): { first: number; last: number } {
-  const now = plan.calendar.halfDay(nowMs).index;
-  const midnight = now - (now % 2);
-  switch (window) {
-    case 'live':
-    case 'day':
-      return { first: midnight, last: now };
-    case '7d':
-      return { first: midnight - 12, last: now };
-    case '30d':
-      return { first: midnight - 58, last: now };
-    case 'campaign':
-    case 'month':
-      return { first: plan.calendar.monthStart(nowMs), last: now };
-    case 'night': {
-      // Before noon the night that began yesterday; after noon tonight's once it is dark, until then last night's.
-      if (now % 2 === 0) return { first: now - 1, last: now };
-      return plan.calendar.dark(nowMs) ? { first: now, last: now } : { first: now - 2, last: now - 1 };
-    }
-  }
-}
-
-function windowEndMs(plan: Plan, window: RateWindow, nowMs: number): number {
-  return plan.calendar.half(windowHalves(plan, window, nowMs).last).endMs;
 }

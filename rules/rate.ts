@@ -21,21 +21,29 @@ export interface Judgement {
 /**
  * value = up ÷ (up + down); low = up ÷ (up + down + unknown); high = (up + unknown) ÷ (same);
  * strict = up ÷ (up + down + planned); coverage = (up + down) ÷ (up + down + unknown). Met if low ≥ target, missed if
- * high < target, otherwise undetermined. A ratio over nothing is null.
+ * high < target, otherwise undetermined. Below `coverageTarget` too little is known for `met`. A ratio over nothing is
+ * null.
  */
-export function judge({ up, down, unknown, planned }: Sums, target: number): Judgement {
+export function judge({ up, down, unknown, planned }: Sums, target: number, coverageTarget = 0): Judgement {
   const known = up + down;
   const required = known + unknown;
   const low = ratio(up, required);
   const high = ratio(up + unknown, required);
+  const coverage = ratio(known, required);
   return {
     value: ratio(up, known),
     low,
     high,
     strict: ratio(up, known + planned),
-    coverage: ratio(known, required),
-    verdict: low === null || high === null ? 'none' : low >= target ? 'met' : high < target ? 'missed' : 'undetermined',
+    coverage,
+    verdict: verdictOf(low, high, target, (coverage ?? 1) >= coverageTarget),
   };
+}
+
+function verdictOf(low: number | null, high: number | null, target: number, isCovered: boolean): Verdict {
+  if (low === null || high === null) return 'none';
+  if (high < target) return 'missed';
+  return low >= target && isCovered ? 'met' : 'undetermined';
 }
 
 function ratio(part: number, whole: number): number | null {

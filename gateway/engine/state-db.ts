@@ -85,7 +85,7 @@ export class StateDb implements OutboxStore {
           fromMs,
           correction.toMs,
         );
-        insert.run(asset, correction.toMs, logSeq, ordinal, correction.then);
+        insert.run(asset, correction.toMs, logSeq, ordinal, correction.after);
       }
       insert.run(asset, fromMs, logSeq, ordinal, change.class);
     }

@@ -2,7 +2,7 @@ import type { Activation } from '../../model/alarm.ts';
 import type { Site } from '../../model/site.ts';
 import type { Text } from '../../model/text.ts';
 import type { AlarmView, AssetView, SystemView } from '../../model/view.ts';
-import { openActivations } from '../../rules/engine.ts';
+import { openActivations } from '../../rules/activation.ts';
 import { assetFigure, classCounts, dataAgeMs, systemFigures } from '../../rules/figures.ts';
 import { className } from '../../rules/ledger.ts';
 import type { EngineState } from '../../rules/state.ts';
@@ -51,8 +51,8 @@ export function assetViews(state: EngineState, nowMs: number): AssetView[] {
       outOfService: null,
       job: null,
       plannedUntilMs: null,
-      class: className(state.classes[index] as number),
-      sinceMs: state.sinceMs[index] ?? null,
+      class: className(state.ledger.classes[index] as number),
+      sinceMs: state.ledger.sinceMs[index] ?? null,
       availability: figure.value,
       availabilityLow: figure.low,
       availabilityHigh: figure.high,
