@@ -12,40 +12,51 @@ const pointKeys = richSite.assets.flatMap(({ points }) => points.map(({ key }) =
 const assetKeys = richSite.assets.map(({ key }) => key);
 const alarmKeys = ['trip', 'lamp-out', 'unsteady', 'data-lost', 'failed', 'high', 'filling'];
 
+/** What one history holds at most. */
+const MAX_EVENTS = 60;
+
 /** Something that can happen at a site; numbers are places and shares, so that every one of them can happen always. */
 type Event = { readonly kind: (typeof kinds)[number]; readonly a: number; readonly b: number; readonly c: number };
 
+/** By weight: a kind that stands here more often happens more often. */
 const kinds = [
-  'sample',
-  'sample',
-  'sample',
-  'late',
-  'batch',
-  'link',
-  'pass',
-  'pass',
-  'jump',
-  'restart',
-  'act',
-  'act',
+  ...['sample', 'sample', 'sample', 'late', 'late', 'late', 'batch', 'well', 'well', 'pass', 'pass', 'pass'],
+  ...['jump', 'link', 'restart', 'act', 'act', 'act'],
 ] as const;
 const share = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 const events: fc.Arbitrary<Event[]> = fc.array(
   fc.record({ kind: fc.constantFrom(...kinds), a: share, b: share, c: share }),
-  { maxLength: 40 },
+  { minLength: 1, maxLength: MAX_EVENTS, size: 'max' },
 );
 
 const pick = <T>(from: readonly T[], place: number): T => from[Math.floor(place * from.length)] as T;
 const values = [0, 1, 3, 60, 0.5, 1.4, 1.8, 2.5, Number.NaN];
+/** What every point says while all is well. */
+const well = Object.fromEntries(
+  pointKeys.map((key) => [key, key.endsWith('power') ? 60 : key.endsWith('closed') ? 1 : 0]),
+);
+
+/** A site at which all has been well for some minutes, and the pumps were tested. */
+function began(): Timeline {
+  const line = new Timeline(richSite);
+  line.report({ ...well, 'pump/testing': 1, 'new/testing': 1 });
+  line.run(150, well);
+  return line;
+}
 
 function happen(line: Timeline, { kind, a, b, c }: Event): void {
   switch (kind) {
     case 'sample':
       return void line.report({ [pick(pointKeys, a)]: pick(values, b) }, line.nowMs - Math.floor(c * 2000));
     case 'late':
-      return void line.report({ [pick(pointKeys, a)]: pick(values, b) }, line.nowMs - Math.floor(c * 900_000) + 15_000);
+      return void line.report(
+        { [pick(pointKeys, a)]: pick(values, b) },
+        line.nowMs - Math.floor(c * c * 660_000) + 5000,
+      );
     case 'batch':
       return void line.report(Object.fromEntries(pointKeys.map((key, n) => [key, pick(values, (a + n * b) % 1)])));
+    case 'well':
+      return line.run(1 + Math.floor(a * 120), well);
     case 'link':
       return void line.put({
         kind: 'link',
@@ -57,10 +68,10 @@ function happen(line: Timeline, { kind, a, b, c }: Event): void {
     case 'pass':
       return line.run(1 + Math.floor(a * 60), b > 0.3 ? { [pick(pointKeys, c)]: pick(values, b) } : {});
     case 'jump':
-      line.nowMs += Math.floor(a * 30_000_000);
+      line.nowMs += Math.floor(a ** 6 * 30_000_000);
       return void line.put({ kind: 'tick' });
     case 'restart':
-      line.nowMs += Math.floor(a * 60_000_000);
+      line.nowMs += Math.floor(a ** 6 * 60_000_000);
       return void line.put({ kind: 'start', version: 'test' });
     case 'act':
       return void line.put({ kind: 'action', action: actionOf(line, a, b, c) });
@@ -119,7 +130,7 @@ export const properties: readonly {
     name: 'the five classes of every asset add up to the time that has passed, in sums and in stretches',
     runs: 100,
     property: fc.property(events, (happenings) => {
-      const line = new Timeline(richSite);
+      const line = began();
       for (const event of happenings) happen(line, event);
       const { ledger } = line.state;
       const { calendar, assets, rateTracks } = plan(line.state);
@@ -146,7 +157,7 @@ export const properties: readonly {
     name: 'low ≤ value ≤ high and strict ≤ value, of every rate and group; no figure where nothing is known',
     runs: 100,
     property: fc.property(events, (happenings) => {
-      const line = new Timeline(richSite);
+      const line = began();
       for (const event of happenings) happen(line, event);
       const all = [0, 1, 2, 3].flatMap((rateNo) => {
         const detail = rateDetail(line.state, plan(line.state), 0, rateNo, line.nowMs);
@@ -165,10 +176,10 @@ export const properties: readonly {
     runs: 80,
     property: fc.property(
       events,
-      fc.array(fc.nat({ max: 39 }), { minLength: 1, maxLength: 4 }),
+      fc.array(fc.nat({ max: MAX_EVENTS - 1 }), { minLength: 1, maxLength: 5 }),
       (happenings, crashes) => {
-        const live = new Timeline(richSite);
-        const crashed = new Timeline(richSite);
+        const live = began();
+        const crashed = began();
         happenings.forEach((event, place) => {
           if (crashes.includes(place)) {
             const restored = restoreSnapshot(JSON.parse(JSON.stringify(takeSnapshot(crashed.state))) as Snapshot);
@@ -187,12 +198,9 @@ export const properties: readonly {
     name: 'no alarm stays once its condition is gone and its delays are over, but those that latch',
     runs: 25,
     property: fc.property(events, (happenings) => {
-      const line = new Timeline(richSite);
+      const line = began();
       for (const event of happenings) happen(line, event);
       for (const link of ['bus', 'cabinet']) line.put({ kind: 'link', link, up: true, atMs: line.nowMs, reason: null });
-      const well = Object.fromEntries(
-        pointKeys.map((key) => [key, key.endsWith('power') ? 60 : key.endsWith('closed') ? 1 : 0]),
-      );
       // Long enough for the longest window and for chattering to be over.
       for (let minute = 0; minute < 25; minute++) {
         line.nowMs += 30_000;
@@ -210,7 +218,7 @@ export const properties: readonly {
     name: 'life safety is silent for nobody: a priority 1 alarm that is raised has called, or is in commissioning',
     runs: 100,
     property: fc.property(events, (happenings) => {
-      const line = new Timeline(richSite);
+      const line = began();
       for (const event of happenings) happen(line, event);
       for (const { priority, silence, annunciations } of openActivations(line.state)) {
         if (priority !== 1) continue;
