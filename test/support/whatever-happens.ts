@@ -23,14 +23,27 @@ const kinds = [
   ...['sample', 'sample', 'sample', 'late', 'late', 'late', 'batch', 'well', 'well', 'pass', 'pass', 'pass'],
   ...['jump', 'link', 'restart', 'act', 'act', 'act'],
 ] as const;
-const share = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+// Not fc.double, which is even over bit patterns: nearly all of its numbers are next to nothing.
+const share = fc.nat({ max: 999_999 }).map((parts) => parts / 1_000_000);
 const events: fc.Arbitrary<Event[]> = fc.array(
   fc.record({ kind: fc.constantFrom(...kinds), a: share, b: share, c: share }),
   { minLength: 1, maxLength: MAX_EVENTS, size: 'max' },
 );
 
 const pick = <T>(from: readonly T[], place: number): T => from[Math.floor(place * from.length)] as T;
-const values = [0, 1, 3, 60, 0.5, 1.4, 1.8, 2.5, Number.NaN];
+
+/** A value that the point could have. */
+function valueFor(key: string, place: number): number {
+  if (key.endsWith('power')) return pick([0, 3, 60, 60, Number.NaN], place);
+  if (key.endsWith('level')) return pick([0.5, 1.4, 1.8, 2.5, Number.NaN], place);
+  return pick([0, 1, 1, Number.NaN], place);
+}
+
+function one(point: number, value: number): Record<string, number> {
+  const key = pick([...pointKeys, 'pump/failed', 'pump/level', 'feeder/closed'], point);
+  return { [key]: valueFor(key, value) };
+}
+
 /** What every point says while all is well. */
 const well = Object.fromEntries(
   pointKeys.map((key) => [key, key.endsWith('power') ? 60 : key.endsWith('closed') ? 1 : 0]),
@@ -47,14 +60,11 @@ function began(): Timeline {
 function happen(line: Timeline, { kind, a, b, c }: Event): void {
   switch (kind) {
     case 'sample':
-      return void line.report({ [pick(pointKeys, a)]: pick(values, b) }, line.nowMs - Math.floor(c * 2000));
+      return void line.report(one(a, b), line.nowMs - Math.floor(c * 2000));
     case 'late':
-      return void line.report(
-        { [pick(pointKeys, a)]: pick(values, b) },
-        line.nowMs - Math.floor(c * c * 660_000) + 5000,
-      );
+      return void line.report(one(a, b), line.nowMs - Math.floor(c * c * 660_000) + 5000);
     case 'batch':
-      return void line.report(Object.fromEntries(pointKeys.map((key, n) => [key, pick(values, (a + n * b) % 1)])));
+      return void line.report(Object.fromEntries(pointKeys.map((key, n) => [key, valueFor(key, (a + n * b) % 1)])));
     case 'well':
       return line.run(1 + Math.floor(a * 120), well);
     case 'link':
@@ -66,7 +76,7 @@ function happen(line: Timeline, { kind, a, b, c }: Event): void {
         reason: b > 0.4 ? null : text('cut'),
       });
     case 'pass':
-      return line.run(1 + Math.floor(a * 60), b > 0.3 ? { [pick(pointKeys, c)]: pick(values, b) } : {});
+      return line.run(1 + Math.floor(a * 60), b > 0.3 ? one(c, b) : {});
     case 'jump':
       line.nowMs += Math.floor(a ** 6 * 30_000_000);
       return void line.put({ kind: 'tick' });
@@ -80,7 +90,7 @@ function happen(line: Timeline, { kind, a, b, c }: Event): void {
 
 /** Any action, on anything, whether it can be taken or not: the engine leaves out what is refused. */
 function actionOf(line: Timeline, a: number, b: number, c: number): Action {
-  const asset = pick(assetKeys, b);
+  const asset = pick([...assetKeys, 'pump', 'pump'], b);
   const activationId = pick(openActivations(line.state), b)?.activationId ?? 'none';
   const alarm = pick(alarmKeys, c);
   const ahead = line.nowMs + Math.floor(c * 7_200_000);
@@ -128,7 +138,7 @@ export const properties: readonly {
 }[] = [
   {
     name: 'the five classes of every asset add up to the time that has passed, in sums and in stretches',
-    runs: 100,
+    runs: 40,
     property: fc.property(events, (happenings) => {
       const line = began();
       for (const event of happenings) happen(line, event);
@@ -155,7 +165,7 @@ export const properties: readonly {
   },
   {
     name: 'low ≤ value ≤ high and strict ≤ value, of every rate and group; no figure where nothing is known',
-    runs: 100,
+    runs: 40,
     property: fc.property(events, (happenings) => {
       const line = began();
       for (const event of happenings) happen(line, event);
@@ -173,7 +183,7 @@ export const properties: readonly {
   },
   {
     name: 'a snapshot at any record, and the tail after it, give the same changes, alarms and figures as the live run',
-    runs: 80,
+    runs: 30,
     property: fc.property(
       events,
       fc.array(fc.nat({ max: MAX_EVENTS - 1 }), { minLength: 1, maxLength: 5 }),
@@ -196,7 +206,7 @@ export const properties: readonly {
   },
   {
     name: 'no alarm stays once its condition is gone and its delays are over, but those that latch',
-    runs: 25,
+    runs: 12,
     property: fc.property(events, (happenings) => {
       const line = began();
       for (const event of happenings) happen(line, event);
@@ -216,13 +226,15 @@ export const properties: readonly {
   },
   {
     name: 'life safety is silent for nobody: a priority 1 alarm that is raised has called, or is in commissioning',
-    runs: 100,
+    runs: 40,
     property: fc.property(events, (happenings) => {
       const line = began();
       for (const event of happenings) happen(line, event);
-      for (const { priority, silence, annunciations } of openActivations(line.state)) {
-        if (priority !== 1) continue;
-        ok(silence === 'commissioning' || (silence === null && annunciations > 0));
+      for (const change of line.changes) {
+        if (change.kind !== 'alarm' || change.activation.priority !== 1) continue;
+        const { silence, annunciations } = change.activation;
+        ok(silence === 'commissioning' || annunciations > 0 || change.event === 'normal');
+        ok(silence === null || silence === 'commissioning');
       }
     }) as fc.IProperty<unknown>,
   },
