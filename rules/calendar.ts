@@ -18,6 +18,13 @@ export interface Calendar {
   half(index: number): HalfDay;
   /** Index of the first half of the month that `ms` is in. */
   monthStart(ms: number): number;
+  /** Index of the last half of the month that `ms` is in. */
+  monthEnd(ms: number): number;
+  /**
+   * Indexes of the first and the last half of a stretch of site dates, both inclusive, e.g. `2026-06-01` to
+   * `2026-06-30`. Throws for what is no date: the site file's check refuses it.
+   */
+  dateHalves(fromDate: string, toDate: string): { readonly first: number; readonly last: number };
   /** 0 to 24, with fraction. */
   hour(ms: number): number;
   /** True while the sun's upper edge is below the horizon: from sunset to sunrise. */
@@ -56,8 +63,7 @@ export function createCalendar(timeZone: string, latitude: number, longitude: nu
   function halfDay(ms: number): HalfDay {
     if (current && ms >= current.startMs && ms < current.endMs) return current;
     const time = zoned(ms);
-    const days = new Temporal.PlainDate(1970, 1, 1).until(time.toPlainDate(), { largestUnit: 'days' }).days;
-    let found = half(days * 2 + (time.hour >= 12 ? 1 : 0));
+    let found = half(daysTo(time.toPlainDate()) * 2 + (time.hour >= 12 ? 1 : 0));
     if (ms >= found.endMs) found = half(found.index + 1);
     current = found;
     return found;
@@ -67,8 +73,14 @@ export function createCalendar(timeZone: string, latitude: number, longitude: nu
     halfDay,
     half,
     monthStart(ms) {
-      const first = zoned(ms).toPlainDate().with({ day: 1 });
-      return new Temporal.PlainDate(1970, 1, 1).until(first, { largestUnit: 'days' }).days * 2;
+      return daysTo(zoned(ms).toPlainDate().with({ day: 1 })) * 2;
+    },
+    monthEnd(ms) {
+      const date = zoned(ms).toPlainDate();
+      return daysTo(date.with({ day: date.daysInMonth })) * 2 + 1;
+    },
+    dateHalves(fromDate, toDate) {
+      return { first: dayOf(fromDate) * 2, last: dayOf(toDate) * 2 + 1 };
     },
     hour(ms) {
       const { startMs, endMs, index } = halfDay(ms);
@@ -77,6 +89,27 @@ export function createCalendar(timeZone: string, latitude: number, longitude: nu
     },
     dark: (ms) => getPosition(new Date(ms), latitude, longitude).altitude < SUN_EDGE_DEGREES,
   };
+}
+
+/** Days from 1970-01-01 to a site date as written, `2026-06-01`; undefined where there is no such date. */
+export function readDate(text: string): number | undefined {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return undefined;
+  try {
+    return daysTo(Temporal.PlainDate.from(text));
+  } catch {
+    // The library's way to say that the month has no such day.
+    return undefined;
+  }
+}
+
+function dayOf(date: string): number {
+  const day = readDate(date);
+  if (day === undefined) throw new Error(`${date} is not a date`);
+  return day;
+}
+
+function daysTo(date: Temporal.PlainDate): number {
+  return new Temporal.PlainDate(1970, 1, 1).until(date, { largestUnit: 'days' }).days;
 }
 
 /** Epoch ms at which the site's clocks show `time` (`20:30`) on the date that they show at `onMs`. */
