@@ -42,7 +42,7 @@ const parts = [
     [
       '^gateway/site/',
       '^model/',
-      '^rules/(profile|link-profile|compile|expression)\\.ts$',
+      '^rules/(profile|link-profile|compile|expression|calendar|planned|recurrence)\\.ts$',
       '^adapters/registry\\.ts$',
       '^gateway/duty/channels/registry\\.ts$',
     ],
@@ -151,6 +151,7 @@ const owners = {
   '@bufbuild/cel': '^rules/',
   suncalc: '^rules/',
   'temporal-polyfill': '^rules/',
+  'rrule-temporal': '^rules/',
   aedes: '^adapters/mqtt/',
   mqtt: '^adapters/mqtt/',
   'modbus-serial': '^adapters/modbus/',

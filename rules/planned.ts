@@ -47,8 +47,7 @@ export function compilePlannedWork(work: PlannedWork, timeZone: string): Occurre
     const known = blocks.get(index);
     if (known) return known;
     const starts = series.walls(index * BLOCK_MS, (index + 1) * BLOCK_MS).map(series.instantOf);
-    // Two local times that the clocks skip are one moment.
-    const made = { starts: starts.filter((start, no) => start !== starts[no - 1]), later: undefined };
+    const made: Block = { starts, later: undefined };
     if (blocks.size >= MAX_REMEMBERED_BLOCKS) blocks.clear();
     blocks.set(index, made);
     return made;
@@ -90,7 +89,7 @@ export function compilePlannedWork(work: PlannedWork, timeZone: string): Occurre
 }
 
 interface Block {
-  /** Epoch ms, ascending. */
+  /** Epoch ms, ascending; two local times that the clocks skip are one moment. */
   readonly starts: readonly number[];
   /** First start after the block, once it was asked for. */
   later: { readonly ms: number | undefined } | undefined;

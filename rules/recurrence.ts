@@ -53,7 +53,7 @@ const numberParts = {
   BYMONTHDAY: { from: 1, to: 31, fromEnd: true, with: ['YEARLY', 'MONTHLY', 'DAILY', 'HOURLY'] },
   BYHOUR: { from: 0, to: 23, fromEnd: false, with: frequencies },
   BYMINUTE: { from: 0, to: 59, fromEnd: false, with: frequencies },
-  BYSETPOS: { from: 1, to: 366, fromEnd: true, with: frequencies },
+  BYSETPOS: { from: 1, to: 366, fromEnd: true, with: ['YEARLY', 'MONTHLY', 'WEEKLY'] },
 } as const satisfies Record<string, { from: number; to: number; fromEnd: boolean; with: readonly Frequency[] }>;
 export type NumberPart = keyof typeof numberParts;
 
@@ -317,6 +317,11 @@ function checkTogether(parts: ReadonlyMap<string, Part>, by: Recurrence['by']): 
   const until = parts.get('UNTIL');
   if (until !== undefined && parts.has('COUNT')) {
     refuse(until.offset, 'COUNT 与 UNTIL 只能用一个', 'COUNT and UNTIL do not go together');
+  }
+  const yearDay = parts.get('BYYEARDAY');
+  if (yearDay !== undefined && parts.has('BYWEEKNO')) {
+    // The library goes through 400 years for such a rule, each time that it is asked.
+    refuse(yearDay.offset, 'BYYEARDAY 不能与 BYWEEKNO 并用', 'BYYEARDAY does not go with BYWEEKNO');
   }
   const setPos = parts.get('BYSETPOS');
   const others = Object.keys(by).filter((name) => name !== 'BYSETPOS');
