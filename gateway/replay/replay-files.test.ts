@@ -2,12 +2,13 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { happen, LAMPS, RecordedSite, siteOf, writeSite } from '../../test/support/recorded-site.ts';
 import { tempFolder } from '../../test/support/temp-folder.ts';
 import { START_MS } from '../../test/support/timeline.ts';
 import { CommandFailed } from '../exit.ts';
 import { replayCommand } from '../replay-command.ts';
+import { textWidth } from './text-table.ts';
 
 /** Records that the engine has not seen when its database is closed. */
 const UNSEEN = 5;
@@ -56,7 +57,9 @@ beforeAll(async () => {
   expect(snapshotsMs).toHaveLength(3);
 }, 60_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => vi.unstubAllEnvs());
 beforeEach(() => {
+  vi.stubEnv('LC_ALL', 'C.UTF-8');
   data = join(tempFolder(), 'data');
   cpSync(join(folder, 'data'), data, { recursive: true });
 });
@@ -290,6 +293,21 @@ test('shows other times by class and other figures where another expression says
   expect(out).toMatch(/\n {2}street lights +lit at night +changed +\d+\.\d+ % .* 50 % +(met|missed|undetermined)\n/);
 });
 
+test('speaks Chinese at a Chinese terminal, in columns all the same', async () => {
+  vi.stubEnv('LC_ALL', 'zh_CN.UTF-8');
+  const span = ['--from', moment(0), '--to', changedMs - 1];
+  expect((await replay(...span)).out).toMatch(/^\d+ 条记录，\d+ 项变化，0 处差异\n/);
+  const { out, remarks } = await replay(...span, '--site', writeSite(tempFolder(), { litAbove: 1 }));
+  expect(remarks).toBe('从日志开头开始\n');
+  expect(out).toContain('\n仅新站点文件有的报警：无\n');
+  const lines = out.split('\n');
+  const head = lines.findIndex((line) => /^ {2}系统 +指标 /.test(line));
+  const rows = lines.slice(head + 1, head + 5);
+  expect(rows.every((line) => /^ {2}中文street lights +中文lit/.test(line))).toBe(true);
+  const widthsBefore = (line: string) => textWidth(line.slice(0, line.search(/原站点文件|新站点文件|依据/)));
+  expect(new Set([lines[head] ?? '', ...rows].map(widthsBefore)).size).toBe(1);
+});
+
 test('leaves later site files of the log out of the changed run, and says so', async () => {
   const args = ['--from', moment(0.5), '--to', endMs, '--site', siteFile];
   expect(changedMs).toBeGreaterThan(moment(0.5));
@@ -301,6 +319,25 @@ test('leaves later site files of the log out of the changed run, and says so', a
   expect(different.every(({ recorded }) => recorded.raisedMs > changedMs)).toBe(true);
   expect([rates.recorded[0].target, rates.changed[0].target]).toEqual([0.9, 0.95]);
   expect((await replay(...args)).out).toContain('left out of the changed run: 1\n');
+});
+
+test('finds the samples of an asset wherever its file has it', async () => {
+  const site = writeSite(tempFolder(), { feederLast: true });
+  const { alarms, classTimes } = await replayJson('--from', moment(0), '--to', changedMs - 1, '--site', site);
+  expect(alarms).toMatchObject({ onlyRecorded: [], onlyChanged: [], different: [] });
+  expect(classTimes).toEqual([]);
+});
+
+test('ends the alarms of what the changed site file no longer has where it is taken over', async () => {
+  const from = moment(0.5);
+  const site = writeSite(tempFolder(), { lamps: 1 });
+  const { alarms, classTimes } = await replayJson('--from', from, '--to', changedMs - 1, '--site', site);
+  const gone = (alarms.different as { changed: { asset: string; returnedMs: number } }[]).filter(
+    ({ changed }) => changed.asset !== 'lamp-1',
+  );
+  expect(gone.some(({ changed }) => changed.returnedMs === from)).toBe(true);
+  expect(gone.every(({ changed }) => changed.returnedMs <= from)).toBe(true);
+  expect(classTimes.filter(({ changed }: { changed: object | null }) => changed === null)).toHaveLength(LAMPS - 1);
 });
 
 test('an asset that only the changed site file has is unknown, and its alarms are its own', async () => {

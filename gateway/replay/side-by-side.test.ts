@@ -106,6 +106,8 @@ test('does not take an alarm of an hour ago for one of now', () => {
   const found = compare([alarm('normal', 'lamp-1', early)], [alarm('normal', 'lamp-1', late)]);
   expect(found.onlyRecorded).toMatchObject([early]);
   expect(found.onlyChanged).toMatchObject([late]);
+  const other = compare([alarm('normal', 'lamp-1', late)], [alarm('normal', 'lamp-1', early)]);
+  expect(other).toMatchObject({ onlyRecorded: [late], onlyChanged: [early] });
   const both = compare(
     [alarm('normal', 'lamp-1', early), alarm('normal', 'lamp-1', late)],
     [alarm('normal', 'lamp-1', late)],
@@ -151,6 +153,7 @@ test('counts a late correction at its place, and leaves what came after as it wa
   // One that reaches back before the span counts within it only.
   const early = compare([], [late(FROM_MS - 20_000, FROM_MS + 5000)]);
   expect(early.classTimes).toMatchObject([{ changed: { up: 95_000, down: 5000 } }]);
+  for (const toMs of [FROM_MS, FROM_MS - 1]) expect(compare([], [late(FROM_MS - 20_000, toMs)])).toEqual(none);
 });
 
 test('an asset that only one of the site files knows has times in one run only', () => {

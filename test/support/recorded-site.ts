@@ -25,13 +25,15 @@ export interface SiteVariant {
   readonly litAbove?: number;
   readonly target?: string;
   readonly lamps?: number;
+  /** Give the lamps before the feeder, which a site file may. */
+  readonly feederLast?: boolean;
 }
 
 const texts = (words: string) => `{ zh: 中文${words}, en: ${words} }`;
 
 /** Writes a site file with its own profiles and maps into `folder`; gives its path. */
 export function writeSite(folder: string, variant: SiteVariant = {}): string {
-  const { darkDelay = '2s', litAbove = 5, target = '95%', lamps = LAMPS } = variant;
+  const { darkDelay = '2s', litAbove = 5, target = '95%', lamps = LAMPS, feederLast = false } = variant;
   const write = (file: string, text: string) => {
     const path = join(folder, file);
     mkdirSync(join(path, '..'), { recursive: true });
@@ -73,6 +75,17 @@ points: { ${point}: { topic: "t/{asset}", path: ${point} } }
 `,
     );
   }
+  const feederEntry = `  - { key: feeder, name: ${texts('feeder')}, profile: test-feeder, system: streetlight, link: bus, map: test-feeder }
+`;
+  const lampEntry = `  - key: lamp-{n}
+    each: { n: 1..${lamps} }
+    name: { zh: "{n} 号灯", en: "lamp {n}" }
+    profile: test-lamp
+    system: streetlight
+    link: bus
+    map: test-lamp
+    parent: feeder
+`;
   return write(
     'site.yaml',
     `site: { key: test, name: ${texts('test')}, timeZone: Asia/Shanghai, latitude: 23.1, longitude: 113.3 }
@@ -85,16 +98,7 @@ systems:
       - { key: lit, name: ${texts('lit')}, profile: test-lamp, window: live, target: ${target} }
       - { key: lit-night, name: ${texts('lit at night')}, profile: test-lamp, window: night, target: ${target} }
 assets:
-  - { key: feeder, name: ${texts('feeder')}, profile: test-feeder, system: streetlight, link: bus, map: test-feeder }
-  - key: lamp-{n}
-    each: { n: 1..${lamps} }
-    name: ${texts('lamp {n}').replaceAll(/: ([^,}]+\{n\})/g, ': "$1"')}
-    profile: test-lamp
-    system: streetlight
-    link: bus
-    map: test-lamp
-    parent: feeder
-`,
+${(feederLast ? [lampEntry, feederEntry] : [feederEntry, lampEntry]).join('')}`,
   );
 }
 
