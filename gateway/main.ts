@@ -1,11 +1,13 @@
 import { checkCommand } from './check-command.ts';
 import { CommandFailed, type ExitCode, runToExit } from './exit.ts';
+import { replayCommand } from './replay-command.ts';
 import { runCommand } from './run.ts';
 import { simulateCommand } from './simulate-command.ts';
 
 /** The command line: one word, then what belongs to it. */
 const commands: Readonly<Record<string, (args: readonly string[]) => Promise<ExitCode>>> = {
   check: checkCommand,
+  replay: replayCommand,
   run: runCommand,
   simulate: simulateCommand,
 };
