@@ -2,7 +2,8 @@ import type { Change } from '../../model/history.ts';
 import type { LogRecord } from '../../model/log.ts';
 import type { PointKey, PointNumber } from '../../model/point.ts';
 import type { Site } from '../../model/site.ts';
-import { openActivations, step } from '../../rules/engine.ts';
+import { openActivations } from '../../rules/activation.ts';
+import { step } from '../../rules/engine.ts';
 import type { EngineState } from '../../rules/state.ts';
 import { siteNumbers } from './site-numbers.ts';
 

@@ -33,7 +33,7 @@ export class ClassStretches {
     const rest = { fromMs: this.#fromMs.slice(end), class: this.#class.slice(end) };
     this.#keepBefore(fromMs);
     this.#add(fromMs, name);
-    this.#add(correction.toMs, correction.then);
+    this.#add(correction.toMs, correction.after);
     this.#fromMs.push(...rest.fromMs);
     this.#class.push(...rest.class);
   }

@@ -1,7 +1,8 @@
 import type { LogRecord } from '../../model/log.ts';
 import type { RateFigure } from '../../model/rate.ts';
 import type { Text } from '../../model/text.ts';
-import { openActivations, step } from '../../rules/engine.ts';
+import { openActivations } from '../../rules/activation.ts';
+import { step } from '../../rules/engine.ts';
 import { systemFigures } from '../../rules/figures.ts';
 import type { EngineState } from '../../rules/state.ts';
 import { type ChangedRun, translated } from './changed-run.ts';

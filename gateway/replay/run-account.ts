@@ -44,7 +44,7 @@ export interface RunResult {
 /** Each asset's class at this moment, by key; links as `link:KEY`. */
 export function classesOf(state: EngineState): Map<string, LedgerClass> {
   const assets = state.plan?.assets ?? [];
-  return new Map(assets.map(({ key, index }) => [key, className(state.classes[index] as number)]));
+  return new Map(assets.map(({ key, index }) => [key, className(state.ledger.classes[index] as number)]));
 }
 
 /** Adds up the changes of one run over a span. */

@@ -142,8 +142,7 @@ test('counts a late correction at its place, and leaves what came after as it wa
     asset: 'lamp-1',
     class: 'down',
     fromMs,
-    // biome-ignore lint/suspicious/noThenProperty: the model's word for it; nobody awaits a correction
-    correction: { cause: 'late', toMs, then: 'up' },
+    correction: { cause: 'late', toMs, after: 'up' },
   });
   const changes = [ledger('lamp-1', FROM_MS + 50_000, 'unknown'), ledger('lamp-1', FROM_MS + 60_000, 'up')];
   const found = compare(changes, [...changes, late(FROM_MS + 20_000, FROM_MS + 25_000)]);
