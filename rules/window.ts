@@ -156,7 +156,10 @@ export class Window {
     }
   }
 
-  /** Counts the change to the settled value in the pane in which the known value before it ended. */
+  /**
+   * Counts the change to the settled value in the pane in which the known value before it ended. That is the last pane, or
+   * was until now, so it is among none that were joined before.
+   */
   #date(change: ChangeWorth): void {
     if (Number.isNaN(this.#value) || Number.isNaN(this.#former)) return;
     const last = this.#paneBefore(this.#sinceMs);
@@ -164,7 +167,6 @@ export class Window {
     if (pane < last - PANES) return;
     const place = pane % (PANES + 1);
     this.#figures[place] = (this.#figures[place] as number) + change(this.#former, this.#value);
-    if (pane < last) this.#joinedTo = -1;
   }
 
   /** The pane of the instant before this time, which is the last that is written when a value held until then. */
