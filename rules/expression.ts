@@ -1,6 +1,22 @@
 import { parse } from '@bufbuild/cel';
 import type { ValueKind } from '../model/point.ts';
 import type { Text } from '../model/text.ts';
+import {
+  always,
+  and,
+  arithmetic,
+  bit,
+  comparison,
+  conditional,
+  isKnown,
+  membership,
+  negative,
+  not,
+  or,
+  slotValue,
+} from './three-valued.ts';
+import type { WindowKind } from './window.ts';
+import { isWindowKind, windowDuration, windowFunctions, windowName } from './window-call.ts';
 
 /** What an expression may name: points of the asset, of its parent (absent: it has none), and the site's own values. */
 export interface Scope {
@@ -24,9 +40,25 @@ export type Evaluate = (values: Float64Array, slots: Int32Array) => number;
 
 export interface Expression {
   readonly type: ValueType;
-  /** `pressure`, `parent.breakerClosed`, `site.dark` …, each once. */
+  /** `pressure`, `parent.breakerClosed`, `site.dark` …, and the names of its windows, each once. */
   readonly names: readonly string[];
   readonly evaluate: Evaluate;
+  /** The windows whose results `evaluate` reads, by their names, each once. */
+  readonly windows: readonly WindowCall[];
+}
+
+/**
+ * A window that an expression looks at: a computed point. Whoever evaluates the expression evaluates the argument first,
+ * puts it into the window (`window.ts`) and the window's result into the slot of its name; `evaluate` only reads it.
+ */
+export interface WindowCall {
+  /** The same for the same window in every expression of the asset: `#count(running,3600000)`. */
+  readonly name: string;
+  readonly kind: WindowKind;
+  /** Length of the window, ms; 0 for `since`, which looks back without end. */
+  readonly durationMs: number;
+  /** What is put into it; its names are those of points and of the site, never of windows. */
+  readonly argument: { readonly names: readonly string[]; readonly evaluate: Evaluate };
 }
 
 export type Compilation =
@@ -35,8 +67,11 @@ export type Compilation =
 
 type ValueType = 'bool' | 'number';
 
-/** The site's own values by name; both follow from the record's time. */
-export const siteNames = { dark: 'bool', hour: 'number' } as const satisfies Record<string, ValueType>;
+/**
+ * The site's own values by name, all of which follow from the record's time: whether the sun is down, the hour of the
+ * site's day (0 to 24, with fraction), and the time itself, epoch ms.
+ */
+export const siteNames = { dark: 'bool', hour: 'number', time: 'number' } as const satisfies Record<string, ValueType>;
 
 /** Bound on the length of one expression, in UTF-16 units, so that a pasted file is a mistake and no stack overflow. */
 export const MAX_EXPRESSION_LENGTH = 2000;
@@ -71,7 +106,8 @@ export function compileExpression(source: string, scope: Scope, expected: ValueT
   const compiler = new Compiler(scope, (node) => positions[String(node.id)] ?? 0);
   try {
     const compiled = compiler.compile(parsed.expr, expected);
-    return { ok: true, expression: { type: compiled.type, names: compiler.names, evaluate: compiled.evaluate } };
+    const { names, windows } = compiler;
+    return { ok: true, expression: { ...compiled, names, windows: [...windows.values()] } };
   } catch (error) {
     if (error instanceof Mistake) return { ok: false, problems: [error.problem] };
     throw error;
@@ -108,12 +144,16 @@ interface Compiled {
 
 class Compiler {
   readonly names: string[] = [];
+  readonly windows = new Map<string, WindowCall>();
   readonly #scope: Scope;
   readonly #offsetOf: (node: ParsedNode) => number;
+  /** It compiles the argument of a window, which has no window in it. */
+  readonly #inWindow: boolean;
 
-  constructor(scope: Scope, offsetOf: (node: ParsedNode) => number) {
+  constructor(scope: Scope, offsetOf: (node: ParsedNode) => number, inWindow = false) {
     this.#scope = scope;
     this.#offsetOf = offsetOf;
+    this.#inWindow = inWindow;
   }
 
   compile(node: ParsedNode, expected?: ValueType): Compiled {
@@ -137,12 +177,13 @@ class Compiler {
       case 'identExpr':
         return this.#point(node, kind.value.name, this.#scope.points, '');
       case 'selectExpr':
+        // CEL's has(parent.x) arrives as a selection, too; to us a point is there or the expression is wrong.
+        if (kind.value.testOnly) break;
         return this.#select(node, kind.value.operand, kind.value.field);
       case 'callExpr':
         return this.#call(node, kind.value);
-      default:
-        return this.#fail(node, { zh: '不支持的写法', en: 'this form is not supported' });
     }
+    return this.#fail(node, { zh: '不支持的写法', en: 'this form is not supported' });
   }
 
   #constant(node: ParsedNode, constant: { case?: string | undefined; value?: unknown }): Compiled {
@@ -201,30 +242,33 @@ class Compiler {
 
   #read(name: string): Evaluate {
     const known = this.names.indexOf(name);
-    const index = known >= 0 ? known : this.names.push(name) - 1;
-    return (values, slots) => values[slots[index] as number] as number;
+    return slotValue(known >= 0 ? known : this.names.push(name) - 1);
   }
 
   #call(node: ParsedNode, call: CallNode): Compiled {
-    const args = call.args;
-    switch (call.function) {
+    const { args, function: name } = call;
+    if (call.target !== undefined) {
+      this.#fail(node, { zh: `写成 ${name}(…)，前面不带点`, en: `write ${name}(…), with nothing before it` });
+    }
+    if (isWindowKind(name)) return this.#window(node, args, name);
+    switch (name) {
       case '_&&_':
         return { type: 'bool', evaluate: and(this.#evaluators(args, 'bool')) };
       case '_||_':
         return { type: 'bool', evaluate: or(this.#evaluators(args, 'bool')) };
       case '!_': {
         const [a] = this.#evaluators(args, 'bool') as [Evaluate];
-        return { type: 'bool', evaluate: (v, s) => 1 - a(v, s) };
+        return { type: 'bool', evaluate: not(a) };
       }
       case '-_': {
         const [a] = this.#evaluators(args, 'number') as [Evaluate];
-        return { type: 'number', evaluate: (v, s) => -a(v, s) };
+        return { type: 'number', evaluate: negative(a) };
       }
       case '_?_:_':
         return this.#conditional(args);
       case '_==_':
       case '_!=_':
-        return this.#equality(args, call.function === '_==_');
+        return this.#equality(args, name === '_==_');
       case '@in':
         return this.#membership(node, args);
       case 'bit':
@@ -242,34 +286,18 @@ class Compiler {
 
   #conditional(args: readonly ParsedNode[]): Compiled {
     const [test, whenTrue, whenFalse] = args as [ParsedNode, ParsedNode, ParsedNode];
-    const c = this.compile(test, 'bool').evaluate;
+    const condition = this.compile(test, 'bool');
     const yes = this.compile(whenTrue);
     const no = this.compile(whenFalse, yes.type);
-    return {
-      type: yes.type,
-      evaluate: (v, s) => {
-        const t = c(v, s);
-        if (t === 1) return yes.evaluate(v, s);
-        if (t === 0) return no.evaluate(v, s);
-        const a = yes.evaluate(v, s);
-        return a === no.evaluate(v, s) ? a : Number.NaN;
-      },
-    };
+    return { type: yes.type, evaluate: conditional(condition.evaluate, yes.evaluate, no.evaluate) };
   }
 
   #equality(args: readonly ParsedNode[], equal: boolean): Compiled {
     const [left, right] = args as [ParsedNode, ParsedNode];
-    const l = this.compile(left);
-    const a = l.evaluate;
-    const b = this.compile(right, l.type).evaluate;
-    return {
-      type: 'bool',
-      evaluate: (v, s) => {
-        const x = a(v, s);
-        const y = b(v, s);
-        return Number.isNaN(x) || Number.isNaN(y) ? Number.NaN : (x === y) === equal ? 1 : 0;
-      },
-    };
+    const a = this.compile(left);
+    const b = this.compile(right, a.type);
+    const compare = equal ? equals : differs;
+    return { type: 'bool', evaluate: compare(a.evaluate, b.evaluate) };
   }
 
   #membership(node: ParsedNode, args: readonly ParsedNode[]): Compiled {
@@ -279,57 +307,64 @@ class Compiler {
     }
     const x = this.compile(item, 'number').evaluate;
     const elements = this.#evaluators(list.exprKind.value.elements, 'number');
-    return {
-      type: 'bool',
-      evaluate: (v, s) => {
-        const value = x(v, s);
-        if (Number.isNaN(value)) return Number.NaN;
-        let result = 0;
-        for (const element of elements) {
-          const e = element(v, s);
-          if (e === value) return 1;
-          if (Number.isNaN(e)) result = Number.NaN;
-        }
-        return result;
-      },
-    };
+    return { type: 'bool', evaluate: membership(x, elements) };
   }
 
   #bit(node: ParsedNode, args: readonly ParsedNode[]): Compiled {
-    const [word, bit] = args;
-    const constant = bit?.exprKind.case === 'constExpr' ? bit.exprKind.value.constantKind : undefined;
+    const [word, number] = args;
+    const constant = number?.exprKind.case === 'constExpr' ? number.exprKind.value.constantKind : undefined;
     const n = constant?.case === 'int64Value' ? Number(constant.value) : Number.NaN;
     if (args.length !== 2 || word === undefined || !(n >= 0 && n <= 31)) {
       this.#fail(node, { zh: '写法：bit(点, 0..31)', en: 'the form is bit(point, 0..31)' });
     }
-    const x = this.compile(word, 'number').evaluate;
-    return {
-      type: 'bool',
-      evaluate: (v, s) => {
-        const value = x(v, s);
-        return Number.isNaN(value) ? Number.NaN : Math.floor(value / 2 ** n) % 2;
-      },
-    };
+    return { type: 'bool', evaluate: bit(this.compile(word, 'number').evaluate, n) };
   }
 
   #known(node: ParsedNode, args: readonly ParsedNode[]): Compiled {
     const [arg] = args;
-    if (args.length !== 1 || arg === undefined)
+    if (args.length !== 1 || arg === undefined) {
       this.#fail(node, { zh: '写法：known(点)', en: 'the form is known(point)' });
-    const x = this.compile(arg).evaluate;
-    return {
-      type: 'bool',
-      evaluate: (v, s) => {
-        const value = x(v, s);
-        return Number.isNaN(value) ? 0 : 1;
-      },
-    };
+    }
+    return { type: 'bool', evaluate: isKnown(this.compile(arg).evaluate) };
+  }
+
+  /** A window is not evaluated here: its result stands in a slot of its own, its argument goes with the expression. */
+  #window(node: ParsedNode, args: readonly ParsedNode[], kind: WindowKind): Compiled {
+    const { argument, result, form } = windowFunctions[kind];
+    if (this.#inWindow) {
+      this.#fail(node, {
+        zh: `${kind} 不能写在另一个时间窗函数里`,
+        en: `${kind} cannot stand within another window`,
+      });
+    }
+    const [x, duration] = args;
+    if (x === undefined || args.length !== (kind === 'since' ? 1 : 2)) {
+      this.#fail(node, { zh: `写法：${form.zh}`, en: `the form is ${form.en}` });
+    }
+    const inner = new Compiler(this.#scope, this.#offsetOf, true);
+    const { evaluate } = inner.compile(x, argument);
+    const durationMs = duration === undefined ? 0 : this.#duration(duration);
+    const name = windowName(kind, x, durationMs);
+    this.windows.set(name, { name, kind, durationMs, argument: { names: inner.names, evaluate } });
+    return { type: result, evaluate: this.#read(name) };
+  }
+
+  #duration(node: ParsedNode): number {
+    const duration = windowDuration(node);
+    return typeof duration === 'number' ? duration : this.#fail(node, duration);
   }
 
   #binary(node: ParsedNode, call: CallNode): Compiled {
-    const operator = binaryOperators[call.function];
+    const operator = Object.hasOwn(binaryOperators, call.function) ? binaryOperators[call.function] : undefined;
     if (operator === undefined || call.args.length !== 2) {
-      this.#fail(node, { zh: `没有函数 ${call.function}`, en: `there is no function ${call.function}` });
+      const { function: name } = call;
+      // What is no name is one of CEL's own operators, such as `_[_]`.
+      if (!/^[a-zA-Z]/.test(name)) this.#fail(node, { zh: '不支持的写法', en: 'this form is not supported' });
+      this.#fail(
+        node,
+        { zh: `没有函数 ${name}`, en: `there is no function ${name}` },
+        nearest(name, ['bit', 'known', ...Object.keys(windowFunctions)]),
+      );
     }
     const [a, b] = this.#evaluators(call.args, 'number') as [Evaluate, Evaluate];
     return { type: operator.type, evaluate: operator.make(a, b) };
@@ -345,72 +380,25 @@ class Compiler {
   }
 }
 
-const binaryOperators: Readonly<
-  Record<string, { type: ValueType; make: (a: Evaluate, b: Evaluate) => Evaluate } | undefined>
-> = {
-  '_<_': comparison((x, y) => x < y),
-  '_<=_': comparison((x, y) => x <= y),
-  '_>_': comparison((x, y) => x > y),
-  '_>=_': comparison((x, y) => x >= y),
-  '_+_': arithmetic((x, y) => x + y),
-  '_-_': arithmetic((x, y) => x - y),
-  '_*_': arithmetic((x, y) => x * y),
-  '_/_': arithmetic((x, y) => x / y),
-  '_%_': arithmetic((x, y) => x % y),
+const equals = comparison((x, y) => x === y);
+const differs = comparison((x, y) => x !== y);
+
+interface BinaryOperator {
+  readonly type: ValueType;
+  readonly make: (a: Evaluate, b: Evaluate) => Evaluate;
+}
+
+const binaryOperators: Readonly<Record<string, BinaryOperator | undefined>> = {
+  '_<_': { type: 'bool', make: comparison((x, y) => x < y) },
+  '_<=_': { type: 'bool', make: comparison((x, y) => x <= y) },
+  '_>_': { type: 'bool', make: comparison((x, y) => x > y) },
+  '_>=_': { type: 'bool', make: comparison((x, y) => x >= y) },
+  '_+_': { type: 'number', make: arithmetic((x, y) => x + y) },
+  '_-_': { type: 'number', make: arithmetic((x, y) => x - y) },
+  '_*_': { type: 'number', make: arithmetic((x, y) => x * y) },
+  '_/_': { type: 'number', make: arithmetic((x, y) => x / y) },
+  '_%_': { type: 'number', make: arithmetic((x, y) => x % y) },
 };
-
-function comparison(holds: (x: number, y: number) => boolean) {
-  return {
-    type: 'bool' as const,
-    make:
-      (a: Evaluate, b: Evaluate): Evaluate =>
-      (v, s) => {
-        const x = a(v, s);
-        const y = b(v, s);
-        return Number.isNaN(x) || Number.isNaN(y) ? Number.NaN : holds(x, y) ? 1 : 0;
-      },
-  };
-}
-
-function arithmetic(apply: (x: number, y: number) => number) {
-  return {
-    type: 'number' as const,
-    make:
-      (a: Evaluate, b: Evaluate): Evaluate =>
-      (v, s) =>
-        apply(a(v, s), b(v, s)),
-  };
-}
-
-function always(value: number): Evaluate {
-  return () => value;
-}
-
-/** Kleene's and: one false decides, else one unknown leaves it unknown. CEL chains flatten to many arguments. */
-function and(parts: readonly Evaluate[]): Evaluate {
-  return (v, s) => {
-    let result = 1;
-    for (const part of parts) {
-      const x = part(v, s);
-      if (x === 0) return 0;
-      if (Number.isNaN(x)) result = Number.NaN;
-    }
-    return result;
-  };
-}
-
-/** Kleene's or: one true decides. */
-function or(parts: readonly Evaluate[]): Evaluate {
-  return (v, s) => {
-    let result = 0;
-    for (const part of parts) {
-      const x = part(v, s);
-      if (x === 1) return 1;
-      if (Number.isNaN(x)) result = Number.NaN;
-    }
-    return result;
-  };
-}
 
 /** The name that was probably meant: within two edits, or a third of its length. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
