@@ -1,5 +1,5 @@
 import { ALL_BITS, type AssetPlan, GOOD, SETTLE_BIT, STRIDE, VALUE, WINDOW_BIT } from './compile.ts';
-import { evaluateExpressions, type Look, resultOf } from './look.ts';
+import { evaluateExpressions, type Look, lastKnown, resultOf } from './look.ts';
 import { PARENT_DEAD } from './recent-inputs.ts';
 import { settleAlarms } from './settle-alarms.ts';
 import { settleClasses } from './settle-classes.ts';
@@ -51,7 +51,12 @@ function followWindows(state: EngineState, asset: AssetPlan, mask: number, event
   for (const { number, argument, slot } of asset.windows) {
     const window = windows[number];
     if (!window) continue;
-    if ((mask & WINDOW_BIT) !== 0) window.put(Math.min(eventMs, nowMs), argument.evaluate(points, argument.slots));
+    if ((mask & WINDOW_BIT) !== 0) {
+      const value = argument.evaluate(points, argument.slots);
+      // What is not known any more has not been since its last good reply.
+      const fromMs = Number.isNaN(value) ? lastKnown(state, eventMs, [argument]) : eventMs;
+      window.put(Math.min(fromMs, nowMs), value);
+    }
     const at = slot * STRIDE;
     const value = window.result(nowMs);
     if (!Number.isNaN(value)) points[at + GOOD] = nowMs;

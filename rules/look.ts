@@ -1,4 +1,4 @@
-import { type AssetPlan, type Bound, bitOf, NONE } from './compile.ts';
+import { type AssetPlan, type Bound, bitOf, GOOD, NONE, VALUE } from './compile.ts';
 import { classNumber } from './ledger.ts';
 import { type EngineState, UNKNOWN_RESULT } from './state.ts';
 
@@ -41,4 +41,14 @@ export function conditionsOf(state: EngineState, asset: AssetPlan, observed: num
   return asset.alarms.map(({ when }) =>
     when === NONE ? (observed === classNumber.unknown ? 1 : 0) : resultOf(state, asset, when, 0),
   );
+}
+
+/** When the expressions could last be told: the latest good reply among their inputs that are missing now. */
+export function lastKnown({ points }: EngineState, eventMs: number, expressions: readonly Bound[]): number {
+  let lastMs = Number.NEGATIVE_INFINITY;
+  for (const { slots } of expressions) {
+    for (const at of slots)
+      if (Number.isNaN(points[at + VALUE])) lastMs = Math.max(lastMs, points[at + GOOD] as number);
+  }
+  return lastMs === Number.NEGATIVE_INFINITY ? eventMs : lastMs;
 }

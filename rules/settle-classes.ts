@@ -1,6 +1,6 @@
-import { type AssetPlan, type Bound, GOOD, NONE, VALUE } from './compile.ts';
+import { type AssetPlan, NONE } from './compile.ts';
 import { type ClassInput, classify, className, classNumber, observedClass } from './ledger.ts';
-import { type Look, resultOf } from './look.ts';
+import { type Look, lastKnown, resultOf } from './look.ts';
 import type { Work } from './work.ts';
 
 /**
@@ -75,25 +75,14 @@ function unknownSince(work: Work, look: Look, before: number, places: readonly n
   const { asset, eventMs, wasUnderDead } = look;
   const expressions = (of: AssetPlan, which: readonly number[]) =>
     which.flatMap((place) => of.expressions[place] ?? []);
-  if (before === classNumber.notRequired) return lastKnown(work, eventMs, expressions(asset, places.slice(0, 1)));
-  if (!wasUnderDead) return lastKnown(work, eventMs, expressions(asset, places));
+  if (before === classNumber.notRequired) return lastKnown(work.state, eventMs, expressions(asset, places.slice(0, 1)));
+  if (!wasUnderDead) return lastKnown(work.state, eventMs, expressions(asset, places));
   // It was down because of a parent: until that was no longer true, or no longer known.
   let sinceMs = eventMs;
   for (let index = asset.parent; index >= 0; ) {
     const parent = work.plan.assets[index] as AssetPlan;
-    sinceMs = Math.min(sinceMs, lastKnown(work, eventMs, expressions(parent, [parent.childrenDead])));
+    sinceMs = Math.min(sinceMs, lastKnown(work.state, eventMs, expressions(parent, [parent.childrenDead])));
     index = parent.parent;
   }
   return sinceMs;
-}
-
-/** When the expressions could last be told: the latest good reply among their inputs that are missing now. */
-function lastKnown(work: Work, eventMs: number, expressions: readonly Bound[]): number {
-  const { points } = work.state;
-  let lastMs = Number.NEGATIVE_INFINITY;
-  for (const { slots } of expressions) {
-    for (const at of slots)
-      if (Number.isNaN(points[at + VALUE])) lastMs = Math.max(lastMs, points[at + GOOD] as number);
-  }
-  return lastMs === Number.NEGATIVE_INFINITY ? eventMs : lastMs;
 }

@@ -34,7 +34,7 @@ export type SavedWindow = readonly (number | null)[];
  *
  * For the last three, what was unknown in between is bridged: known values before and after it are compared as if they
  * followed each other. Such a change happened at some time of the gap, so it counts only while the whole gap is covered:
- * it is dated to the gap's begin. These figures are thus what is proven to have happened, and never too high.
+ * it is dated to the gap's begin. These figures are thus what is proven to have happened within the time covered.
  *
  * - `held`, exact to the ms: 1 where the argument has been true for at least d; 0 where it is false, or has been true for
  *   less than d and was false before; unknown where it is unknown, or has been true for less than d and was unknown before
@@ -105,8 +105,9 @@ export class Window {
 
   #restore(saved: SavedWindow): void {
     const panes = this.#figures.length;
-    if (saved.length !== STEP_FIELDS + 2 * panes)
+    if (saved.length !== STEP_FIELDS + 2 * panes) {
       throw new Error(`no saved window ${this.#kind}: ${saved.length} numbers`);
+    }
     const number = (index: number) => saved[index] ?? Number.NaN;
     this.#value = number(0);
     this.#sinceMs = number(1);
@@ -149,12 +150,16 @@ export class Window {
       }
       if (Number.isNaN(this.#value)) continue;
       const time = Math.min(to, border + this.#durationMs) - begin;
-      this.#knownTimes[place] = (this.#knownTimes[place] as number) + time;
-      this.#figures[place] = measure.hold(this.#figures[place] as number, this.#value, time);
+      const known = (this.#knownTimes[place] as number) + time;
+      this.#knownTimes[place] = known;
+      this.#figures[place] = measure.hold(this.#figures[place] as number, this.#value, share(time, known));
     }
   }
 
-  /** Counts the change to the settled value in the pane in which the known value before it ended. */
+  /**
+   * Counts the change to the settled value in the pane in which the known value before it ended. That is the last pane, or
+   * was until now, so it is among none that were joined before.
+   */
   #date(change: ChangeWorth): void {
     if (Number.isNaN(this.#value) || Number.isNaN(this.#former)) return;
     const last = this.#paneBefore(this.#sinceMs);
@@ -162,7 +167,6 @@ export class Window {
     if (pane < last - PANES) return;
     const place = pane % (PANES + 1);
     this.#figures[place] = (this.#figures[place] as number) + change(this.#former, this.#value);
-    if (pane < last) this.#joinedTo = -1;
   }
 
   /** The pane of the instant before this time, which is the last that is written when a value held until then. */
@@ -178,31 +182,32 @@ export class Window {
     const since = this.#sinceMs * PANES;
     const latest = this.#latestMs * PANES;
     const last = this.#paneBefore(this.#sinceMs);
-    let time = 0;
+    let known = 0;
     let figure: number;
     if (first <= last) {
       this.#join(measure, first, last);
       const place = last % (PANES + 1);
-      time = this.#joinedTime + (this.#knownTimes[place] as number);
+      const time = this.#knownTimes[place] as number;
+      known = this.#joinedTime + time;
       figure = this.#figures[place] as number;
-      if (first < last) figure = measure.join(this.#joinedFigure, figure);
+      if (first < last) figure = measure.join(this.#joinedFigure, figure, share(time, known));
     } else {
       figure = measure.open(start < latest ? this.#value : this.#latest);
     }
     const isReplaced = !Object.is(this.#value, this.#latest);
     const settledTime = (isReplaced ? latest : now) - Math.max(start, since);
     if (settledTime > 0 && !Number.isNaN(this.#value)) {
-      time += settledTime;
-      figure = measure.hold(figure, this.#value, settledTime);
+      known += settledTime;
+      figure = measure.hold(figure, this.#value, share(settledTime, known));
     }
     if (isReplaced && !Number.isNaN(this.#latest)) {
       const latestTime = now - Math.max(start, latest);
-      time += latestTime;
-      figure = measure.hold(figure, this.#latest, latestTime);
+      known += latestTime;
+      figure = measure.hold(figure, this.#latest, share(latestTime, known));
       if (measure.change) figure += this.#latestChange(measure.change, start);
     }
-    if (time < MIN_KNOWN_SHARE * this.#durationMs * PANES) return Number.NaN;
-    const result = measure.finish ? measure.finish(figure, time, this.#latest) : figure;
+    if (known < MIN_KNOWN_SHARE * this.#durationMs * PANES) return Number.NaN;
+    const result = measure.finish ? measure.finish(figure, this.#latest) : figure;
     return Number.isFinite(result) ? result : Number.NaN;
   }
 
@@ -214,9 +219,11 @@ export class Window {
     this.#joinedTime = 0;
     for (let pane = first; pane < last; pane++) {
       const place = pane % (PANES + 1);
+      const time = this.#knownTimes[place] as number;
       const figure = this.#figures[place] as number;
-      this.#joinedTime += this.#knownTimes[place] as number;
-      this.#joinedFigure = pane === first ? figure : measure.join(this.#joinedFigure, figure);
+      this.#joinedTime += time;
+      this.#joinedFigure =
+        pane === first ? figure : measure.join(this.#joinedFigure, figure, share(time, this.#joinedTime));
     }
   }
 
@@ -252,35 +259,36 @@ const STEP_FIELDS = 6;
 /** What a change between two known values adds to a pane's figure. */
 type ChangeWorth = (from: number, to: number) => number;
 
-/** What a kind of window does with time; times are in 1/60 ms, so that borders of panes are whole numbers. */
+/** What a kind of window does with time. A share is that of the time that is added in the known time with it, 0 to 1. */
 interface Measure {
   /** The figure of a pane at whose border this value holds, before anything else is known of the pane. */
   readonly open: (value: number) => number;
   /** The figure after a known value held for a time. */
-  readonly hold: (figure: number, value: number, time: number) => number;
-  readonly join: (earlier: number, later: number) => number;
+  readonly hold: (figure: number, value: number, share: number) => number;
+  readonly join: (earlier: number, later: number, share: number) => number;
   readonly change?: ChangeWorth;
-  /** The result of a figure over a known time, with the value that holds now; the figure itself, if absent. */
-  readonly finish?: (figure: number, time: number, now: number) => number;
+  /** The result of a figure, with the value that holds now; the figure itself, if absent. */
+  readonly finish?: (figure: number, now: number) => number;
+}
+
+function share(time: number, known: number): number {
+  return known > 0 ? time / known : 0;
 }
 
 const zero = () => 0;
 const itself = (figure: number) => figure;
 const sum = (a: number, b: number) => a + b;
+/** Not a sum divided in the end: the mean of a constant has to be that constant, to the digit, for `avg(x, d) > 0.3`. */
+const mean = (a: number, b: number, share: number) => a + (b - a) * share;
 const lower = (a: number, b: number) => (Number.isNaN(a) || b < a ? b : a);
 const higher = (a: number, b: number) => (Number.isNaN(a) || b > a ? b : a);
 const counting = (change: ChangeWorth): Measure => ({ open: zero, hold: itself, join: sum, change });
 
 const measures: Readonly<Record<Exclude<WindowKind, 'held' | 'since'>, Measure>> = {
-  avg: {
-    open: zero,
-    hold: (figure, value, time) => figure + value * time,
-    join: sum,
-    finish: (figure, time) => figure / time,
-  },
+  avg: { open: zero, hold: mean, join: mean },
   min: { open: itself, hold: lower, join: lower },
   max: { open: itself, hold: higher, join: higher },
-  delta: { open: itself, hold: itself, join: itself, finish: (figure, _time, now) => now - figure },
+  delta: { open: itself, hold: itself, join: itself, finish: (figure, now) => now - figure },
   count: counting((from, to) => (from < to ? 1 : 0)),
   changes: counting((from, to) => (from === to ? 0 : 1)),
   increase: counting((from, to) => (to >= from ? to - from : Math.max(0, to))),

@@ -181,7 +181,10 @@ test('a change of before --from is not compared', async () => {
 
 test('counts what cannot be compared: changes that are dropped, that are not stored yet, damaged records', async () => {
   const { n: all } = inState(data, 'SELECT count(*) AS n FROM changes')[0] as { n: number };
-  inState(data, `DELETE FROM changes WHERE seq < (SELECT seq FROM changes ORDER BY seq LIMIT 1 OFFSET ${Math.floor(all / 2)})`);
+  inState(
+    data,
+    `DELETE FROM changes WHERE seq < (SELECT seq FROM changes ORDER BY seq LIMIT 1 OFFSET ${Math.floor(all / 2)})`,
+  );
   inFile(
     join(data, 'log', 'log.db'),
     'UPDATE records SET crc = crc + 1 WHERE seq = (SELECT seq FROM records WHERE kind = 2 ORDER BY seq DESC LIMIT 1 OFFSET 20)',
