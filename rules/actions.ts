@@ -176,14 +176,14 @@ function settleFamily(work: Work, key: string): void {
 
 interface FoundActivation {
   readonly asset: AssetPlan;
-  readonly memories: readonly AlarmMemory[];
+  readonly memories: (AlarmMemory | undefined)[];
   readonly no: number;
   readonly memory: AlarmMemory;
 }
 
 function findActivation(state: EngineState, activationId: string): FoundActivation | undefined {
   for (const [index, memories] of state.alarms) {
-    const no = memories.findIndex((memory) => memory.activationId === activationId);
+    const no = memories.findIndex((memory) => memory?.activationId === activationId);
     const memory = memories[no];
     const asset = state.plan?.assets[index];
     if (memory && asset) return { asset, memories, no, memory };

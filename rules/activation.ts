@@ -43,7 +43,7 @@ export function openActivations(state: EngineState): readonly Activation[] {
   for (const [asset, memories] of state.alarms) {
     const assetPlan = plan.assets[asset] as AssetPlan;
     memories.forEach((memory, no) => {
-      if (memory.activationId !== '') open.push(activationOf(assetPlan, no, memory));
+      if (memory && memory.activationId !== '') open.push(activationOf(assetPlan, no, memory));
     });
   }
   return open.sort((a, b) => a.raisedMs - b.raisedMs || (a.activationId < b.activationId ? -1 : 1));

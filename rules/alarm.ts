@@ -116,10 +116,15 @@ export function isWaiting(memory: AlarmMemory, reAlarms: boolean): boolean {
  * True where what this alarm explains is to be held: it is raised, or its condition holds now and its on-delay is not
  * over yet. One that is never raised itself, whatever the reason, explains nothing.
  */
-export function explainsOthers(memory: AlarmMemory, delays: AlarmDelays, condition: number, nowMs: number): boolean {
-  if (memory.active) return true;
+export function explainsOthers(
+  memory: AlarmMemory | undefined,
+  delays: AlarmDelays,
+  condition: number,
+  nowMs: number,
+): boolean {
+  if (memory?.active) return true;
   if (condition !== 1) return false;
-  return !isTime(memory.sinceMs) || nowMs - memory.sinceMs <= delays.onDelayMs;
+  return !memory || !isTime(memory.sinceMs) || nowMs - memory.sinceMs <= delays.onDelayMs;
 }
 
 /**

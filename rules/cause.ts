@@ -51,9 +51,9 @@ function causes(state: EngineState, cause: AssetPlan, alarm: string): 'wait' | '
   const conditions = conditionsOf(state, cause, state.ledger.classes[cause.index] as number);
   let found: 'wait' | undefined;
   for (const [no, { definition }] of cause.alarms.entries()) {
-    const memory = memories[no] as AlarmMemory;
     if (!explains(definition.causesChildren, alarm)) continue;
-    if (memory.active) return 'afresh';
+    const memory = memories[no];
+    if (memory?.active) return 'afresh';
     if (explainsOthers(memory, definition, conditions[no] as number, state.logMs)) found = 'wait';
   }
   return found;

@@ -26,14 +26,16 @@ export function settleAlarms(work: Work, look: Look, observed: number): void {
   const stored = state.alarms.get(asset.index);
   const conditions = conditionsOf(state, asset, observed);
   if (!stored && !conditions.includes(1)) return;
-  const memories = stored ?? asset.alarms.map(createAlarmMemory);
+  const memories = stored ?? new Array<AlarmMemory | undefined>(asset.alarms.length).fill(undefined);
   if (!stored) state.alarms.set(asset.index, memories);
-  asset.alarms.forEach((alarm, no) => {
-    const memory = memories[no] as AlarmMemory;
+  for (let no = 0; no < memories.length; no++) {
+    if (!memories[no] && conditions[no] !== 1) continue;
+    const memory = memories[no] ?? createAlarmMemory();
+    memories[no] = memory;
     endShelf(memory, look.nowMs);
-    stepOne(work, look, no, memories, conditions);
-    if (memory.activationId !== '') followSilence(work, look, alarm, no, memory);
-  });
+    stepOne(work, look, no, memory, memories, conditions);
+    if (memory.activationId !== '') followSilence(work, look, no, memory);
+  }
   tidy(state, asset, memories);
 }
 
@@ -41,23 +43,18 @@ function stepOne(
   work: Work,
   look: Look,
   no: number,
-  memories: readonly AlarmMemory[],
+  memory: AlarmMemory,
+  memories: readonly (AlarmMemory | undefined)[],
   conditions: readonly number[],
 ): void {
   const { asset, eventMs, nowMs } = look;
   const alarm = asset.alarms[no] as AlarmPlan;
-  const memory = memories[no] as AlarmMemory;
   const condition = withDeadband(work.state, asset, alarm, memory, conditions[no] as number);
   const before = memory.activationId === '' ? undefined : activationOf(asset, no, memory);
   const wasChattering = memory.chattering;
   const since = alarm.when === NONE && condition === 1 ? (work.state.ledger.sinceMs[asset.index] as number) : eventMs;
   const masked = alarm.maskedBy.some((other) =>
-    explainsOthers(
-      memories[other] as AlarmMemory,
-      (asset.alarms[other] as AlarmPlan).definition,
-      conditions[other] as number,
-      nowMs,
-    ),
+    explainsOthers(memories[other], (asset.alarms[other] as AlarmPlan).definition, conditions[other] as number, nowMs),
   );
   const held = condition !== 1 ? 'no' : masked ? 'wait' : heldByCause(work.state, asset, alarm.definition, memory);
   const event = stepAlarm(memory, alarm.definition, { condition, eventMs: Math.min(since, nowMs), nowMs, held });
@@ -127,8 +124,9 @@ export function closeAlarm(work: Work, asset: AssetPlan, no: number, memory: Ala
 }
 
 /** What time and other facts do to an open activation: silences, tests, re-alarms, whom to tell next. */
-function followSilence(work: Work, look: Look, alarm: AlarmPlan, no: number, memory: AlarmMemory): void {
+function followSilence(work: Work, look: Look, no: number, memory: AlarmMemory): void {
   const { asset, nowMs } = look;
+  const alarm = asset.alarms[no] as AlarmPlan;
   const { state } = work;
   const silence = silenceOf(state, asset, alarm, memory);
   const was = memory.silence;
@@ -191,9 +189,20 @@ function endShelf(memory: AlarmMemory, nowMs: number): void {
 }
 
 /** Keeps what has to be remembered, and only that. */
-export function tidy(state: EngineState, asset: AssetPlan, memories: readonly AlarmMemory[]): void {
-  const waits = asset.windows.length > 0 || memories.some((memory) => isWaiting(memory, asset.reAlarms));
+export function tidy(state: EngineState, asset: AssetPlan, memories: (AlarmMemory | undefined)[]): void {
+  let waits = asset.windows.length > 0;
+  let remembers = false;
+  for (let no = 0; no < memories.length; no++) {
+    const memory = memories[no];
+    if (!memory) continue;
+    if (isQuiet(memory)) {
+      memories[no] = undefined;
+      continue;
+    }
+    remembers = true;
+    waits ||= isWaiting(memory, asset.reAlarms);
+  }
   if (waits) state.waiting.add(asset.index);
   else state.waiting.delete(asset.index);
-  if (memories.every(isQuiet)) state.alarms.delete(asset.index);
+  if (!remembers) state.alarms.delete(asset.index);
 }

@@ -107,7 +107,9 @@ function saveAlarms(state: EngineState): Snapshot['alarms'] {
     const asset = state.plan?.assets[index];
     if (!asset) continue;
     alarms[asset.key] = Object.fromEntries(
-      memories.map((memory, no) => [asset.alarms[no]?.definition.key ?? '', { ...memory }]),
+      memories.flatMap((memory, no) =>
+        memory ? [[asset.alarms[no]?.definition.key ?? '', { ...memory }] as const] : [],
+      ),
     );
   }
   return alarms;
@@ -266,18 +268,15 @@ function carryAlarms(state: EngineState, plan: Plan, before: Snapshot, formerly:
     if (!stored) continue;
     const memories = asset.alarms.map(({ definition }) => revive(stored[definition.key]));
     state.alarms.set(asset.index, memories);
-    if (memories.some((memory) => isWaiting(memory, asset.reAlarms))) state.waiting.add(asset.index);
+    if (memories.some((memory) => memory && isWaiting(memory, asset.reAlarms))) state.waiting.add(asset.index);
   }
 }
 
-function revive(stored: Record<keyof AlarmMemory, unknown> | undefined): AlarmMemory {
-  const memory = createAlarmMemory();
-  if (stored) {
-    // JSON has no NaN; a time that does not hold is stored as null.
-    const known = Object.entries(stored).filter(([, value]) => value !== null);
-    Object.assign(memory, Object.fromEntries(known));
-  }
-  return memory;
+function revive(stored: Record<keyof AlarmMemory, unknown> | undefined): AlarmMemory | undefined {
+  if (!stored) return undefined;
+  // JSON has no NaN; a time that does not hold is stored as null.
+  const known = Object.entries(stored).filter(([, value]) => value !== null);
+  return Object.assign(createAlarmMemory(), Object.fromEntries(known));
 }
 
 function trackKeys(plan: Plan): string[] {

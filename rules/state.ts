@@ -81,8 +81,8 @@ export interface EngineState {
   /** By asset: what its class followed from lately, so that a late sample can correct it. */
   recent: (RecentInputs | undefined)[];
   windows: Window[];
-  /** By asset: memories of its alarms, in the profile's order; absent while all are quiet. */
-  alarms: Map<number, AlarmMemory[]>;
+  /** By asset: memories of its alarms, in the profile's order; absent where, and while, they are quiet. */
+  alarms: Map<number, (AlarmMemory | undefined)[]>;
   /** Assets in which time alone can change something. */
   waiting: Set<number>;
   decisions: Decisions;
