@@ -3,7 +3,7 @@ import type { Figure, Measurement } from '../support/measurement.ts';
 import { properties } from '../support/whatever-happens.ts';
 
 /** Histories of each property, unless the first argument says otherwise. */
-const HISTORIES = 5000;
+const HISTORIES = 2000;
 
 /** Real ms that one property may take, with making a broken history smaller. */
 const LIMIT_MS = 1_200_000;
