@@ -1,14 +1,14 @@
 import type { Priority } from '../model/alarm.ts';
 import type { Action } from '../model/log.ts';
 import type { Text } from '../model/text.ts';
-import { type AlarmMemory, acknowledgeAlarm, alarmState } from './alarm.ts';
+import { type AlarmMemory, acknowledgeAlarm, alarmState } from './alarms/alarm.ts';
+import { closeAlarm, tidy } from './alarms/settle-alarms.ts';
 import { type AssetPlan, familyOf } from './compile.ts';
 import { evaluateMarked } from './evaluate.ts';
-import { correctionOf } from './late.ts';
-import { classNumber } from './ledger.ts';
-import { replan } from './planned-work.ts';
-import { closeAlarm, tidy } from './settle-alarms.ts';
+import { correctionOf } from './ledger/late.ts';
+import { classNumber } from './ledger/ledger.ts';
 import type { EngineState } from './state.ts';
+import { replan } from './time/planned-work.ts';
 import type { Work } from './work.ts';
 
 /** An alarm is shelved for a shift at most (OPC UA Part 9, MaxTimeShelved); then somebody decides again. */

@@ -1,9 +1,15 @@
 import type { PointKey, PointNumber, ValueKind } from '../model/point.ts';
 import type { AlarmDefinition, Asset, PlannedWork, Profile, Site } from '../model/site.ts';
-import { type Calendar, createCalendar } from './calendar.ts';
-import { compileExpression, type Evaluate, type Expression, type Scope, type WindowCall } from './expression.ts';
+import {
+  compileExpression,
+  type Evaluate,
+  type Expression,
+  type Scope,
+  type WindowCall,
+} from './expressions/expression.ts';
 import { linkProfile } from './link-profile.ts';
-import { compilePlannedWork, type Occurrences } from './planned.ts';
+import { type Calendar, createCalendar } from './time/calendar.ts';
+import { compilePlannedWork, type Occurrences } from './time/planned.ts';
 
 /**
  * What is known of a slot stands together, so that a sample touches one line of memory: its trusted value (NaN where

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { RateFigure } from '../model/rate.ts';
 import { healthy, lampKeys, plan, START_MS, Timeline, text } from '../test/support/timeline.ts';
-import { openActivations } from './activation.ts';
-import { systemFigures } from './figures.ts';
+import { openActivations } from './alarms/activation.ts';
+import { systemFigures } from './rates/figures.ts';
 import { restoreSnapshot, type Snapshot, takeSnapshot } from './snapshot.ts';
 
 /** Something that can happen at a site, in any order. */

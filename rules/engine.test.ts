@@ -12,8 +12,8 @@ import {
   Timeline,
   text,
 } from '../test/support/timeline.ts';
-import { openActivations } from './activation.ts';
-import { systemFigures } from './figures.ts';
+import { openActivations } from './alarms/activation.ts';
+import { systemFigures } from './rates/figures.ts';
 import { restoreSnapshot, type Snapshot, takeSnapshot } from './snapshot.ts';
 import type { EngineState } from './state.ts';
 

@@ -3,15 +3,15 @@ import type { Change } from '../model/history.ts';
 import type { LogRecord } from '../model/log.ts';
 import type { Site } from '../model/site.ts';
 import { endJobs, followCommissioning, takeAction } from './actions.ts';
-import { alarmChange, openActivations } from './activation.ts';
-import { followFlood, forgetOldSources } from './alarm-health.ts';
+import { alarmChange, openActivations } from './alarms/activation.ts';
+import { followFlood, forgetOldSources } from './alarms/alarm-health.ts';
 import { ALL_BITS, compileSite, GOOD, type Plan, STRIDE, VALUE } from './compile.ts';
 import { evaluateMarked } from './evaluate.ts';
-import { systemFigures } from './figures.ts';
 import { forgetAsset, setSiteValues, sweepClocks, sweepStale, takeLink, takeSamples } from './intake.ts';
-import { followPlanned, replan } from './planned-work.ts';
+import { systemFigures } from './rates/figures.ts';
 import { adoptSite, takeSnapshot } from './snapshot.ts';
 import type { EngineState } from './state.ts';
+import { followPlanned, replan } from './time/planned-work.ts';
 import { Work } from './work.ts';
 
 /** How finely the sun is followed over a gap, ms, and how many steps that may take at most. */

@@ -1,8 +1,8 @@
+import { settleAlarms } from './alarms/settle-alarms.ts';
 import { ALL_BITS, type AssetPlan, GOOD, SETTLE_BIT, STRIDE, VALUE, WINDOW_BIT } from './compile.ts';
+import { PARENT_DEAD } from './ledger/recent-inputs.ts';
+import { settleClasses } from './ledger/settle-classes.ts';
 import { evaluateExpressions, type Look, lastKnown, resultOf } from './look.ts';
-import { PARENT_DEAD } from './recent-inputs.ts';
-import { settleAlarms } from './settle-alarms.ts';
-import { settleClasses } from './settle-classes.ts';
 import type { EngineState } from './state.ts';
 import type { Work } from './work.ts';
 

@@ -1,7 +1,7 @@
 import { type Batch, Quality } from '../model/sample.ts';
 import { type AssetPlan, DARK_SLOT, GOOD, HOUR_SLOT, REPLY, SOURCE, STRIDE, TIME_SLOT, VALUE } from './compile.ts';
 import { evaluate, evaluateMarked } from './evaluate.ts';
-import { LATENESS_MS, takeBackfill, takeLate } from './late.ts';
+import { LATENESS_MS, takeBackfill, takeLate } from './ledger/late.ts';
 import { STALE_CHUNK } from './state.ts';
 import type { Work } from './work.ts';
 

@@ -1,5 +1,5 @@
 import { type AssetPlan, type Bound, bitOf, GOOD, NONE, VALUE } from './compile.ts';
-import { classNumber } from './ledger.ts';
+import { classNumber } from './ledger/ledger.ts';
 import { type EngineState, UNKNOWN_RESULT } from './state.ts';
 
 /** An asset as it is looked at: because of what happened at `eventMs`, at `nowMs`. */

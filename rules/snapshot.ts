@@ -1,12 +1,12 @@
 import type { Site } from '../model/site.ts';
-import { type AlarmMemory, createAlarmMemory, isWaiting } from './alarm.ts';
-import type { HealthMemory } from './alarm-health.ts';
+import { type AlarmMemory, createAlarmMemory, isWaiting } from './alarms/alarm.ts';
+import type { HealthMemory } from './alarms/alarm-health.ts';
 import { ALL_BITS, compileSite, type Plan, STRIDE } from './compile.ts';
-import { ClassTimes, type Ledger } from './ledger.ts';
+import { Window } from './expressions/window.ts';
+import { ClassTimes, type Ledger } from './ledger/ledger.ts';
+import { RecentInputs } from './ledger/recent-inputs.ts';
 import { evaluateExpressions } from './look.ts';
-import { RecentInputs } from './recent-inputs.ts';
 import { allocateColumns, createEngineState, type Decisions, type EngineState } from './state.ts';
-import { Window } from './window.ts';
 
 /** Version of the form below; a snapshot of another one is not read. */
 export const SNAPSHOT_FORMAT = 3;

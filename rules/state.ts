@@ -1,10 +1,10 @@
 import type { PointKey, PointNumber } from '../model/point.ts';
-import type { AlarmMemory } from './alarm.ts';
-import { createHealthMemory, type HealthMemory } from './alarm-health.ts';
+import type { AlarmMemory } from './alarms/alarm.ts';
+import { createHealthMemory, type HealthMemory } from './alarms/alarm-health.ts';
 import { type Plan, STRIDE, VALUE } from './compile.ts';
-import { Ledger } from './ledger.ts';
-import type { RecentInputs } from './recent-inputs.ts';
-import { Window } from './window.ts';
+import { Window } from './expressions/window.ts';
+import { Ledger } from './ledger/ledger.ts';
+import type { RecentInputs } from './ledger/recent-inputs.ts';
 
 /** Slots whose staleness is looked at together. */
 export const STALE_CHUNK = 256;

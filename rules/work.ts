@@ -1,9 +1,9 @@
 import type { AlarmEvent } from '../model/alarm.ts';
 import type { Change } from '../model/history.ts';
-import { activationOf, alarmChange } from './activation.ts';
-import type { AlarmMemory } from './alarm.ts';
+import { activationOf, alarmChange } from './alarms/activation.ts';
+import type { AlarmMemory } from './alarms/alarm.ts';
 import { type AssetPlan, GOOD, type Plan, REPLY, SETTLE_BIT, STRIDE, VALUE } from './compile.ts';
-import { RecentInputs } from './recent-inputs.ts';
+import { RecentInputs } from './ledger/recent-inputs.ts';
 import { type EngineState, STALE_CHUNK } from './state.ts';
 
 /**

@@ -4,7 +4,7 @@ import type { Change, PlacedChange } from '../../model/history.ts';
 import type { Log, LogRecord } from '../../model/log.ts';
 import type { OutboxRow } from '../../model/outbox.ts';
 import type { Site } from '../../model/site.ts';
-import { openActivations } from '../../rules/activation.ts';
+import { openActivations } from '../../rules/alarms/activation.ts';
 import { step } from '../../rules/engine.ts';
 import { restoreSnapshot, takeSnapshot } from '../../rules/snapshot.ts';
 import { createEngineState, type EngineState } from '../../rules/state.ts';

@@ -2,9 +2,9 @@ import type { Activation } from '../../model/alarm.ts';
 import type { Site } from '../../model/site.ts';
 import type { Text } from '../../model/text.ts';
 import type { AlarmView, AssetView, SystemView } from '../../model/view.ts';
-import { openActivations } from '../../rules/activation.ts';
-import { assetFigure, classCounts, dataAgeMs, systemFigures } from '../../rules/figures.ts';
-import { className } from '../../rules/ledger.ts';
+import { openActivations } from '../../rules/alarms/activation.ts';
+import { className } from '../../rules/ledger/ledger.ts';
+import { assetFigure, classCounts, dataAgeMs, systemFigures } from '../../rules/rates/figures.ts';
 import type { EngineState } from '../../rules/state.ts';
 
 /** Every system at `nowMs`, in the order of the site file. */

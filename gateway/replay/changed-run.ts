@@ -2,7 +2,7 @@ import type { Change } from '../../model/history.ts';
 import type { LogRecord } from '../../model/log.ts';
 import type { PointKey, PointNumber } from '../../model/point.ts';
 import type { Site } from '../../model/site.ts';
-import { openActivations } from '../../rules/activation.ts';
+import { openActivations } from '../../rules/alarms/activation.ts';
 import { step } from '../../rules/engine.ts';
 import type { EngineState } from '../../rules/state.ts';
 import { siteNumbers } from './site-numbers.ts';

@@ -1,9 +1,9 @@
 import type { LogRecord } from '../../model/log.ts';
 import type { RateFigure } from '../../model/rate.ts';
 import type { Text } from '../../model/text.ts';
-import { openActivations } from '../../rules/activation.ts';
+import { openActivations } from '../../rules/alarms/activation.ts';
 import { step } from '../../rules/engine.ts';
-import { systemFigures } from '../../rules/figures.ts';
+import { systemFigures } from '../../rules/rates/figures.ts';
 import type { EngineState } from '../../rules/state.ts';
 import { type ChangedRun, translated } from './changed-run.ts';
 import { classesOf, RunAccount, type RunResult } from './run-account.ts';

@@ -1,4 +1,4 @@
-import { createCalendar, timeOnDate } from '../../rules/calendar.ts';
+import { createCalendar, timeOnDate } from '../../rules/time/calendar.ts';
 
 /** A time as somebody wrote it: epoch ms, or a date and time as the site's clocks show them. */
 export type Moment = { readonly ms: number } | { readonly date: string; readonly time: string };

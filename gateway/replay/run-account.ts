@@ -1,7 +1,7 @@
 import type { Activation } from '../../model/alarm.ts';
 import type { Change } from '../../model/history.ts';
 import type { LedgerClass } from '../../model/ledger.ts';
-import { className } from '../../rules/ledger.ts';
+import { className } from '../../rules/ledger/ledger.ts';
 import type { EngineState } from '../../rules/state.ts';
 import { ClassStretches, type ClassTimes } from './class-stretches.ts';
 

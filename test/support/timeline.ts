@@ -6,8 +6,8 @@ import { BatchBuilder } from '../../model/sample.ts';
 import type { AlarmDefinition, Asset, Profile, Site } from '../../model/site.ts';
 import type { Text } from '../../model/text.ts';
 import { step } from '../../rules/engine.ts';
-import { classCounts } from '../../rules/figures.ts';
-import { className } from '../../rules/ledger.ts';
+import { className } from '../../rules/ledger/ledger.ts';
+import { classCounts } from '../../rules/rates/figures.ts';
 import { createEngineState, type EngineState } from '../../rules/state.ts';
 
 export const text = (words: string): Text => ({ zh: words, en: words });

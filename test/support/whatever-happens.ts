@@ -1,9 +1,9 @@
 import { deepStrictEqual, ok } from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Action } from '../../model/log.ts';
-import { openActivations } from '../../rules/activation.ts';
-import { alarmHealth } from '../../rules/alarm-health.ts';
-import { rateDetail, systemFigures } from '../../rules/figures.ts';
+import { openActivations } from '../../rules/alarms/activation.ts';
+import { alarmHealth } from '../../rules/alarms/alarm-health.ts';
+import { rateDetail, systemFigures } from '../../rules/rates/figures.ts';
 import { restoreSnapshot, type Snapshot, takeSnapshot } from '../../rules/snapshot.ts';
 import { richSite } from './rich-site.ts';
 import { plan, START_MS, Timeline, text } from './timeline.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { AlarmChange } from '../model/alarm.ts';
-import type { AlarmDefinition, Profile, Site } from '../model/site.ts';
-import { alarm, asset, site, Timeline, text } from '../test/support/timeline.ts';
-import { refusalOf } from './actions.ts';
+import type { AlarmChange } from '../../model/alarm.ts';
+import type { AlarmDefinition, Profile, Site } from '../../model/site.ts';
+import { alarm, asset, site, Timeline, text } from '../../test/support/timeline.ts';
+import { refusalOf } from '../actions.ts';
 import { openActivations } from './activation.ts';
 import { alarmHealth } from './alarm-health.ts';
 

@@ -1,5 +1,5 @@
-import { type LedgerClass, ledgerClasses } from '../model/ledger.ts';
-import type { Calendar } from './calendar.ts';
+import { type LedgerClass, ledgerClasses } from '../../model/ledger.ts';
+import type { Calendar } from '../time/calendar.ts';
 
 /** Number of a class, as columns and snapshots hold it: its place in {@link ledgerClasses}. */
 export const classNumber = Object.fromEntries(ledgerClasses.map((name, index) => [name, index])) as Record<

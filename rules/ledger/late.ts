@@ -1,9 +1,9 @@
-import type { LedgerChange } from '../model/ledger.ts';
-import { type AssetPlan, type Bound, DARK_SLOT, HOUR_SLOT, NONE, STRIDE, TIME_SLOT, VALUE } from './compile.ts';
+import type { LedgerChange } from '../../model/ledger.ts';
+import { type AssetPlan, type Bound, DARK_SLOT, HOUR_SLOT, NONE, STRIDE, TIME_SLOT, VALUE } from '../compile.ts';
+import type { EngineState } from '../state.ts';
+import type { Work } from '../work.ts';
 import { type ClassInput, classify, className, classNumber, type Stretch } from './ledger.ts';
 import { PARENT_DEAD, RecentInputs } from './recent-inputs.ts';
-import type { EngineState } from './state.ts';
-import type { Work } from './work.ts';
 
 /** A sample that is late by no more than this corrects the ledger; a later one is for history only. */
 export const LATENESS_MS = 600_000;

@@ -1,4 +1,8 @@
-import type { Activation, Silence } from '../model/alarm.ts';
+import type { Activation, Silence } from '../../model/alarm.ts';
+import { type AlarmPlan, type AssetPlan, NONE } from '../compile.ts';
+import { conditionsOf, type Look, resultOf } from '../look.ts';
+import type { EngineState } from '../state.ts';
+import type { Work } from '../work.ts';
 import { activationOf, alarmChange } from './activation.ts';
 import {
   type AlarmMemory,
@@ -14,10 +18,6 @@ import {
 } from './alarm.ts';
 import { countAnnunciation, countReturn } from './alarm-health.ts';
 import { childKeys, heldByCause } from './cause.ts';
-import { type AlarmPlan, type AssetPlan, NONE } from './compile.ts';
-import { conditionsOf, type Look, resultOf } from './look.ts';
-import type { EngineState } from './state.ts';
-import type { Work } from './work.ts';
 
 /** Takes each alarm of an asset one step further, and says what became of it. `observed` is the asset's class. */
 export function settleAlarms(work: Work, look: Look, observed: number): void {

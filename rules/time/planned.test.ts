@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseDuration } from '../model/duration.ts';
-import type { PlannedWork } from '../model/site.ts';
+import { parseDuration } from '../../model/duration.ts';
+import type { PlannedWork } from '../../model/site.ts';
 import { checkOccurrences, compilePlannedWork, type Occurrences, readLocalTime } from './planned.ts';
 import { checkRule } from './recurrence.ts';
 

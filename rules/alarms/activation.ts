@@ -1,7 +1,7 @@
-import type { Activation, AlarmChange, AlarmEvent } from '../model/alarm.ts';
+import type { Activation, AlarmChange, AlarmEvent } from '../../model/alarm.ts';
+import type { AlarmPlan, AssetPlan } from '../compile.ts';
+import type { EngineState } from '../state.ts';
 import { type AlarmMemory, alarmState } from './alarm.ts';
-import type { AlarmPlan, AssetPlan } from './compile.ts';
-import type { EngineState } from './state.ts';
 
 /** What page, phone and history are shown of an alarm: its memory, with the texts of its profile. */
 export function activationOf(asset: AssetPlan, no: number, memory: AlarmMemory): Activation {

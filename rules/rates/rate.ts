@@ -1,4 +1,4 @@
-import type { Verdict } from '../model/rate.ts';
+import type { Verdict } from '../../model/rate.ts';
 
 /** What a rate is made of: assets, or milliseconds, of each class; never negative. */
 export interface Sums {

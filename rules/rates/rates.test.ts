@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Asset, Profile, RateDefinition, Site } from '../model/site.ts';
-import { asset, plan, site, Timeline, text } from '../test/support/timeline.ts';
+import type { Asset, Profile, RateDefinition, Site } from '../../model/site.ts';
+import { asset, plan, site, Timeline, text } from '../../test/support/timeline.ts';
 import { rateDetail } from './figures.ts';
 import { judge } from './rate.ts';
 

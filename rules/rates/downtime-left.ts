@@ -1,4 +1,4 @@
-import { type Bound, DARK_SLOT, HOUR_SLOT, type Plan, STRIDE, VALUE } from './compile.ts';
+import { type Bound, DARK_SLOT, HOUR_SLOT, type Plan, STRIDE, VALUE } from '../compile.ts';
 import type { Sums } from './rate.ts';
 
 /** How finely the sun and the hour are followed into the future, ms. */

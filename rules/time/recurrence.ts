@@ -1,5 +1,5 @@
-import type { Text } from '../model/text.ts';
-import { nearest } from './expression.ts';
+import type { Text } from '../../model/text.ts';
+import { nearest } from '../expressions/expression.ts';
 
 /** A mistake in the text of a rule; `offset` counts UTF-16 units from its start. */
 export interface RuleProblem {

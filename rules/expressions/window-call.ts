@@ -1,6 +1,6 @@
 import type { parse } from '@bufbuild/cel';
-import { parseDuration } from '../model/duration.ts';
-import type { Text } from '../model/text.ts';
+import { parseDuration } from '../../model/duration.ts';
+import type { Text } from '../../model/text.ts';
 import type { WindowKind } from './window.ts';
 
 type ParsedNode = ReturnType<typeof parse>['expr'];

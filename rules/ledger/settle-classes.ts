@@ -1,7 +1,7 @@
-import { type AssetPlan, NONE } from './compile.ts';
+import { type AssetPlan, NONE } from '../compile.ts';
+import { type Look, lastKnown, resultOf } from '../look.ts';
+import type { Work } from '../work.ts';
 import { type ClassInput, classify, className, classNumber, observedClass } from './ledger.ts';
-import { type Look, lastKnown, resultOf } from './look.ts';
-import type { Work } from './work.ts';
 
 /**
  * Settles the class of an asset, and of the rates that it is a track of, by what its expressions say now. Gives the

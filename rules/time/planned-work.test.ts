@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import type { LedgerChange } from '../model/ledger.ts';
-import type { Site } from '../model/site.ts';
-import { healthy, lampKeys, plan, START_MS, site, Timeline, text } from '../test/support/timeline.ts';
-import { refusalOf } from './actions.ts';
-import { openActivations } from './activation.ts';
-import { systemFigures } from './figures.ts';
+import type { LedgerChange } from '../../model/ledger.ts';
+import type { Site } from '../../model/site.ts';
+import { healthy, lampKeys, plan, START_MS, site, Timeline, text } from '../../test/support/timeline.ts';
+import { refusalOf } from '../actions.ts';
+import { openActivations } from '../alarms/activation.ts';
+import { systemFigures } from '../rates/figures.ts';
 
 const HOUR_MS = 3_600_000;
 

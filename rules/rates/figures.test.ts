@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createCalendar, timeOnDate } from './calendar.ts';
-import { ClassTimes, classify, classNumber } from './ledger.ts';
+import { ClassTimes, classify, classNumber } from '../ledger/ledger.ts';
+import { createCalendar, timeOnDate } from '../time/calendar.ts';
 import { judge, neededFor } from './rate.ts';
 
 describe('judgement', () => {

@@ -1,5 +1,5 @@
-import type { RateDefinition } from '../model/site.ts';
-import type { Plan } from './compile.ts';
+import type { RateDefinition } from '../../model/site.ts';
+import type { Plan } from '../compile.ts';
 
 /** A window of a rate: half days, both inclusive, and the same as times, half-open. */
 export interface WindowSpan {

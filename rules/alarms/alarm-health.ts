@@ -1,5 +1,5 @@
-import type { Activation, Priority, Silence } from '../model/alarm.ts';
-import type { AlarmHealth, AlarmSource } from '../model/alarm-health.ts';
+import type { Activation, Priority, Silence } from '../../model/alarm.ts';
+import type { AlarmHealth, AlarmSource } from '../../model/alarm-health.ts';
 import { FLEETING_MS } from './alarm.ts';
 
 const HOUR_MS = 3_600_000;

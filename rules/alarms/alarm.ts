@@ -1,4 +1,4 @@
-import type { AlarmState, Shelf, Silence } from '../model/alarm.ts';
+import type { AlarmState, Shelf, Silence } from '../../model/alarm.ts';
 
 /**
  * What the engine remembers of one alarm of one asset: independent facts, from which the state follows. Times are epoch

@@ -1,6 +1,6 @@
 import { parse } from '@bufbuild/cel';
-import type { ValueKind } from '../model/point.ts';
-import type { Text } from '../model/text.ts';
+import type { ValueKind } from '../../model/point.ts';
+import type { Text } from '../../model/text.ts';
 import {
   always,
   and,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createCalendar } from './calendar.ts';
+import { createCalendar } from '../time/calendar.ts';
 import { classify, classNumber, Ledger, STRETCHES_KEPT, type Stretch } from './ledger.ts';
 
 const calendar = createCalendar('Asia/Shanghai', 23.1, 113.3);

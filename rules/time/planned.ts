@@ -1,6 +1,6 @@
 import { RRuleTemporal } from 'rrule-temporal';
 import { Temporal } from 'temporal-polyfill';
-import type { PlannedWork } from '../model/site.ts';
+import type { PlannedWork } from '../../model/site.ts';
 import { type Moment, type Recurrence, readRule } from './recurrence.ts';
 
 /** One time that planned work takes place: [fromMs, toMs), epoch ms. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { LedgerChange } from '../model/ledger.ts';
-import { asset, healthy, lamp, lampKeys, plan, site, Timeline, text } from '../test/support/timeline.ts';
-import { openActivations } from './activation.ts';
-import { systemFigures } from './figures.ts';
+import type { LedgerChange } from '../../model/ledger.ts';
+import { asset, healthy, lamp, lampKeys, plan, site, Timeline, text } from '../../test/support/timeline.ts';
+import { openActivations } from '../alarms/activation.ts';
+import { systemFigures } from '../rates/figures.ts';
 import { LATENESS_MS } from './late.ts';
 
 const ledgerOf = (line: Timeline, key = 'lamp-1') =>

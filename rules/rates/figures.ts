@@ -1,4 +1,4 @@
-import { type LedgerClass, ledgerClasses } from '../model/ledger.ts';
+import { type LedgerClass, ledgerClasses } from '../../model/ledger.ts';
 import {
   type DowntimeLeft,
   MAX_OFFENDERS,
@@ -6,15 +6,15 @@ import {
   type RateGroup,
   type RateGrouping,
   type RateWindow,
-} from '../model/rate.ts';
-import type { RateDefinition, System } from '../model/site.ts';
-import { type AssetPlan, type Bound, NONE, type Plan, REPLY, STRIDE } from './compile.ts';
+} from '../../model/rate.ts';
+import type { RateDefinition, System } from '../../model/site.ts';
+import { type AssetPlan, type Bound, NONE, type Plan, REPLY, STRIDE } from '../compile.ts';
+import { LATENESS_MS } from '../ledger/late.ts';
+import { classNumber } from '../ledger/ledger.ts';
+import type { EngineState } from '../state.ts';
 import { downtimeLeftMs, requiredAheadMs } from './downtime-left.ts';
-import { LATENESS_MS } from './late.ts';
-import { classNumber } from './ledger.ts';
 import { type Judgement, judge, neededFor, type Sums } from './rate.ts';
 import { type WindowSpan, windowSpan } from './rate-window.ts';
-import type { EngineState } from './state.ts';
 
 /** How many assets of a system are of each class now. */
 export function classCounts(state: EngineState, plan: Plan, system: string): Record<LedgerClass, number> {

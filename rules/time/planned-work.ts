@@ -1,7 +1,7 @@
-import { type AssetPlan, familyOf } from './compile.ts';
-import { classNumber } from './ledger.ts';
-import type { EngineState } from './state.ts';
-import type { Work } from './work.ts';
+import { type AssetPlan, familyOf } from '../compile.ts';
+import { classNumber } from '../ledger/ledger.ts';
+import type { EngineState } from '../state.ts';
+import type { Work } from '../work.ts';
 
 /** Registered plans that are over stay for this long, so that people see what was planned. */
 const PLANS_KEPT_MS = 40 * 86_400_000;

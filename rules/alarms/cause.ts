@@ -1,8 +1,8 @@
-import type { AlarmDefinition } from '../model/site.ts';
+import type { AlarmDefinition } from '../../model/site.ts';
+import { type AssetPlan, familyOf, type Plan, REPLY, STRIDE, VALUE } from '../compile.ts';
+import { conditionsOf } from '../look.ts';
+import type { EngineState } from '../state.ts';
 import { type AlarmMemory, explainsOthers } from './alarm.ts';
-import { type AssetPlan, familyOf, type Plan, REPLY, STRIDE, VALUE } from './compile.ts';
-import { conditionsOf } from './look.ts';
-import type { EngineState } from './state.ts';
 
 /**
  * A child's alarm waits at most this long for its parent's next reply, which tells whether the parent is the cause; a
