@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Priority } from '../model/alarm.ts';
-import { alarmHealth } from '../rules/alarm-health.ts';
+import { alarmHealth } from '../rules/alarms/alarm-health.ts';
 import type { Engine } from './engine/engine.ts';
 import type { StateDb } from './engine/state-db.ts';
 import type { History } from './history/open-history.ts';
@@ -25,14 +25,10 @@ interface Measured {
  */
 const sampleKinds: Readonly<Record<string, string>> = {
   unknownPoint: 'unknown-point',
-  outOfOrder: 'out-of-order',
   duplicate: 'duplicate',
   late: 'late',
   tooLate: 'too-late',
   futureStamp: 'future-stamp',
-  notANumber: 'not-a-number',
-  outOfRange: 'out-of-range',
-  counterReset: 'counter-reset',
 };
 
 const priorities: readonly Priority[] = [1, 2, 3, 4];
@@ -134,7 +130,7 @@ function alarmSystem(registry: Registry): (measured: Measured) => void {
   const worstHour = make('alarms_worst_hour', 'Annunciations of the worst hour of the period that is kept');
   const last10Min = make('alarms_last_10_min', 'Annunciations of the last 10 minutes');
   return ({ engine, now }) => {
-    const health = alarmHealth(engine.state, now());
+    const health = alarmHealth(engine.state.health, engine.openActivations(), now());
     flood.set(health.flood ? 1 : 0);
     // Nothing is known of an hour that has not been yet.
     perHour.set(health.perHour ?? Number.NaN);

@@ -1,7 +1,7 @@
 import type { SteadyClock } from '../model/clock.ts';
 import type { Action } from '../model/log.ts';
 import { refusalOf } from '../rules/actions.ts';
-import { alarmHealth } from '../rules/alarm-health.ts';
+import { alarmHealth } from '../rules/alarms/alarm-health.ts';
 import { acknowledgeKey } from './acknowledge-key.ts';
 import { readPermission } from './duty/acknowledge-token.ts';
 import type { Engine } from './engine/engine.ts';
@@ -79,8 +79,8 @@ function httpOptions(options: GatewayOptions, parts: ServeParts): Parameters<typ
     history: history.home,
     pointInfo: (point) => present.point(point),
     figures: {
-      rates: (wanted, atMs) => rateViews(engine.state, wanted, atMs),
-      alarmHealth: () => alarmHealth(engine.state, clock.now()),
+      rates: (wanted, atMs) => rateViews(engine.state, wanted, atMs, clock.now()),
+      alarmHealth: () => alarmHealth(engine.state.health, engine.openActivations(), clock.now()),
       ledger: (asset, fromMs, toMs) => ledgerView(engine.state, stateDb, asset, fromMs, toMs),
     },
     actions: {

@@ -125,7 +125,7 @@ class Bench {
 
   /** What a later run must find as it was. */
   picture(): unknown {
-    const { classes, sinceMs } = this.engine.state;
+    const { classes, sinceMs } = this.engine.state.ledger;
     return {
       open: this.engine.openActivations(),
       classes: [...classes],

@@ -13,7 +13,7 @@ import {
   type Recipient,
 } from '../../model/outbox.ts';
 import type { Snapshot } from '../../rules/snapshot.ts';
-import { openDatabase } from '../storage/open-database.ts';
+import { openDatabase, openDatabaseForReading } from '../storage/open-database.ts';
 import { unreadable } from '../storage/storage-error.ts';
 import type { Renaming } from './renamed-assets.ts';
 import { STATE_FILE, stateMigrations } from './state-schema.ts';
@@ -44,9 +44,10 @@ export class StateDb implements OutboxStore {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
 
-  /** Opens or makes the file in `dir`; throws a StorageError. */
-  constructor(dir: string) {
-    this.#db = openDatabase(join(dir, STATE_FILE), stateMigrations);
+  /** Opens or makes the file in `dir`, or opens it for reading only; throws a StorageError. */
+  constructor(dir: string, access: 'write' | 'read' = 'write') {
+    const path = join(dir, STATE_FILE);
+    this.#db = access === 'write' ? openDatabase(path, stateMigrations) : openDatabaseForReading(path, stateMigrations);
   }
 
   close(): void {
@@ -121,7 +122,7 @@ export class StateDb implements OutboxStore {
           fromMs,
           correction.toMs,
         );
-        insert.run(asset, correction.toMs, logSeq, ordinal, correction.then);
+        insert.run(asset, correction.toMs, logSeq, ordinal, correction.after);
       }
       insert.run(asset, fromMs, logSeq, ordinal, change.class);
     }
@@ -138,11 +139,11 @@ export class StateDb implements OutboxStore {
 
   /** The changes of one record; undefined where they may have been dropped. */
   changesOf(logSeq: number): readonly Change[] | undefined {
+    const rows = this.#sql('SELECT seq, ordinal, body FROM changes WHERE seq = ? ORDER BY ordinal').all(logSeq);
+    // Asked last, since another process may drop the record's changes while this one reads.
     const oldest = this.#sql('SELECT min(seq) AS seq FROM changes').get()?.seq;
     if (oldest === null || oldest === undefined || logSeq < Number(oldest)) return undefined;
-    return this.#sql('SELECT seq, ordinal, body FROM changes WHERE seq = ? ORDER BY ordinal')
-      .all(logSeq)
-      .map((row) => placedOf(row).change);
+    return rows.map((row) => placedOf(row).change);
   }
 
   /** An asset's ledger from the stretch that contains `fromMs` on, oldest first. */
@@ -240,11 +241,11 @@ export class StateDb implements OutboxStore {
   }
 
   /**
-   * Snapshots, newest first; one that cannot be read is given as the error that says so. Throws a StorageError where the
-   * file is damaged.
+   * Snapshots of `throughSeq` and before, newest first; one that cannot be read is given as the error that says so.
+   * Throws a StorageError where the file is damaged.
    */
-  *snapshots(): Generator<Snapshot | Error> {
-    for (const row of this.#snapshotRows()) {
+  *snapshots(throughSeq = Number.MAX_SAFE_INTEGER): Generator<Snapshot | Error> {
+    for (const row of this.#snapshotRows(throughSeq)) {
       try {
         yield JSON.parse(zstdDecompressSync(row.body as Uint8Array).toString()) as Snapshot;
       } catch (error) {
@@ -253,9 +254,9 @@ export class StateDb implements OutboxStore {
     }
   }
 
-  #snapshotRows(): ReturnType<StatementSync['all']> {
+  #snapshotRows(throughSeq: number): ReturnType<StatementSync['all']> {
     try {
-      return this.#sql('SELECT body FROM snapshots ORDER BY seq DESC').all();
+      return this.#sql('SELECT body FROM snapshots WHERE seq <= ? ORDER BY seq DESC').all(throughSeq);
     } catch (error) {
       throw unreadable(this.#db.location() ?? STATE_FILE, error);
     }

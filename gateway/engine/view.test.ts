@@ -8,7 +8,13 @@ import { StateDb } from './state-db.ts';
 import { ledgerView, rateViews } from './view.ts';
 
 const text = { zh: '梯', en: 'lift' };
-const rate = (key: string) => ({ key, name: text, window: 'live' as const, counted: true, target: 0.95 });
+const rate = (key: string, window: 'live' | 'month') => ({
+  key,
+  name: text,
+  window,
+  counted: window === 'live',
+  target: 0.95,
+});
 const site: Site = {
   key: 'test',
   name: text,
@@ -16,8 +22,8 @@ const site: Site = {
   latitude: 23,
   longitude: 113,
   systems: [
-    { key: 'lifts', name: text, rates: [rate('in-service'), rate('availability')] },
-    { key: 'doors', name: text, rates: [rate('in-service')] },
+    { key: 'lifts', name: text, rates: [rate('in-service', 'live'), rate('availability', 'month')] },
+    { key: 'doors', name: text, rates: [rate('in-service', 'live')] },
   ],
   links: [],
   assets: [],
@@ -39,8 +45,8 @@ beforeEach(() => {
 afterEach(() => stateDb.close());
 
 test('rates are found by system, by key, by both, or all of them', () => {
-  const found = (wanted: Parameters<typeof rateViews>[1]) => {
-    const rates = rateViews(state, wanted, 1000);
+  const found = (wanted: Parameters<typeof rateViews>[1], atMs = 1000) => {
+    const rates = rateViews(state, wanted, atMs, 1000);
     return typeof rates === 'string' ? rates : rates.map((detail) => `${detail.system} ${detail.rate.key}`);
   };
   expect(found({})).toEqual(['lifts in-service', 'lifts availability', 'doors in-service']);
@@ -50,6 +56,9 @@ test('rates are found by system, by key, by both, or all of them', () => {
   expect(found({ system: 'pumps' })).toBe('unknown-system');
   expect(found({ system: 'doors', rate: 'availability' })).toBe('unknown-rate');
   expect(found({ rate: 'none' })).toBe('unknown-rate');
+  // What is counted at this instant cannot be told of another one.
+  expect(found({}, 999)).toEqual(['lifts availability']);
+  expect(found({ rate: 'in-service' }, 999)).toEqual([]);
 });
 
 /** Puts stretches into the ledger of `lift`, each from its time on. */

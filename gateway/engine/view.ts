@@ -4,10 +4,11 @@ import type { RateFigure, RateGroup } from '../../model/rate.ts';
 import type { Site } from '../../model/site.ts';
 import type { Text } from '../../model/text.ts';
 import type { AlarmView, AssetView, SystemView } from '../../model/view.ts';
-import { openActivations } from '../../rules/engine.ts';
-import { assetFigure, classCounts, dataAgeMs, rateDetail, systemFigures } from '../../rules/figures.ts';
-import { className } from '../../rules/ledger.ts';
+import { openActivations } from '../../rules/alarms/activation.ts';
+import { className } from '../../rules/ledger/ledger.ts';
+import { assetFigure, classCounts, dataAgeMs, rateDetail, systemFigures } from '../../rules/rates/figures.ts';
 import type { EngineState } from '../../rules/state.ts';
+import { plannedUntil } from '../../rules/time/planned-work.ts';
 import type { StateDb } from './state-db.ts';
 
 /** Groups of one rate that are told, worst first: as many as a person could ever look at. */
@@ -56,12 +57,12 @@ export function assetViews(state: EngineState, nowMs: number): AssetView[] {
       location: asset.location,
       contractor: asset.contractor ?? null,
       group: asset.group ?? null,
-      commissioning: false,
-      outOfService: null,
-      job: null,
-      plannedUntilMs: null,
-      class: className(state.classes[index] as number),
-      sinceMs: state.sinceMs[index] ?? null,
+      commissioning: state.commissioning[index] === 1,
+      outOfService: state.decisions.outOfService.get(asset.key) ?? null,
+      job: state.decisions.jobs.get(asset.key) ?? null,
+      plannedUntilMs: plannedUntil(state, assetPlan),
+      class: className(state.ledger.classes[index] as number),
+      sinceMs: state.ledger.sinceMs[index] ?? null,
       availability: figure.value,
       availabilityLow: figure.low,
       availabilityHigh: figure.high,
@@ -76,24 +77,30 @@ export interface RateDetailView {
   readonly groups: readonly RateGroup[];
 }
 
-/** The rates at `atMs` of one system or all, with one key or any; says which of both keys there is not. */
+/**
+ * The rates at `atMs` of one system or all, with one key or any; says which of both keys there is not. What is counted
+ * live is only known at `nowMs`, and left out before.
+ */
 export function rateViews(
   state: EngineState,
   wanted: { readonly system?: string; readonly rate?: string },
   atMs: number,
+  nowMs: number,
 ): readonly RateDetailView[] | 'unknown-system' | 'unknown-rate' {
   const plan = state.plan;
   const systems = (plan?.site.systems ?? []).map((system, systemNo) => ({ system, systemNo }));
   const asked = systems.filter(({ system }) => wanted.system === undefined || system.key === wanted.system);
   if (!plan || asked.length === 0) return wanted.system === undefined ? [] : 'unknown-system';
   const rates = asked.flatMap(({ system, systemNo }) =>
-    system.rates.flatMap(({ key }, rateNo) => {
-      if (wanted.rate !== undefined && key !== wanted.rate) return [];
-      const detail = rateDetail(state, plan, systemNo, rateNo, atMs);
-      return detail ? [{ system: system.key, rate: detail.rate, groups: detail.groups.slice(0, MAX_GROUPS) }] : [];
-    }),
+    system.rates.map((rate, rateNo) => ({ system, systemNo, rate, rateNo })),
   );
-  return rates.length === 0 && wanted.rate !== undefined ? 'unknown-rate' : rates;
+  const named = rates.filter(({ rate }) => wanted.rate === undefined || rate.key === wanted.rate);
+  if (named.length === 0 && wanted.rate !== undefined) return 'unknown-rate';
+  return named.flatMap(({ system, systemNo, rate, rateNo }) => {
+    if (rate.counted && atMs < nowMs) return [];
+    const detail = rateDetail(state, plan, systemNo, rateNo, atMs);
+    return detail ? [{ system: system.key, rate: detail.rate, groups: detail.groups.slice(0, MAX_GROUPS) }] : [];
+  });
 }
 
 /** What of an asset's ledger falls into [fromMs, toMs); the stretches are told whole, the last one without an end. */

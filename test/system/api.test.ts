@@ -91,12 +91,13 @@ describe('on loopback', () => {
     expect((await raw(`${estate.url}/healthz`)).status).toBe(200);
   });
 
+  const post = async (body: string, headers = {}, path = '/api/actions') => {
+    const sent = { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body };
+    const { status, text } = await raw(estate.url + path, sent);
+    return { status, reply: JSON.parse(text) as { code?: string; text?: { en: string }; logSeq?: number } };
+  };
+
   test('an action is taken down and worked in; a broken one is told what is wrong with it', async () => {
-    const post = async (body: string, headers = {}) => {
-      const sent = { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body };
-      const { status, text } = await raw(`${estate.url}/api/actions`, sent);
-      return { status, reply: JSON.parse(text) as { code?: string; text?: { en: string }; logSeq?: number } };
-    };
     const isOpen = async () => (await estate.alarms()).find(({ asset }) => asset === 'door-4');
     const fault = await estate.fault('door-forced', 'door-4');
     const { activationId } = await until('the door is an alarm', WITHIN_MS, isOpen);
@@ -113,9 +114,40 @@ describe('on loopback', () => {
     expect({ status, reply }).toEqual({ status: 200, reply: { logSeq: expect.any(Number) } });
     // Worked in by the time of the answer, not some time after it.
     expect(await isOpen()).toMatchObject({ state: 'acknowledged', acknowledgedBy: 'li-si' });
-    const none = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' };
-    expect((await raw(`${estate.url}/api/alarms/none.at-all.1.0/reset`, none)).status).toBe(404);
+    const reset = (id: string) => post('{}', {}, `/api/alarms/${id}/reset`);
+    expect(await reset('none.at-all.1.0')).toMatchObject({ status: 404, reply: { code: 'unknown-alarm' } });
+    expect(await reset(activationId)).toMatchObject({ status: 409, reply: { code: 'refused' } });
     await estate.mend(fault);
+  });
+
+  test('what is being done at an asset is shown there, and what the rules do not allow is refused', async () => {
+    const asset = 'intercom-5';
+    const act = (action: object) => post(JSON.stringify({ by: 'li-si', asset, ...action }));
+    const { nowMs } = await estate.get<{ nowMs: number }>('/api/site');
+    expect(await act({ type: 'take-out-of-service', reason: '换电池' })).toMatchObject({ status: 200 });
+    expect(await act({ type: 'open-job', untilMs: nowMs + 3_600_000 })).toMatchObject({ status: 200 });
+    expect(await estate.asset(asset)).toMatchObject({
+      outOfService: { by: 'li-si', reason: '换电池', sinceMs: expect.any(Number) },
+      job: { by: 'li-si', untilMs: nowMs + 3_600_000 },
+      plannedUntilMs: null,
+      commissioning: false,
+    });
+    expect(await act({ type: 'take-out-of-service', reason: '换电池' })).toMatchObject({
+      status: 409,
+      reply: { code: 'refused', text: { en: 'it is out of service already' } },
+    });
+    const toMs = nowMs + 7_200_000;
+    expect(await act({ type: 'plan', fromMs: nowMs - 1, toMs, reason: '保养' })).toMatchObject({ status: 409 });
+    const begins = (await estate.get<{ nowMs: number }>('/api/site')).nowMs + 5000;
+    expect(await act({ type: 'plan', fromMs: begins, toMs, reason: '保养' })).toMatchObject({ status: 200 });
+    await until('it has begun', WITHIN_MS, async () => (await estate.asset(asset)).plannedUntilMs === toMs);
+    expect(await act({ type: 'cancel-plan', fromMs: begins })).toMatchObject({ status: 200 });
+    expect(await act({ type: 'close-job' })).toMatchObject({ status: 200 });
+    expect(await act({ type: 'return-to-service' })).toMatchObject({ status: 200 });
+    const isOver = { outOfService: null, job: null, plannedUntilMs: null };
+    await until('it is over', WITHIN_MS, async () => (await estate.asset(asset)).plannedUntilMs === null);
+    expect(await estate.asset(asset)).toMatchObject(isOver);
+    expect(await act({ asset: 'none', type: 'close-job' })).toMatchObject({ status: 409 });
   });
 
   test('rates, ledger and the health of the alarm system are there', async () => {
@@ -126,8 +158,15 @@ describe('on loopback', () => {
     ]);
     expect(rates[0]?.rate.target).toBe(0.5);
     const { nowMs } = await estate.get<{ nowMs: number }>('/api/site');
-    const past = await estate.get<RateDetailReply[]>(`/api/rates?rate=lit&at=${Math.floor(nowMs) - 60_000}`);
-    expect(past.map(({ system }) => system).sort()).toEqual(['floor-light', 'streetlight']);
+    const past = await estate.get<RateDetailReply[]>(`/api/rates?rate=availability&at=${Math.floor(nowMs) - 60_000}`);
+    expect(past.map(({ system }) => system).sort()).toEqual([
+      'access-control',
+      'cctv',
+      'fire-pump',
+      'intercom',
+      'lift',
+    ]);
+    expect(past.every(({ groups }) => groups.length > 0)).toBe(true);
     await until('the lift is known', WITHIN_MS, async () => (await estate.asset('lift-1')).class === 'up');
     const ledger = await estate.get<LedgerReply>('/api/ledger?asset=lift-1');
     expect(ledger.toMs - ledger.fromMs).toBe(86_400_000);
@@ -167,7 +206,7 @@ describe('on loopback', () => {
     expect(metrics).toMatch(/^lamplighter_engine_divergences 0$/m);
     expect(metrics).toMatch(/^lamplighter_link_up\{link="lifts"\} [01]$/m);
     expect(metrics.match(/^lamplighter_alarms_open\{priority="[1-4]",silence="[a-z-]+"\} \d+$/gm)).toHaveLength(24);
-    expect(metrics).toMatch(/^lamplighter_samples_irregular\{kind="out-of-order"\} \d+$/m);
+    expect(metrics).toMatch(/^lamplighter_samples_irregular\{kind="late"\} \d+$/m);
     expect(metrics).toMatch(/^lamplighter_samples_irregular\{kind="future-stamp"\} \d+$/m);
     expect(metrics).toMatch(/^lamplighter_alarm_flood [01]$/m);
     expect(metrics).toMatch(/^lamplighter_alarms_per_hour \S+$/m);
