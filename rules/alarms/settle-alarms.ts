@@ -130,6 +130,8 @@ function followSilence(work: Work, look: Look, no: number, memory: AlarmMemory):
   const { state } = work;
   const silence = silenceOf(state, asset, alarm, memory);
   const was = memory.silence;
+  // What is gone and only waits for its off-delay calls nobody: it stays as silent, and as much of a test, as it was.
+  if (silence === null && memory.active && !Number.isNaN(memory.clearMs)) return;
   memory.silence = silence;
   const realNow = memory.active && memory.test && !isTest(state, asset, alarm);
   if (realNow) memory.test = false;

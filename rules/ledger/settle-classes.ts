@@ -5,7 +5,7 @@ import { type ClassInput, classify, className, classNumber, observedClass } from
 
 /**
  * Settles the class of an asset, and of the rates that it is a track of, by what its expressions say now. Gives the
- * class that was observed, planned work left aside: alarms go by it.
+ * class that was observed, planned work and proof left aside: alarms go by it.
  */
 export function settleClasses(work: Work, look: Look): number {
   const { asset } = look;
@@ -20,7 +20,8 @@ export function settleClasses(work: Work, look: Look): number {
   for (const { track, due, good } of asset.tracks) {
     settleTrack(work, look, track, { ...classInput(work, look, due, good, NONE), downBefore }, [due, good], false);
   }
-  return observed;
+  // Data is there, of a standby whose proof is overdue: what is missing is the test, which has an alarm of its own.
+  return observedClass({ ...input, proven: 1 });
 }
 
 function classInput(work: Work, look: Look, required: number, up: number, proven: number): ClassInput {
