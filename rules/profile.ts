@@ -92,6 +92,10 @@ export const ProfileFileSchema = Type.Object(
   {
     name: TextSchema,
     points: Type.Record(Type.String({ pattern: pointNamePattern }), ProfilePointFile, { minProperties: 1 }),
+    staleReason: Type.Optional({
+      ...TextSchema,
+      description: 'why its points may stay silent for longer than three intervals of their link',
+    }),
     up: Expression('true while the asset does what it is there for'),
     required: Type.Optional(Expression('true while the asset is required to; true if absent')),
     childrenDead: Type.Optional(Expression('true while this asset’s state proves that none of its children can work')),
@@ -111,6 +115,7 @@ export function toProfile(key: string, file: ProfileFile): Profile {
     key,
     name: file.name,
     points: Object.fromEntries(Object.entries(file.points).map(([name, point]) => [name, toPoint(point)])),
+    ...(file.staleReason !== undefined && { staleReason: file.staleReason }),
     up: file.up,
     ...(file.required !== undefined && { required: file.required }),
     ...(file.childrenDead !== undefined && { childrenDead: file.childrenDead }),
