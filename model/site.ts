@@ -129,6 +129,8 @@ export interface Profile {
   readonly key: string;
   readonly name: Text;
   readonly points: Readonly<Record<string, ProfilePoint>>;
+  /** Why its points may stay silent for longer than three intervals of their link before they are stale. */
+  readonly staleReason?: Text;
   /** True while the asset does what it is there for. */
   readonly up: string;
   /** True while the asset is required to; `true` if absent. */

@@ -92,6 +92,10 @@ export const ProfileFileSchema = Type.Object(
   {
     name: TextSchema,
     points: Type.Record(Type.String({ pattern: pointNamePattern }), ProfilePointFile, { minProperties: 1 }),
+    staleReason: Type.Optional({
+      ...TextSchema,
+      description: 'why its points may stay silent for longer than three intervals of their link',
+    }),
     up: Expression('true while the asset does what it is there for'),
     required: Type.Optional(Expression('true while the asset is required to; true if absent')),
     childrenDead: Type.Optional(Expression('true while this asset’s state proves that none of its children can work')),
@@ -111,6 +115,7 @@ export function toProfile(key: string, file: ProfileFile): Profile {
     key,
     name: file.name,
     points: Object.fromEntries(Object.entries(file.points).map(([name, point]) => [name, toPoint(point)])),
+    ...(file.staleReason !== undefined && { staleReason: file.staleReason }),
     up: file.up,
     ...(file.required !== undefined && { required: file.required }),
     ...(file.childrenDead !== undefined && { childrenDead: file.childrenDead }),
@@ -138,7 +143,8 @@ function toAlarm(key: string, file: ProfileFile['alarms'][string]): AlarmDefinit
 /** A mistake in a profile; `path` leads to it within the profile's file. */
 export type ProfileProblem = { readonly path: readonly string[] } & (
   | ({ readonly kind: 'expression' } & ExpressionProblem)
-  | { readonly kind: 'no-condition' | 'needless-condition' }
+  | { readonly kind: 'no-condition' | 'needless-condition' | 'needless-return' }
+  | { readonly kind: 'suppressed-life-safety' | 'latching-data-lost' }
   | { readonly kind: 'unknown-mask'; readonly mask: string }
   | { readonly kind: 'states'; readonly text: Text }
 );
@@ -165,6 +171,7 @@ export function checkProfile(profile: Profile, parent?: Profile): readonly Profi
     if (alarm.when !== undefined && alarm.key === dataLostKey) {
       problems.push({ kind: 'needless-condition', path: [...path, 'when'] });
     }
+    problems.push(...overlayProblems(alarm, path));
     alarm.masks?.forEach((mask, index) => {
       if (!alarmKeys.has(mask) || mask === alarm.key) {
         problems.push({ kind: 'unknown-mask', path: [...path, 'masks', String(index)], mask });
@@ -172,6 +179,21 @@ export function checkProfile(profile: Profile, parent?: Profile): readonly Profi
     });
   }
   return [...problems, ...stateProblems(profile)];
+}
+
+/** What an alarm says of its return and of its silence that does not go with what it is. */
+function overlayProblems(alarm: AlarmDefinition, path: readonly string[]): ProfileProblem[] {
+  const problems: ProfileProblem[] = [];
+  if (alarm.priority === 1 && alarm.suppressWhen !== undefined) {
+    problems.push({ kind: 'suppressed-life-safety', path: [...path, 'suppressWhen'] });
+  }
+  if (alarm.key !== dataLostKey) return problems;
+  if (alarm.latching === true) problems.push({ kind: 'latching-data-lost', path: [...path, 'latching'] });
+  // Another alarm without `when` is told that it lacks one.
+  if (alarm.returnWhen !== undefined && alarm.when === undefined) {
+    problems.push({ kind: 'needless-return', path: [...path, 'returnWhen'] });
+  }
+  return problems;
 }
 
 /** Every expression of a profile with its place in the file. */
