@@ -42,7 +42,7 @@ const parts = [
     [
       '^gateway/site/',
       '^model/',
-      '^rules/(profile|link-profile|compile|expression|calendar|planned|recurrence)\\.ts$',
+      '^rules/(profile\\.ts|link-profile\\.ts|compile\\.ts|expressions/|time/)',
       '^adapters/registry\\.ts$',
       '^gateway/duty/channels/registry\\.ts$',
     ],
@@ -52,6 +52,12 @@ const parts = [
     '^model/',
     '^rules/',
   ]),
+  importsOnly(
+    'replay-imports-rules',
+    'A replay runs the rules over records that are handed to it; the command opens the files.',
+    '^gateway/replay/',
+    ['^gateway/replay/', '^model/', '^rules/'],
+  ),
   importsOnly('links-import-adapters', 'The supervisor holds adapters.', '^gateway/links/', [
     '^gateway/links/',
     '^model/',
@@ -81,7 +87,7 @@ const parts = [
     severity: 'error',
     from: {
       path: '^gateway/',
-      pathNot: [...TESTS, ROOT_PART, '^gateway/(site|engine|links|log|history|duty|http|storage)/'],
+      pathNot: [...TESTS, ROOT_PART, '^gateway/(site|engine|replay|links|log|history|duty|http|storage)/'],
     },
     to: {},
   },

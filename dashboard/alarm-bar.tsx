@@ -2,13 +2,14 @@ import { useComputed } from '@preact/signals';
 import { useApp } from './app.ts';
 import { countByPriority, newestUrgent } from './live/alarm-order.ts';
 import { AcknowledgeButton } from './parts/acknowledge-button.tsx';
+import { TestLabel } from './parts/alarm-labels.tsx';
 import { Ago, Moment } from './parts/moment.tsx';
 import { PriorityMark } from './parts/priority-mark.tsx';
 import { routeAddress } from './router.ts';
 
 const priorities = [1, 2, 3, 4] as const;
 
-/** The newest unacknowledged P1, else P2, on every page, and how many of each priority wait. */
+/** The newest waiting P1, else P2, on every page, and how many of each priority wait. */
 export function AlarmBar() {
   const { store, messages, text } = useApp();
   const alarm = useComputed(() => newestUrgent(store.openAlarms.value)).value;
@@ -22,7 +23,7 @@ export function AlarmBar() {
         <div class="alarm-bar-newest" key={alarm.activationId}>
           <PriorityMark priority={alarm.priority} waiting />
           <a class="alarm-bar-what" href={routeAddress('asset', alarm.asset)}>
-            <b>{text(alarm.assetName)}</b> {text(alarm.text)}
+            <b>{text(alarm.assetName)}</b> {alarm.test && <TestLabel />} {text(alarm.text)}
           </a>
           <span class="alarm-bar-action">
             <span class="label">{t.action}</span> {text(alarm.action)}

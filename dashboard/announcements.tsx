@@ -5,12 +5,21 @@ export function Announcements() {
   const { store, messages, text } = useApp();
   const alarm = store.raised.value;
   const t = messages.value;
-  const words = alarm === null ? '' : t.newAlarm(t.priority(alarm.priority), text(alarm.assetName), text(alarm.text));
+  const words =
+    alarm === null
+      ? ''
+      : t.newAlarm(
+          t.priority(alarm.priority),
+          text(alarm.assetName),
+          `${alarm.test ? `${t.test} ` : ''}${text(alarm.text)}`,
+        );
   const urgent = alarm?.priority === 1;
+  // A new element for each call: the same words again would not be read out.
+  const spoken = <span key={`${alarm?.activationId} ${alarm?.annunciations}`}>{words}</span>;
   return (
     <div class="visually-hidden">
-      <div role="alert">{urgent ? words : ''}</div>
-      <div role="status">{urgent ? '' : words}</div>
+      <div role="alert">{urgent && spoken}</div>
+      <div role="status">{!urgent && spoken}</div>
     </div>
   );
 }

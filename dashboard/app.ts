@@ -1,6 +1,7 @@
 import { computed, type ReadonlySignal } from '@preact/signals';
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
+import { AlarmHealth } from './live/alarm-health.ts';
 import { LiveFeed } from './live/live-feed.ts';
 import { LiveStore } from './live/live-store.ts';
 import { SiteClock } from './live/site-clock.ts';
@@ -15,6 +16,7 @@ import { type Messages, zhCN } from './text/zh-cn.ts';
 export interface App {
   readonly store: LiveStore;
   readonly feed: LiveFeed;
+  readonly health: AlarmHealth;
   readonly clock: SiteClock;
   readonly router: Router;
   readonly preferences: Preferences;
@@ -24,7 +26,7 @@ export interface App {
   text(text: SiteText): string;
 }
 
-/** Puts the page's parts together; nothing runs before `start` of feed and router. */
+/** Puts the page's parts together; nothing runs before `start` of feed, health and router. */
 export function makeApp(): App {
   const clock = new SiteClock(() => performance.now());
   const store = new LiveStore(clock);
@@ -38,7 +40,7 @@ export function makeApp(): App {
   const timeZone = computed(() => store.site.value?.timeZone ?? 'UTC');
   const format = computed(() => makeFormat(preferences.language.value, timeZone.value, messages.value));
   const text = (texts: SiteText) => texts[preferences.language.value];
-  return { store, feed, clock, router: new Router(), preferences, messages, format, text };
+  return { store, feed, health: new AlarmHealth(), clock, router: new Router(), preferences, messages, format, text };
 }
 
 export const AppContext = createContext<App | null>(null);

@@ -1,6 +1,6 @@
 import { effect } from '@preact/signals';
 import type { App } from './app.ts';
-import { isActive, needsAcknowledgement } from './live/alarm-order.ts';
+import { isActive, isInSight, isWaiting } from './live/alarm-order.ts';
 import { languageTag } from './text/language.ts';
 
 /** Fill and sign colour of the priorities, as in `styles/layers.css`; the favicon cannot use custom properties. */
@@ -19,14 +19,14 @@ const faviconShapes = {
 /** More than this does not fit on a favicon. */
 const MOST_ON_FAVICON = 99;
 
-/** Keeps language, theme, title and favicon of the document in step; the title counts what is unacknowledged. */
+/** Keeps language, theme, title and favicon of the document in step; the title counts what waits. */
 export function followDocument(app: App): void {
   effect(() => {
     document.documentElement.lang = languageTag[app.preferences.language.value];
     document.documentElement.dataset.theme = app.preferences.theme.value;
   });
   effect(() => {
-    const waiting = app.store.openAlarms.value.filter(needsAcknowledgement);
+    const waiting = app.store.openAlarms.value.filter(isWaiting);
     const site = app.store.site.value;
     const name = site === null ? app.messages.value.appName : `${app.text(site.name)} · ${app.messages.value.appName}`;
     const stale = app.feed.state.value === 'stale' ? `${app.messages.value.stale} · ` : '';
@@ -42,7 +42,9 @@ export function followBuild(app: App): void {
     const site = app.store.site.value;
     if (site === null) return;
     version ??= site.version;
-    const urgent = app.store.openAlarms.value.some((alarm) => alarm.priority <= 2 && isActive(alarm));
+    const urgent = app.store.openAlarms.value.some(
+      (alarm) => alarm.priority <= 2 && isActive(alarm) && isInSight(alarm),
+    );
     if (site.version !== version && !urgent) location.reload();
   });
 }

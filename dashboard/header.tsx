@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useApp } from './app.ts';
-import { needsAcknowledgement } from './live/alarm-order.ts';
+import { isWaiting } from './live/alarm-order.ts';
 import { ThemeIcon } from './parts/theme-icon.tsx';
 import { MAX_OPERATOR_LENGTH } from './preferences.ts';
 import { routeAddress } from './router.ts';
@@ -36,7 +36,7 @@ function SiteName() {
 function Navigation() {
   const { store, messages, router } = useApp();
   const { page } = router.route.value;
-  const waiting = store.openAlarms.value.filter(needsAcknowledgement).length;
+  const waiting = store.openAlarms.value.filter(isWaiting).length;
   const linksDown = store.links.all().filter((link) => link.state !== 'up').length;
   const here = (is: boolean) => (is ? 'page' : undefined);
   return (
@@ -44,7 +44,7 @@ function Navigation() {
       <a href={routeAddress('wall')} aria-current={here(page === 'wall')}>
         {messages.value.wall}
       </a>
-      <a href={routeAddress('alarms')} aria-current={here(page === 'alarms')}>
+      <a href={routeAddress('alarms')} aria-current={here(page === 'alarms' || page === 'alarm-health')}>
         {messages.value.alarms}
         {waiting > 0 && <b class="count">{waiting}</b>}
       </a>

@@ -18,6 +18,7 @@ followDocument(app);
 followBuild(app);
 app.router.start();
 app.feed.start();
+app.health.start(app.feed.state);
 render(
   <AppContext.Provider value={app}>
     <Shell />

@@ -7,6 +7,7 @@ describe('parseRoute', () => {
     ['#', 'wall'],
     ['#/', 'wall'],
     ['#/alarms', 'alarms'],
+    ['#/alarm-health', 'alarm-health'],
     ['#/links', 'links'],
     ['#/alarms/x', 'unknown'],
     ['#/system', 'unknown'],

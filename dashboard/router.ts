@@ -2,7 +2,7 @@ import { type ReadonlySignal, signal } from '@preact/signals';
 
 /** A place of the page. What it shows beyond that (filters, the chosen point) is in `query`. */
 export type Route = (
-  | { readonly page: 'wall' | 'alarms' | 'links' | 'unknown' }
+  | { readonly page: 'wall' | 'alarms' | 'alarm-health' | 'links' | 'unknown' }
   | { readonly page: 'system' | 'asset'; readonly key: string }
 ) & { readonly query: URLSearchParams };
 
@@ -15,7 +15,7 @@ export function parseRoute(hash: string): Route {
   const query = new URLSearchParams(search);
   const [page = '', ...rest] = path.split('/').filter((part) => part !== '');
   if (page === '' && rest.length === 0) return { page: 'wall', query };
-  if ((page === 'alarms' || page === 'links') && rest.length === 0) return { page, query };
+  if ((page === 'alarms' || page === 'alarm-health' || page === 'links') && rest.length === 0) return { page, query };
   if ((page === 'system' || page === 'asset') && rest.length === 1) {
     const key = decode(rest[0] ?? '');
     if (key !== undefined) return { page, key, query };

@@ -1,6 +1,7 @@
 import { AlarmBar } from './alarm-bar.tsx';
 import { Announcements } from './announcements.tsx';
 import { useApp } from './app.ts';
+import { FloodBanner } from './flood-banner.tsx';
 import { Header } from './header.tsx';
 import { AlarmsPage } from './pages/alarms-page.tsx';
 import { AssetPage } from './pages/asset-page.tsx';
@@ -9,6 +10,9 @@ import { NotFoundPage } from './pages/not-found-page.tsx';
 import { SystemPage } from './pages/system-page.tsx';
 import { TokenPage } from './pages/token-page.tsx';
 import { WallPage } from './pages/wall-page.tsx';
+import { Lazy } from './parts/lazy.tsx';
+
+const loadAlarmHealthPage = () => import('./pages/alarm-health-page.tsx').then((module) => module.AlarmHealthPage);
 
 /** The frame around every page: what must be seen wherever one is stands here. */
 export function Shell() {
@@ -23,6 +27,7 @@ export function Shell() {
       <Header />
       <StaleBanner />
       <AlarmBar />
+      <FloodBanner />
       <main id="content" tabIndex={-1}>
         {store.site.value === null ? <Waiting /> : <Page />}
       </main>
@@ -40,6 +45,8 @@ function Page() {
       return <WallPage />;
     case 'alarms':
       return <AlarmsPage />;
+    case 'alarm-health':
+      return <Lazy load={loadAlarmHealthPage} given={{}} />;
     case 'links':
       return <LinksPage />;
     case 'system':

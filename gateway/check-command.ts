@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { CommandFailed, type ExitCode, terminalLanguage } from './exit.ts';
 import { loadSite } from './site/load-site.ts';
-import { formatProblem } from './site/problem.ts';
+import { formatProblem, type SiteProblem } from './site/problem.ts';
 
 /**
  * `check FILE [--json]`: lists every mistake of a site file, with its profiles and maps, on stdout. Exit code 0 where
@@ -23,8 +23,7 @@ export async function checkCommand(args: readonly string[]): Promise<ExitCode> {
   const language = terminalLanguage(process.env);
   const result = loadSite(file);
   const problems = [...(result.ok ? [] : result.problems), ...result.warnings];
-  if (values.json) process.stdout.write(`${JSON.stringify(problems, null, 2)}\n`);
-  else for (const problem of problems) process.stdout.write(`${formatProblem(problem, language)}\n`);
+  listProblems(problems, values.json);
   if (result.ok) {
     const { assets, links } = result.site;
     const points = assets.reduce((sum, asset) => sum + asset.points.length, 0);
@@ -35,4 +34,15 @@ export async function checkCommand(args: readonly string[]): Promise<ExitCode> {
     process.stderr.write(`${file}: ${counts[language]}\n`);
   }
   return result.ok && !(values.strict && problems.length > 0) ? 0 : 1;
+}
+
+/** Lists problems on stdout: a line for each, or all as JSON. */
+export function listProblems(
+  problems: readonly SiteProblem[],
+  json: boolean,
+  stdout: { write(text: string): unknown } = process.stdout,
+): void {
+  const language = terminalLanguage(process.env);
+  if (json) stdout.write(`${JSON.stringify(problems, null, 2)}\n`);
+  else for (const problem of problems) stdout.write(`${formatProblem(problem, language)}\n`);
 }

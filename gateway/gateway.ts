@@ -2,36 +2,36 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { protocols } from '../adapters/registry.ts';
-import { type Clock, type SteadyClock, steadyClock } from '../model/clock.ts';
-import type { PointInfo } from '../model/point.ts';
+import { type Clock, steadyClock } from '../model/clock.ts';
 import type { Site } from '../model/site.ts';
 import { acknowledgeKey } from './acknowledge-key.ts';
-import { readPermission, signPermission, TOKEN_LIFE_MS } from './duty/acknowledge-token.ts';
+import { signPermission, TOKEN_LIFE_MS } from './duty/acknowledge-token.ts';
 import { type Duty, startDuty } from './duty/duty.ts';
 import { noticesFor } from './duty/notices.ts';
 import { openChannels } from './duty/open-channels.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
 import { openStateDb } from './engine/open-state-db.ts';
-import type { StateDb } from './engine/state-db.ts';
-import { alarmView, alarmViews, assetViews, systemViews } from './engine/view.ts';
-import { type History, openHistory } from './history/open-history.ts';
-import type { SiteReply } from './http/contract.ts';
+import { openHistory } from './history/open-history.ts';
+import type { LiveFeed } from './http/live-feed.ts';
 import { LiveValues } from './http/live-values.ts';
-import { type HttpServer, startHttp } from './http/server.ts';
+import type { HttpServer } from './http/server.ts';
 import { type Links, startLinks } from './links/supervisor.ts';
+import { loadSiteAside } from './load-site-aside.ts';
 import { lastLogMs } from './log/last-log-ms.ts';
 import { type DurableLog, openLog } from './log/open-log.ts';
-import { createMetrics } from './metrics.ts';
+import { PresentSite } from './present-site.ts';
+import { type ReloadOutcome, Reloads } from './reloads.ts';
+import { type ServeParts, serve } from './serve.ts';
+import { fileMarks, watchSite } from './site-watch.ts';
+import { numbersOf, type TakeOverParts, takeOver } from './take-over.ts';
 
 /** Real ms between two ticks at most; simulated time that runs fast is told more often. */
 const TICK_MS = 1000;
 const FASTEST_TICK_MS = 100;
 
-/** Records that the engine may be behind before `/readyz` says so. */
-const MAX_ENGINE_LAG = 5000;
-
 export interface GatewayOptions {
   readonly site: Site;
+  readonly siteFile: SiteFile;
   readonly dataDir: string;
   readonly host: string;
   readonly port: number;
@@ -46,11 +46,20 @@ export interface GatewayOptions {
   readonly pageDir: string;
 }
 
+/** Where the site was read from, to be watched. */
+export interface SiteFile {
+  readonly path: string;
+  /** What `fileMarks` gave before it was read. */
+  readonly marks: string;
+}
+
 /** The running program: every part made once, wired here, and ended in the opposite order. */
 export interface Gateway {
   readonly url: string;
   /** Rejects when a part fails without which the site is not watched. */
   readonly failed: Promise<never>;
+  /** Reads the site file again; see `Reloads`. */
+  reload(): Promise<ReloadOutcome>;
   close(): Promise<void>;
 }
 
@@ -72,13 +81,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
     const engine = startEngine({ log, stateDb, logger: logger.child({ part: 'engine' }), outboxRows: noticesFor });
     ending.push(() => engine.close());
-    const numbers = await adoptSite(log, engine, site, options.version);
+    const present = new PresentSite(site, await adoptSite(log, engine, site, options.version));
+    const live = new LiveValues();
+    live.adopt(site, present.numbers);
 
     const history = await openHistory({
       dataDir,
       influxUrl: options.influxUrl,
       log,
-      points: pointLookup(site, numbers),
+      points: (number) => present.pointOf(number),
       changes: {
         after: (place, limit) => stateDb.changesAfter(place.logSeq, place.ordinal, limit),
         onChanged: (listener) => engine.onChanges(() => listener()),
@@ -90,12 +101,19 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     // The page's address is had before any controller is touched: a second gateway must not take their connections.
     let links: Links | undefined;
     const linkFacts = () => links?.facts() ?? [];
-    const http = await serve(options, { clock, log, stateDb, engine, history, linkFacts, numbers });
+    const reloads = wireReloads(
+      options,
+      { clock, log, engine, live, present },
+      () => links,
+      () => http.feed,
+    );
+    const parts = { clock, log, stateDb, engine, history, live, present, reloads, linkFacts };
+    const http: HttpServer = await serve(options, parts);
     ending.push(() => http.close());
     links = startLinks({
       site,
       protocols,
-      numbers,
+      numbers: present.numbers,
       clock,
       log: logger.child({ part: 'links' }),
       append: (entry) => log.append(entry),
@@ -106,25 +124,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const duty = wireDuty(options, { stateDb, engine, http });
     ending.push(() => duty.close());
     ending.push(startTicks(log, clock, logger));
+    ending.push(watch(options.siteFile, reloads));
+    ending.push(() => reloads.close());
     logger.info(
       { url: http.url, site: site.key, assets: site.assets.length, links: site.links.length },
       'gateway started',
     );
-    return { url: http.url, failed: engine.failed, close: end };
+    return { url: http.url, failed: engine.failed, reload: () => reloads.reload(), close: end };
   } catch (error) {
     await end();
     throw error;
   }
-}
-
-interface Parts {
-  readonly clock: SteadyClock;
-  readonly log: DurableLog;
-  readonly stateDb: StateDb;
-  readonly engine: Engine;
-  readonly history: History;
-  readonly linkFacts: () => ReturnType<Links['facts']>;
-  readonly numbers: ReadonlyMap<string, number>;
 }
 
 /** Tells the log that the gateway is back, and the engine of the site file where it is another than the last. */
@@ -136,10 +146,7 @@ async function adoptSite(
 ): Promise<ReadonlyMap<string, number>> {
   await engine.reached(log.last.logSeq);
   await log.append({ kind: 'start', version });
-  const wanted = site.assets.flatMap((asset) =>
-    asset.points.map(({ key, point }) => ({ key, ...(asset.formerly && { formerly: `${asset.formerly}/${point}` }) })),
-  );
-  const numbers = await log.numbersFor(wanted);
+  const numbers = await numbersOf(site, log);
   await engine.reached(log.last.logSeq);
   // A points record that was damaged since it was written has told the engine nothing.
   const untold = [...numbers].filter(([key, number]) => engine.state.numbers.get(key) !== number);
@@ -149,109 +156,51 @@ async function adoptSite(
   return numbers;
 }
 
-function pointLookup(site: Site, numbers: ReadonlyMap<string, number>): (number: number) => PointInfo | undefined {
-  const infos = pointInfos(site, numbers);
-  const byNumber = new Map([...infos.values()].map((info) => [info.number, info]));
-  return (number) => byNumber.get(number);
+/** Reloads begin once the gateway is up; links and feed are not there before that. */
+function wireReloads(
+  { siteFile, logger }: GatewayOptions,
+  parts: Omit<TakeOverParts, 'links'> & { readonly clock: Clock },
+  links: () => Links | undefined,
+  feed: () => LiveFeed,
+): Reloads {
+  const { present, clock } = parts;
+  return new Reloads({
+    marks: () => fileMarks(siteFile.path),
+    firstMarks: siteFile.marks,
+    load: (signal) => loadSiteAside({ path: siteFile.path, presentHash: present.site.hash }, signal),
+    async takeOver(site, signal) {
+      const held = links();
+      if (held === undefined) throw new Error('a reload has begun before the links were held');
+      const changes = await takeOver({ ...parts, links: held }, site, signal);
+      feed().renew();
+      return changes;
+    },
+    onRefusal: () => feed().renew(),
+    now: () => clock.now(),
+    logger: logger.child({ part: 'site' }),
+  });
 }
 
-function pointInfos(site: Site, numbers: ReadonlyMap<string, number>): ReadonlyMap<string, PointInfo> {
-  const infos = new Map<string, PointInfo>();
-  for (const asset of site.assets) {
-    for (const { key, point, kind, unit } of asset.points) {
-      const number = numbers.get(key);
-      if (number === undefined) continue;
-      infos.set(key, {
-        number,
-        key,
-        asset: asset.key,
-        point,
-        system: asset.system,
-        kind,
-        ...(unit !== undefined && { unit }),
-      });
-    }
-  }
-  return infos;
-}
-
-async function serve(options: GatewayOptions, parts: Parts): Promise<HttpServer> {
-  const { site, logger } = options;
-  const { clock, log, stateDb, engine, history, linkFacts, numbers } = parts;
-  const infos = pointInfos(site, numbers);
-  const live = new LiveValues();
-  live.begin(site, numbers);
+/** Begins to watch the site file; gives a function that ends it. */
+function watch({ path }: SiteFile, reloads: Reloads): () => Promise<void> {
   const stop = new AbortController();
-  const following = followLive(log, live, stop.signal);
-  const siteReply = (): SiteReply => ({
-    key: site.key,
-    name: site.name,
-    timeZone: site.timeZone,
-    simulated: clock.simulated,
-    clockRate: clock.rate,
-    nowMs: clock.now(),
-    version: options.version,
+  reloads.begin();
+  const watching = watchSite({
+    path,
+    read: () => reloads.read,
+    // What failed for a reason outside of the file is tried again; a mistake in it waits for the next change.
+    onChange: async () => (await reloads.reload()).outcome !== 'failed',
+    signal: stop.signal,
   });
-  const activationView = (activationId: string) => {
-    const activation = stateDb.activation(activationId);
-    return activation && alarmView(activation, engine.state);
+  return async () => {
+    stop.abort();
+    await watching;
   };
-  const key = acknowledgeKey(options.dataDir);
-  const metrics = createMetrics({ engine, stateDb, history, linkFacts, log });
-  const http = await startHttp({
-    host: options.host,
-    port: options.port,
-    token: options.token,
-    logger: logger.child({ part: 'http' }),
-    source: {
-      site: siteReply,
-      systems: () => systemViews(engine.state, clock.now()),
-      assets: () => assetViews(engine.state, clock.now()),
-      points: () => live.points(clock.now()),
-      pointsOf: (asset) => live.points(clock.now(), asset),
-      pointChanges: () => live.changes(clock.now()),
-      alarms: () => alarmViews(engine.state),
-      links: linkFacts,
-    },
-    history: history.home,
-    pointInfo: (point) => infos.get(point),
-    activation: activationView,
-    async acknowledge(activationId, by) {
-      const { logSeq } = await log.append({ kind: 'action', action: { type: 'acknowledge', activationId, by } });
-      await engine.reached(logSeq);
-    },
-    readPermission: (token) => readPermission(token, key, Date.now()),
-    metrics,
-    notReady: () => [
-      ...(log.last.logSeq - engine.state.logSeq > MAX_ENGINE_LAG ? ['engine-behind'] : []),
-      ...(clock.behindMs() > 0 ? ['clock-set-back'] : []),
-    ],
-    pageDir: options.pageDir,
-  });
-  engine.onChanges((changes) => {
-    for (const { change } of changes) {
-      if (change.kind === 'alarm') http.feed.alarm(alarmView(change.activation, engine.state));
-      else if (change.kind === 'ledger') http.feed.figuresChanged();
-    }
-  });
-  return {
-    ...http,
-    async close() {
-      stop.abort();
-      await following;
-      await http.close();
-    },
-  };
-}
-
-/** Keeps the live values at the log's end until told to stop. */
-async function followLive(log: DurableLog, live: LiveValues, signal: AbortSignal): Promise<void> {
-  for await (const records of log.follow(log.last.logSeq, signal)) live.take(records);
 }
 
 function wireDuty(
   { clock, logger, dataDir, publicUrl }: GatewayOptions,
-  { stateDb, engine, http }: Pick<Parts, 'stateDb' | 'engine'> & { http: HttpServer },
+  { stateDb, engine, http }: Pick<ServeParts, 'stateDb' | 'engine'> & { http: HttpServer },
 ): Duty {
   const key = acknowledgeKey(dataDir);
   const dutyLogger = logger.child({ part: 'duty' });

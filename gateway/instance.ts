@@ -61,5 +61,10 @@ export function readInstance(dir: string): Instance {
   return parsed;
 }
 
+/** Where a command on this machine reaches the instance: one that listens everywhere is asked on loopback. */
+export function reachableUrl({ url }: Instance): string {
+  return url.replace(/^http:\/\/0\.0\.0\.0(?=[:/]|$)/, 'http://127.0.0.1').replace(/^http:\/\/\[::\]/, 'http://[::1]');
+}
+
 /** Data folder of a command that does not name one. */
 export const DEFAULT_DATA_DIR = 'data';

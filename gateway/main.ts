@@ -1,11 +1,15 @@
 import { checkCommand } from './check-command.ts';
 import { CommandFailed, type ExitCode, runToExit } from './exit.ts';
+import { reloadCommand } from './reload-command.ts';
+import { replayCommand } from './replay-command.ts';
 import { runCommand } from './run.ts';
 import { simulateCommand } from './simulate-command.ts';
 
 /** The command line: one word, then what belongs to it. */
 const commands: Readonly<Record<string, (args: readonly string[]) => Promise<ExitCode>>> = {
   check: checkCommand,
+  reload: reloadCommand,
+  replay: replayCommand,
   run: runCommand,
   simulate: simulateCommand,
 };

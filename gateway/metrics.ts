@@ -1,9 +1,12 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Priority } from '../model/alarm.ts';
+import { alarmHealth } from '../rules/alarms/alarm-health.ts';
 import type { Engine } from './engine/engine.ts';
 import type { StateDb } from './engine/state-db.ts';
 import type { History } from './history/open-history.ts';
 import type { Links } from './links/supervisor.ts';
 import type { DurableLog } from './log/open-log.ts';
+import type { Reloads } from './reloads.ts';
 
 interface Measured {
   readonly log: DurableLog;
@@ -11,60 +14,138 @@ interface Measured {
   readonly stateDb: StateDb;
   readonly history: History;
   readonly linkFacts: () => ReturnType<Links['facts']>;
+  readonly reloads: Reloads;
+  /** Epoch ms of site time. */
+  readonly now: () => number;
 }
 
-/** Figures of the program itself for `/metrics`, read when they are asked for. Labels are the site's own keys: bounded. */
-export function createMetrics({
-  log,
-  engine,
-  stateDb,
-  history,
-  linkFacts,
-}: Measured): () => Promise<{ contentType: string; text: string }> {
+/**
+ * Labels of the engine's counters of samples that were not simply the next one. What the engine counts besides goes
+ * under `other`, so that the set of labels is fixed.
+ */
+const sampleKinds: Readonly<Record<string, string>> = {
+  unknownPoint: 'unknown-point',
+  duplicate: 'duplicate',
+  late: 'late',
+  tooLate: 'too-late',
+  futureStamp: 'future-stamp',
+};
+
+const priorities: readonly Priority[] = [1, 2, 3, 4];
+const silences = ['none', 'shelved', 'suppressed', 'out-of-service', 'planned', 'commissioning'] as const;
+
+/**
+ * Figures of the program itself for `/metrics`, read when they are asked for. Labels are the site's own keys, of the
+ * present site only, or fixed sets: bounded.
+ */
+export function createMetrics(measured: Measured): () => Promise<{ contentType: string; text: string }> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const gauge = (name: string, help: string, read: () => number) =>
-    new Gauge({
-      name: `lamplighter_${name}`,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(read());
-      },
-    });
-  gauge('log_last_seq', 'Newest committed record of the log', () => log.last.logSeq);
-  gauge(
-    'engine_lag_records',
-    'Records that the engine has not worked in yet',
-    () => log.last.logSeq - engine.state.logSeq,
-  );
-  gauge(
-    'engine_divergences',
-    'Records whose re-run gave other changes than stored; a bug unless 0',
-    () => engine.divergences,
-  );
-  gauge('samples_out_of_order', 'Samples older than the one known', () => engine.state.counters.outOfOrder);
-  gauge('samples_future_stamp', 'Samples whose stamp was too far ahead', () => engine.state.counters.futureStamp);
-  gauge('alarms_open', 'Open alarms', () => engine.openActivations().length);
-  gauge('history_behind_ms', 'Site ms that history is behind the log', () => history.facts().behindMs);
-  gauge('history_refused', 'Batches that the history store refused', () => history.facts().refused);
+  logAndHistory(registry, measured);
+  samples(registry, measured);
+  alarms(registry, measured);
+  const health = alarmSystem(registry);
+  reloadsAndLinks(registry, measured);
+  return async () => {
+    health(measured);
+    return { contentType: registry.contentType, text: await registry.metrics() };
+  };
+}
+
+function gauge(registry: Registry, name: string, help: string, read: () => number): void {
   new Gauge({
-    name: 'lamplighter_notices',
-    help: 'Notices by state',
-    labelNames: ['state'],
+    name: `lamplighter_${name}`,
+    help,
     registers: [registry],
     collect() {
-      for (const [state, count] of Object.entries(stateDb.outboxCounts())) this.set({ state }, count);
+      this.set(read());
     },
   });
-  new Gauge({
-    name: 'lamplighter_link_up',
-    help: '1 where a link answers',
-    labelNames: ['link'],
+}
+
+/** A gauge with one label; `read` gives every value that it has now, and what it no longer gives is gone. */
+function labelled<Label extends string>(
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: readonly Label[],
+  read: () => Iterable<readonly [Record<Label, string>, number]>,
+): void {
+  new Gauge<Label>({
+    name: `lamplighter_${name}`,
+    help,
+    labelNames: [...labelNames],
     registers: [registry],
     collect() {
-      for (const { key, state } of linkFacts()) this.set({ link: key }, state === 'up' ? 1 : 0);
+      this.reset();
+      for (const [labels, value] of read()) this.set(labels, value);
     },
   });
-  return async () => ({ contentType: registry.contentType, text: await registry.metrics() });
+}
+
+function logAndHistory(registry: Registry, { log, engine, history, stateDb }: Measured): void {
+  gauge(registry, 'log_last_seq', 'Newest committed record of the log', () => log.last.logSeq);
+  const lag = () => log.last.logSeq - engine.state.logSeq;
+  gauge(registry, 'engine_lag_records', 'Records that the engine has not worked in yet', lag);
+  const divergences = 'Records whose re-run gave other changes than stored; a bug unless 0';
+  gauge(registry, 'engine_divergences', divergences, () => engine.divergences);
+  gauge(registry, 'history_behind_ms', 'Site ms that history is behind the log', () => history.facts().behindMs);
+  const refused = 'Batches that the history store refused';
+  gauge(registry, 'history_refused', refused, () => history.facts().refused);
+  labelled(registry, 'notices', 'Notices by state', ['state'], () =>
+    Object.entries(stateDb.outboxCounts()).map(([state, count]) => [{ state }, count]),
+  );
+}
+
+function samples(registry: Registry, { engine }: Measured): void {
+  const help = 'Samples that were not simply the next one of their point, by what was the matter';
+  labelled(registry, 'samples_irregular', help, ['kind'], () => {
+    const counts = new Map<string, number>();
+    for (const [name, count] of Object.entries(engine.state.counters)) {
+      const kind = (Object.hasOwn(sampleKinds, name) ? sampleKinds[name] : undefined) ?? 'other';
+      counts.set(kind, (counts.get(kind) ?? 0) + count);
+    }
+    return [...counts].map(([kind, count]) => [{ kind }, count]);
+  });
+}
+
+function alarms(registry: Registry, { engine }: Measured): void {
+  const help = 'Open alarms by priority, and by why nobody is called';
+  labelled(registry, 'alarms_open', help, ['priority', 'silence'], () => {
+    const open = engine.openActivations();
+    return priorities.flatMap((priority) =>
+      silences.map((silence) => {
+        const count = open.filter((alarm) => alarm.priority === priority && (alarm.silence ?? 'none') === silence);
+        return [{ priority: String(priority), silence }, count.length] as const;
+      }),
+    );
+  });
+}
+
+/** Gauges of how well the alarm system does; the function that it gives sets them all from one look. */
+function alarmSystem(registry: Registry): (measured: Measured) => void {
+  const make = (name: string, help: string) => new Gauge({ name: `lamplighter_${name}`, help, registers: [registry] });
+  const flood = make('alarm_flood', '1 while alarms come faster than anybody can take them');
+  const perHour = make('alarms_per_hour', 'Annunciations per hour, mean of the period that is kept');
+  const worstHour = make('alarms_worst_hour', 'Annunciations of the worst hour of the period that is kept');
+  const last10Min = make('alarms_last_10_min', 'Annunciations of the last 10 minutes');
+  return ({ engine, now }) => {
+    const health = alarmHealth(engine.state.health, engine.openActivations(), now());
+    flood.set(health.flood ? 1 : 0);
+    // Nothing is known of an hour that has not been yet.
+    perHour.set(health.perHour ?? Number.NaN);
+    worstHour.set(health.worstHour);
+    last10Min.set(health.last10Min);
+  };
+}
+
+function reloadsAndLinks(registry: Registry, { reloads, linkFacts }: Measured): void {
+  labelled(registry, 'reloads', 'Reloads of the site file by outcome', ['outcome'], () =>
+    Object.entries(reloads.counts).map(([outcome, count]) => [{ outcome }, count]),
+  );
+  const refused = '1 while the site file has mistakes and the one before stays';
+  gauge(registry, 'site_refused', refused, () => (reloads.refusal ? 1 : 0));
+  labelled(registry, 'link_up', '1 where a link answers', ['link'], () =>
+    linkFacts().map(({ key, state }) => [{ link: key }, state === 'up' ? 1 : 0]),
+  );
 }

@@ -10,6 +10,7 @@ import { isLoopback } from './http/server.ts';
 import { DEFAULT_DATA_DIR, type Instance, removeInstance, writeInstance } from './instance.ts';
 import { loadSite } from './site/load-site.ts';
 import { formatProblem } from './site/problem.ts';
+import { fileMarks } from './site-watch.ts';
 import { makeFolder } from './storage/make-folder.ts';
 
 export const DEFAULT_PORT = 8080;
@@ -24,7 +25,8 @@ const root = resolve(import.meta.dirname, '..');
 
 /**
  * `run --site FILE [--data DIR] [--host H] [--port N] [--public-url URL] [--influx URL] [--clock START[@RATE]]`: the
- * gateway, until SIGINT or SIGTERM. Access token from LAMPLIGHTER_TOKEN. Log lines go to stderr.
+ * gateway, until SIGINT or SIGTERM. It sees changes of the site file by itself; SIGHUP makes it look at once. Access token
+ * from LAMPLIGHTER_TOKEN. Log lines go to stderr.
  */
 export async function runCommand(args: readonly string[]): Promise<ExitCode> {
   const { values } = parseArgs({
@@ -42,13 +44,20 @@ export async function runCommand(args: readonly string[]): Promise<ExitCode> {
   if (values.site === undefined) {
     throw new CommandFailed({ zh: '请用 --site 指定站点文件', en: 'name the site file with --site' });
   }
+  const path = resolve(values.site);
+  // Looked at before it is read, so that a change in between is none that nobody sees.
+  const siteFile = { path, marks: await fileMarks(path) };
   const site = readSite(values.site);
   const dataDir = writableFolder(values.data);
   const token = accessToken(values.host);
   const logger = pino({ level: logLevel(), base: null }, pino.destination({ dest: 2, sync: false }));
   const told = whenTold();
+  let running: Gateway | undefined;
+  // A change that comes before the gateway runs is found by looking at the file.
+  process.on('SIGHUP', () => void running?.reload());
   const gateway = await start({
     site,
+    siteFile,
     dataDir,
     host: values.host,
     port: portNumber(values.port),
@@ -60,6 +69,7 @@ export async function runCommand(args: readonly string[]): Promise<ExitCode> {
     version: version(),
     pageDir: join(root, 'dashboard', 'dist'),
   });
+  running = gateway;
   writeInstance(dataDir, {
     pid: process.pid,
     version: version(),

@@ -2,10 +2,13 @@ import type { Priority } from './alarm.ts';
 import type { Outcome } from './history.ts';
 import type { Text } from './text.ts';
 
-/** One message to one person about one activation. `id` is the same at every try, so that a receiver can drop doubles. */
+/**
+ * One message to one person about one activation. `id` is the same at every try, so that a receiver can drop doubles;
+ * an alarm that calls afresh has another one.
+ */
 export interface Notice {
   readonly id: string;
-  /** `raised`: someone must act; `returned`: the condition is gone again. */
+  /** `raised`: someone must act, for the first time or again; `returned`: the condition is gone again. */
   readonly kind: 'raised' | 'returned';
   readonly activationId: string;
   readonly person: string;

@@ -8,7 +8,7 @@ export type LedgerClass = (typeof ledgerClasses)[number];
 
 /**
  * From `fromMs` on, the asset is of class `class`, until its next change. With a `correction` it is the past that
- * changes: [fromMs, toMs) is of that class after all, and what was known from `toMs` on, `then`, stays. Epoch ms, UTC.
+ * changes: [fromMs, toMs) is of that class after all, and what was known from `toMs` on, `after`, stays. Epoch ms, UTC.
  */
 export interface LedgerChange {
   readonly kind: 'ledger';
@@ -22,5 +22,5 @@ export interface LedgerChange {
 export interface LedgerCorrection {
   readonly cause: 'late' | 'excluded';
   readonly toMs: number;
-  readonly then: LedgerClass;
+  readonly after: LedgerClass;
 }

@@ -3,7 +3,10 @@ import type { Notice } from './channel.ts';
 
 /** A notice that is owed: written in the transaction of the alarm's change that asks for it. */
 export interface OutboxRow {
-  /** {@link Notice.id}: the same for the same activation, kind, person and channel, whoever writes it how often. */
+  /**
+   * {@link Notice.id}: the same for the same call of the same activation, kind, person and channel, whoever writes it
+   * how often.
+   */
   readonly id: string;
   readonly kind: Notice['kind'];
   readonly activationId: string;
@@ -19,7 +22,7 @@ export interface OutboxRow {
  * - `pending`: to be sent
  * - `sent`: the channel took it
  * - `refused`: the channel will never take it, `lastError` says why
- * - `stale`: no longer worth sending: acknowledged, or over before it was sent
+ * - `stale`: no longer worth sending: acknowledged, silenced, called afresh, or over before it was sent
  */
 export type OutboxState = 'pending' | 'sent' | 'refused' | 'stale';
 

@@ -1,21 +1,65 @@
 import type { PointKey, PointNumber, ValueKind } from '../model/point.ts';
-import type { AlarmDefinition, Asset, Profile, Site } from '../model/site.ts';
-import { type Calendar, createCalendar } from './calendar.ts';
-import { compileExpression, type Evaluate, type Scope } from './expression.ts';
+import type { AlarmDefinition, Asset, PlannedWork, Profile, Site } from '../model/site.ts';
+import {
+  compileExpression,
+  type Evaluate,
+  type Expression,
+  type Scope,
+  type WindowCall,
+} from './expressions/expression.ts';
 import { linkProfile } from './link-profile.ts';
+import { type Calendar, createCalendar } from './time/calendar.ts';
+import { compilePlannedWork, type Occurrences } from './time/planned.ts';
 
-/** A compiled expression bound to the slots of one asset. */
+/**
+ * What is known of a slot stands together, so that a sample touches one line of memory: its trusted value (NaN where
+ * there is none), source time and receipt of the last good sample, receipt of the last sample of any quality.
+ */
+export const VALUE = 0;
+export const SOURCE = 1;
+export const GOOD = 2;
+export const REPLY = 3;
+/** Numbers by slot in the column; expressions read `slot * STRIDE + VALUE`. */
+export const STRIDE = 4;
+
+/** A compiled expression bound to the column of slots. */
 export interface Bound {
   readonly evaluate: Evaluate;
+  /** Where in the column each of its names stands. */
   readonly slots: Int32Array;
+  /** It reads the sun and the hour only, so that its future is known. */
+  readonly bySchedule: boolean;
 }
 
+/** Place among an asset's expressions that stands for none. */
+export const NONE = -1;
+
+/** An alarm; its conditions are places among the asset's expressions, {@link NONE} where the profile has none. */
 export interface AlarmPlan {
   readonly definition: AlarmDefinition;
-  /** Undefined for `data-lost`, which stands while the asset's class is unknown. */
-  readonly when: Bound | undefined;
+  /** None for `data-lost`, which stands while the asset's class is unknown. */
+  readonly when: number;
+  readonly returnWhen: number;
+  readonly suppressWhen: number;
+  readonly testWhen: number;
   /** Indexes, among the asset's alarms, of those that hold this one back while they stand. */
   readonly maskedBy: readonly number[];
+}
+
+/** A rate of expressions of its own over one asset: a track of classes beside the ledger's. */
+export interface TrackPlan {
+  readonly track: number;
+  readonly due: number;
+  readonly good: number;
+}
+
+/** A window of an expression: a point that is computed from the others. */
+export interface WindowPlan {
+  /** Place in the engine's list of windows. */
+  readonly number: number;
+  readonly call: WindowCall;
+  readonly argument: Bound;
+  readonly slot: number;
 }
 
 export interface AssetPlan {
@@ -27,16 +71,24 @@ export interface AssetPlan {
   /** Index of the parent, of the asset's own link; -1 for none. */
   readonly parent: number;
   readonly link: number;
-  /** Assets to evaluate again when this one's values change. */
   readonly children: readonly number[];
   /** Slots of the asset's own points. */
   readonly slots: readonly number[];
   /** Within this time, ms, every one of its points has answered if all is well. */
   readonly answersWithinMs: number;
-  readonly up: Bound;
-  readonly required: Bound | undefined;
-  readonly childrenDead: Bound | undefined;
+  /** Each different expression once; its result stands at `firstResult` plus its place. */
+  readonly expressions: readonly Bound[];
+  readonly firstResult: number;
+  readonly up: number;
+  readonly required: number;
+  readonly proven: number;
+  readonly childrenDead: number;
   readonly alarms: readonly AlarmPlan[];
+  readonly reAlarms: boolean;
+  readonly tracks: readonly TrackPlan[];
+  readonly windows: readonly WindowPlan[];
+  /** Bits of the expressions that classes follow from. */
+  readonly classMask: number;
 }
 
 /** A rate that has expressions of its own, over one asset. */
@@ -44,8 +96,19 @@ export interface RateTrack {
   readonly system: number;
   readonly rate: number;
   readonly asset: number;
-  readonly good: Bound | undefined;
-  readonly due: Bound | undefined;
+}
+
+/** Who has to look again when a slot changes: bits of the expressions of an asset that read it. */
+export interface Reader {
+  readonly asset: number;
+  readonly mask: number;
+}
+
+/** Planned work of the site file, with all assets that it covers, children included. */
+export interface PlannedPlan {
+  readonly work: PlannedWork;
+  readonly occurrences: Occurrences;
+  readonly assets: readonly number[];
 }
 
 /** A site made ready for the engine: names resolved to indexes, expressions to closures. Immutable. */
@@ -59,25 +122,46 @@ export interface Plan {
   readonly linkIndex: ReadonlyMap<string, number>;
   /** Slot by point number; -1 where the site does not use it. */
   readonly slotOf: Int32Array;
-  /** Owner, staleness limit in ms and point key by slot. */
+  /** By slot: owner, bits of the owner's expressions that read it, staleness limit in ms, point key. */
   readonly owner: Int32Array;
+  readonly ownMask: Int32Array;
   readonly staleAfterMs: Float64Array;
   readonly slotKeys: readonly PointKey[];
+  /** Readers of a slot that are not its owner: children, and whoever reads the site's own values. */
+  readonly otherReaders: ReadonlyMap<number, readonly Reader[]>;
+  /** Results of all expressions. */
+  readonly resultCount: number;
+  readonly windows: readonly WindowPlan[];
+  readonly timed: readonly number[];
   /** Tracks of time by class: the ledger of asset i is track i, these come after. */
   readonly rateTracks: readonly RateTrack[];
-  /** Numbers of an asset's rate tracks, by the asset's index. */
-  readonly tracksOf: ReadonlyMap<number, readonly number[]>;
-  /** Assets whose expressions read the site's hour, its darkness, or their parent's points. */
-  readonly readsHour: ReadonlySet<number>;
-  readonly readsDark: ReadonlySet<number>;
-  readonly readsParent: ReadonlySet<number>;
+  readonly planned: readonly PlannedPlan[];
 }
 
 /** Reserved slots: what is never known, and the site's own values. */
 export const UNKNOWN_SLOT = 0;
 export const DARK_SLOT = 1;
 export const HOUR_SLOT = 2;
-const RESERVED_SLOTS = 3;
+export const TIME_SLOT = 3;
+const siteSlots: Readonly<Record<string, number>> = {
+  'site.dark': DARK_SLOT,
+  'site.hour': HOUR_SLOT,
+  'site.time': TIME_SLOT,
+};
+const RESERVED_SLOTS = 4;
+
+/** Expressions of one asset that have a bit of their own; those beyond share one, and are evaluated together. */
+const EXPRESSION_BITS = 29;
+/** Windows of the asset read what changed. */
+export const WINDOW_BIT = 1 << 29;
+/** Something besides its expressions changed: the asset is settled anew whatever they say. */
+export const SETTLE_BIT = 1 << 30;
+export const ALL_BITS = 0x7fff_ffff;
+
+/** The bit of an expression by its place among its asset's. */
+export function bitOf(place: number): number {
+  return place < 0 ? 0 : 1 << (place % EXPRESSION_BITS);
+}
 
 /** Key of the asset that stands for a link in the engine and in alarms. */
 export function linkAssetKey(link: string): string {
@@ -100,161 +184,279 @@ export function pointKinds(profile: Profile): Record<string, ValueKind> {
  * the site file's check refuses such a site, so it is a mistake of the program.
  */
 export function compileSite(site: Site, numbers: ReadonlyMap<PointKey, PointNumber>): Plan {
-  const ordered = parentsFirst(site.assets);
-  const linkIndex = new Map(site.links.map((link, index) => [link.key, index]));
-  const assetIndex = new Map<string, number>();
-  for (const link of site.links) assetIndex.set(linkAssetKey(link.key), assetIndex.size);
-  for (const asset of ordered) assetIndex.set(asset.key, assetIndex.size);
+  return new SiteCompiler(site).compile(numbers);
+}
 
-  const slotByKey = new Map<PointKey, number>();
-  const owner: number[] = new Array(RESERVED_SLOTS).fill(-1);
-  const staleAfterMs: number[] = new Array(RESERVED_SLOTS).fill(Number.POSITIVE_INFINITY);
-  const slotKeys: PointKey[] = ['', 'site/dark', 'site/hour'];
-  const addSlot = (key: PointKey, assetNo: number, staleMs: number) => {
-    slotByKey.set(key, slotKeys.length);
-    slotKeys.push(key);
-    owner.push(assetNo);
-    staleAfterMs.push(staleMs);
-  };
-  for (const link of site.links) {
-    const key = linkAssetKey(link.key);
-    addSlot(`${key}/answering`, assetIndex.get(key) as number, Number.POSITIVE_INFINITY);
-  }
-  for (const asset of ordered) {
-    for (const point of asset.points) addSlot(point.key, assetIndex.get(asset.key) as number, point.staleAfterMs);
-  }
+/** One compilation of one site. */
+class SiteCompiler {
+  readonly #site: Site;
+  readonly #ordered: readonly Asset[];
+  readonly #assetByKey: ReadonlyMap<string, Asset>;
+  readonly #assetIndex = new Map<string, number>();
+  readonly #linkIndex: ReadonlyMap<string, number>;
+  readonly #slotByKey = new Map<PointKey, number>();
+  readonly #slotKeys: PointKey[] = ['', 'site/dark', 'site/hour', 'site/time'];
+  readonly #owner: number[] = new Array(RESERVED_SLOTS).fill(-1);
+  readonly #ownMask: number[] = new Array(RESERVED_SLOTS).fill(0);
+  readonly #staleAfterMs: number[] = new Array(RESERVED_SLOTS).fill(Number.POSITIVE_INFINITY);
+  readonly #otherReaders = new Map<number, Reader[]>();
+  readonly #compiled = new Map<string, Expression>();
+  readonly #windows: WindowPlan[] = [];
+  #resultCount = 0;
 
-  let highest = 0;
-  for (const number of numbers.values()) highest = Math.max(highest, number);
-  const slotOf = new Int32Array(highest + 1).fill(-1);
-  for (const [key, number] of numbers) slotOf[number] = slotByKey.get(key) ?? -1;
-
-  const children: number[][] = Array.from({ length: assetIndex.size }, () => []);
-  for (const asset of ordered) {
-    if (asset.parent !== undefined) children[indexOf(assetIndex, asset.parent)]?.push(indexOf(assetIndex, asset.key));
+  constructor(site: Site) {
+    this.#site = site;
+    this.#ordered = parentsFirst(site.assets);
+    this.#assetByKey = new Map(this.#ordered.map((asset) => [asset.key, asset]));
+    this.#linkIndex = new Map(site.links.map((link, index) => [link.key, index]));
+    for (const link of site.links) this.#assetIndex.set(linkAssetKey(link.key), this.#assetIndex.size);
+    for (const asset of this.#ordered) this.#assetIndex.set(asset.key, this.#assetIndex.size);
   }
 
-  const readsHour = new Set<number>();
-  const readsDark = new Set<number>();
-  const readsParent = new Set<number>();
-  const compiled = new Map<string, { names: readonly string[]; evaluate: Evaluate }>();
-  const bind = (source: string, profile: Profile, key: string, parent: Asset | undefined): Bound => {
-    const parentProfile = parent && site.profiles[parent.profile];
-    const cacheKey = JSON.stringify([source, profile.key, parentProfile?.key]);
-    let expression = compiled.get(cacheKey);
-    if (!expression) {
-      const scope: Scope = {
-        points: pointKinds(profile),
-        ...(parentProfile ? { parent: pointKinds(parentProfile) } : {}),
-      };
-      const result = compileExpression(source, scope);
-      if (!result.ok)
-        throw new Error(`expression of profile ${profile.key}: ${source}: ${result.problems[0]?.text.en}`);
-      expression = result.expression;
-      compiled.set(cacheKey, expression);
+  compile(numbers: ReadonlyMap<PointKey, PointNumber>): Plan {
+    const site = this.#site;
+    for (const link of site.links) {
+      const key = linkAssetKey(link.key);
+      for (const point of Object.keys(linkProfile.points)) this.#addSlot(`${key}/${point}`, this.#indexOf(key));
     }
-    const index = indexOf(assetIndex, key);
-    const slotFor = (name: string): number => {
-      if (name === 'site.dark') {
-        readsDark.add(index);
-        return DARK_SLOT;
-      }
-      if (name === 'site.hour') {
-        readsHour.add(index);
-        return HOUR_SLOT;
-      }
-      if (name.startsWith('parent.')) {
-        readsParent.add(index);
-        return slotByKey.get(`${parent?.key}/${name.slice('parent.'.length)}`) ?? UNKNOWN_SLOT;
-      }
-      return slotByKey.get(`${key}/${name}`) ?? UNKNOWN_SLOT;
+    for (const asset of this.#ordered) {
+      const index = this.#indexOf(asset.key);
+      for (const point of asset.points) this.#addSlot(point.key, index, point.staleAfterMs);
+    }
+    const slotOf = this.#slotsByNumber(numbers);
+    const children = this.#children();
+    const rateTracks = this.#rateTracks();
+    const tracksOf = Map.groupBy(
+      rateTracks.map((track, no) => ({ ...track, no: no + this.#assetIndex.size })),
+      ({ asset }) => asset,
+    );
+    const plan = (key: string, asset: Asset | undefined, profile: Profile) =>
+      this.#asset(key, asset, profile, children, tracksOf.get(this.#indexOf(key)) ?? []);
+    const assets = [
+      ...site.links.map((link) => plan(linkAssetKey(link.key), undefined, linkProfile)),
+      ...this.#ordered.map((asset) => plan(asset.key, asset, profileOf(site, asset))),
+    ];
+    return {
+      site,
+      calendar: createCalendar(site.timeZone, site.latitude, site.longitude),
+      assets,
+      assetIndex: this.#assetIndex,
+      linkIndex: this.#linkIndex,
+      slotOf,
+      owner: Int32Array.from(this.#owner),
+      ownMask: Int32Array.from(this.#ownMask),
+      staleAfterMs: Float64Array.from(this.#staleAfterMs),
+      slotKeys: this.#slotKeys,
+      otherReaders: this.#otherReaders,
+      resultCount: this.#resultCount,
+      windows: this.#windows,
+      timed: assets.filter(({ windows }) => windows.length > 0).map(({ index }) => index),
+      rateTracks,
+      planned: site.planned.map((work) => ({
+        work,
+        occurrences: compilePlannedWork(work, site.timeZone),
+        assets: withDescendants(
+          assets,
+          work.assets.flatMap((key) => this.#assetIndex.get(key) ?? []),
+        ),
+      })),
     };
-    return { evaluate: expression.evaluate, slots: Int32Array.from(expression.names, slotFor) };
-  };
+  }
 
-  const assetByKey = new Map(ordered.map((asset) => [asset.key, asset]));
-  const plan = (key: string, asset: Asset | undefined, profile: Profile): AssetPlan => {
-    const index = indexOf(assetIndex, key);
-    const parent = asset?.parent === undefined ? undefined : assetByKey.get(asset.parent);
-    const bound = (source: string | undefined) =>
-      source === undefined ? undefined : bind(source, profile, key, parent);
+  #addSlot(key: PointKey, owner: number, staleAfterMs = Number.POSITIVE_INFINITY): number {
+    const slot = this.#slotKeys.length;
+    this.#slotByKey.set(key, slot);
+    this.#slotKeys.push(key);
+    this.#owner.push(owner);
+    this.#ownMask.push(0);
+    this.#staleAfterMs.push(staleAfterMs);
+    return slot;
+  }
+
+  #slotsByNumber(numbers: ReadonlyMap<PointKey, PointNumber>): Int32Array {
+    let highest = 0;
+    for (const number of numbers.values()) highest = Math.max(highest, number);
+    const slotOf = new Int32Array(highest + 1).fill(-1);
+    for (const [key, number] of numbers) slotOf[number] = this.#slotByKey.get(key) ?? -1;
+    return slotOf;
+  }
+
+  #children(): readonly (readonly number[])[] {
+    const children: number[][] = Array.from({ length: this.#assetIndex.size }, () => []);
+    for (const asset of this.#ordered) {
+      if (asset.parent !== undefined) children[this.#indexOf(asset.parent)]?.push(this.#indexOf(asset.key));
+    }
+    return children;
+  }
+
+  #rateTracks(): RateTrack[] {
+    return this.#site.systems.flatMap((system, systemNo) =>
+      system.rates.flatMap((rate, rateNo) => {
+        if (rate.good === undefined && rate.due === undefined) return [];
+        return this.#ordered
+          .filter((asset) => asset.system === system.key && (rate.profile ?? asset.profile) === asset.profile)
+          .map((asset) => ({ system: systemNo, rate: rateNo, asset: this.#indexOf(asset.key) }));
+      }),
+    );
+  }
+
+  #asset(
+    key: string,
+    asset: Asset | undefined,
+    profile: Profile,
+    children: readonly (readonly number[])[],
+    rateTracks: readonly (RateTrack & { no: number })[],
+  ): AssetPlan {
+    const index = this.#indexOf(key);
+    const firstWindow = this.#windows.length;
+    const parent = asset?.parent === undefined ? undefined : this.#assetByKey.get(asset.parent);
+    const binder = new AssetBinder(this.#resultCount, (source, bits) => this.#bind(source, profile, key, parent, bits));
+    const alarms = profile.alarms.map((definition) => ({
+      definition,
+      when: binder.place(definition.when),
+      returnWhen: binder.place(definition.returnWhen),
+      suppressWhen: binder.place(definition.suppressWhen),
+      testWhen: binder.place(definition.testWhen),
+      maskedBy: profile.alarms.flatMap((other, no) => (other.masks?.includes(definition.key) ? [no] : [])),
+    }));
+    const [required, up, proven] = [profile.required, profile.up, profile.proven].map((source) =>
+      binder.place(source),
+    ) as [number, number, number];
+    const tracks = rateTracks.map(({ no, system, rate }) => {
+      const definition = this.#site.systems[system]?.rates[rate];
+      return { track: no, due: binder.place(definition?.due), good: binder.place(definition?.good) };
+    });
+    const classPlaces = [required, up, proven, ...tracks.flatMap(({ due, good }) => [due, good])];
+    const childrenDead = binder.place(profile.childrenDead);
+    this.#resultCount += binder.expressions.length;
     return {
       index,
       key,
       asset,
       profile,
-      parent: parent ? indexOf(assetIndex, parent.key) : -1,
-      link: asset ? (linkIndex.get(asset.link) ?? -1) : -1,
+      parent: parent ? this.#indexOf(parent.key) : -1,
+      link: asset ? (this.#linkIndex.get(asset.link) ?? -1) : -1,
       children: children[index] ?? [],
+      slots: (
+        asset?.points.map((point) => point.key) ?? Object.keys(profile.points).map((point) => `${key}/${point}`)
+      ).flatMap((point) => this.#slotByKey.get(point) ?? []),
       answersWithinMs: Math.max(0, ...(asset?.points ?? []).map((point) => point.staleAfterMs)),
-      slots: (asset ? asset.points.map((point) => point.key) : [`${key}/answering`]).flatMap(
-        (point) => slotByKey.get(point) ?? [],
-      ),
-      up: bind(profile.up, profile, key, parent),
-      required: bound(profile.required),
-      childrenDead: bound(profile.childrenDead),
-      alarms: profile.alarms.map((definition) => ({
-        definition,
-        when: bound(definition.when),
-        maskedBy: profile.alarms.flatMap((other, no) => (other.masks?.includes(definition.key) ? [no] : [])),
-      })),
+      expressions: binder.expressions,
+      firstResult: binder.firstResult,
+      up,
+      required,
+      proven,
+      childrenDead,
+      alarms,
+      reAlarms: profile.alarms.some(({ reAlarmMs }) => reAlarmMs !== undefined),
+      tracks,
+      windows: this.#windows.slice(firstWindow),
+      classMask: classPlaces.reduce((mask, place) => mask | bitOf(place), 0),
     };
-  };
-  const assets = [
-    ...site.links.map((link) => plan(linkAssetKey(link.key), undefined, linkProfile)),
-    ...ordered.map((asset) => plan(asset.key, asset, profileOf(site, asset))),
-  ];
+  }
 
-  const rateTracks: RateTrack[] = [];
-  site.systems.forEach((system, systemNo) => {
-    system.rates.forEach((rate, rateNo) => {
-      if (rate.good === undefined && rate.due === undefined) return;
-      for (const asset of ordered) {
-        if (asset.system !== system.key || (rate.profile !== undefined && asset.profile !== rate.profile)) continue;
-        const parent = asset.parent === undefined ? undefined : assetByKey.get(asset.parent);
-        const bound = (source: string | undefined) =>
-          source === undefined ? undefined : bind(source, profileOf(site, asset), asset.key, parent);
-        rateTracks.push({
-          system: systemNo,
-          rate: rateNo,
-          asset: indexOf(assetIndex, asset.key),
-          good: bound(rate.good),
-          due: bound(rate.due),
-        });
-      }
+  /** Binds an expression to the slots of an asset; `bits` are set for everything that it reads. */
+  #bind(source: string, profile: Profile, key: string, parent: Asset | undefined, bits: number): Bound {
+    const expression = this.#expression(source, profile, parent);
+    for (const call of expression.windows) this.#window(call, key, parent);
+    return this.#boundTo(expression.names, expression.evaluate, key, parent, bits);
+  }
+
+  #expression(source: string, profile: Profile, parent: Asset | undefined): Expression {
+    const parentProfile = parent && this.#site.profiles[parent.profile];
+    const cacheKey = JSON.stringify([source, profile.key, parentProfile?.key]);
+    const known = this.#compiled.get(cacheKey);
+    if (known) return known;
+    const scope: Scope = {
+      points: pointKinds(profile),
+      ...(parentProfile ? { parent: pointKinds(parentProfile) } : {}),
+    };
+    const result = compileExpression(source, scope);
+    if (!result.ok) throw new Error(`expression of profile ${profile.key}: ${source}: ${result.problems[0]?.text.en}`);
+    this.#compiled.set(cacheKey, result.expression);
+    return result.expression;
+  }
+
+  #window(call: WindowCall, key: string, parent: Asset | undefined): void {
+    const slotKey = `${key}/${call.name}`;
+    if (this.#slotByKey.has(slotKey)) return;
+    const slot = this.#addSlot(slotKey, this.#indexOf(key));
+    const { names, evaluate } = call.argument;
+    const argument = this.#boundTo(names, evaluate, key, parent, WINDOW_BIT);
+    this.#windows.push({ number: this.#windows.length, call, argument, slot });
+  }
+
+  #boundTo(names: readonly string[], evaluate: Evaluate, key: string, parent: Asset | undefined, bits: number): Bound {
+    const asset = this.#indexOf(key);
+    const slots = Int32Array.from(names, (name) => {
+      const slot = this.#slotFor(name, key, parent);
+      if (this.#owner[slot] === asset) this.#ownMask[slot] = (this.#ownMask[slot] as number) | bits;
+      else if (slot !== UNKNOWN_SLOT) this.#addReader(slot, asset, bits);
+      return slot * STRIDE + VALUE;
     });
-  });
+    return { evaluate, slots, bySchedule: names.every((name) => name === 'site.dark' || name === 'site.hour') };
+  }
 
-  const tracksOf = new Map<number, number[]>();
-  rateTracks.forEach(({ asset }, no) => {
-    const track = assets.length + no;
-    const tracks = tracksOf.get(asset);
-    if (tracks) tracks.push(track);
-    else tracksOf.set(asset, [track]);
-  });
+  #slotFor(name: string, key: string, parent: Asset | undefined): number {
+    const siteSlot = siteSlots[name];
+    if (siteSlot !== undefined) return siteSlot;
+    const place = name.startsWith('parent.') ? `${parent?.key}/${name.slice('parent.'.length)}` : `${key}/${name}`;
+    return this.#slotByKey.get(place) ?? UNKNOWN_SLOT;
+  }
 
-  return {
-    site,
-    calendar: createCalendar(site.timeZone, site.latitude, site.longitude),
-    assets,
-    assetIndex,
-    linkIndex,
-    slotOf,
-    owner: Int32Array.from(owner),
-    staleAfterMs: Float64Array.from(staleAfterMs),
-    slotKeys,
-    rateTracks,
-    tracksOf,
-    readsHour,
-    readsDark,
-    readsParent,
-  };
+  #addReader(slot: number, asset: number, bits: number): void {
+    const readers = this.#otherReaders.get(slot) ?? [];
+    this.#otherReaders.set(slot, readers);
+    // An asset is compiled at one go, so it can only be the last one.
+    const last = readers.at(-1);
+    if (last?.asset === asset) readers[readers.length - 1] = { asset, mask: last.mask | bits };
+    else readers.push({ asset, mask: bits });
+  }
+
+  #indexOf(key: string): number {
+    const found = this.#assetIndex.get(key);
+    if (found === undefined) throw new Error(`no asset ${key}`);
+    return found;
+  }
 }
 
-function indexOf(index: ReadonlyMap<string, number>, key: string): number {
-  const found = index.get(key);
-  if (found === undefined) throw new Error(`no asset ${key}`);
-  return found;
+/** Gives each different expression of one asset a place. */
+class AssetBinder {
+  readonly firstResult: number;
+  readonly expressions: Bound[] = [];
+  readonly #places = new Map<string, number>();
+  readonly #bind: (source: string, bits: number) => Bound;
+
+  constructor(firstResult: number, bind: (source: string, bits: number) => Bound) {
+    this.firstResult = firstResult;
+    this.#bind = bind;
+  }
+
+  place(source: string | undefined): number {
+    if (source === undefined) return NONE;
+    const known = this.#places.get(source);
+    if (known !== undefined) return known;
+    const place = this.expressions.length;
+    this.#places.set(source, place);
+    this.expressions.push(this.#bind(source, bitOf(place)));
+    return place;
+  }
+}
+
+function withDescendants(assets: readonly AssetPlan[], roots: readonly number[]): number[] {
+  const found = new Set<number>();
+  const queue = [...roots];
+  for (let index = queue.pop(); index !== undefined; index = queue.pop()) {
+    if (found.has(index)) continue;
+    found.add(index);
+    queue.push(...(assets[index] as AssetPlan).children);
+  }
+  return [...found].sort((a, b) => a - b);
+}
+
+/** An asset and all that hangs on it. */
+export function familyOf(plan: Plan, asset: number): number[] {
+  return withDescendants(plan.assets, [asset]);
 }
 
 function profileOf(site: Site, asset: Asset): Profile {

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { RateFigure } from '../model/rate.ts';
 import { healthy, lampKeys, plan, START_MS, Timeline, text } from '../test/support/timeline.ts';
-import { openActivations } from './engine.ts';
-import { systemFigures } from './figures.ts';
+import { openActivations } from './alarms/activation.ts';
+import { systemFigures } from './rates/figures.ts';
 import { restoreSnapshot, type Snapshot, takeSnapshot } from './snapshot.ts';
 
 /** Something that can happen at a site, in any order. */
@@ -101,8 +101,10 @@ test('the five classes of every asset add up to the time that has passed, whatev
       const first = calendar.halfDay(START_MS).index;
       const last = calendar.halfDay(line.nowMs).index;
       for (let track = 0; track < assets.length; track++) {
-        const closed = state.times.total(track, first, last, new Float64Array(5)).reduce((sum, ms) => sum + ms, 0);
-        expect(closed + line.nowMs - (state.sinceMs[track] as number)).toBe(line.nowMs - START_MS);
+        const closed = state.ledger.times
+          .total(track, first, last, new Float64Array(5))
+          .reduce((sum, ms) => sum + ms, 0);
+        expect(closed + line.nowMs - (state.ledger.sinceMs[track] as number)).toBe(line.nowMs - START_MS);
       }
     }),
     RUNS,
@@ -153,7 +155,7 @@ test('no alarm stays once its condition is gone and its delays are over, whateve
       const line = healthy();
       for (const event of happenings) happen(line, event);
       for (const link of ['bus', 'cabinet']) line.put({ kind: 'link', link, up: true, atMs: line.nowMs, reason: null });
-      for (let s = 0; s < 90; s++) {
+      for (let s = 0; s < 100; s++) {
         line.report({ 'pump/failed': 0, 'pump/powerLost': 0 });
         line.pass(1);
       }

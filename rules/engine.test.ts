@@ -12,8 +12,8 @@ import {
   Timeline,
   text,
 } from '../test/support/timeline.ts';
-import { openActivations } from './engine.ts';
-import { systemFigures } from './figures.ts';
+import { openActivations } from './alarms/activation.ts';
+import { systemFigures } from './rates/figures.ts';
 import { restoreSnapshot, type Snapshot, takeSnapshot } from './snapshot.ts';
 import type { EngineState } from './state.ts';
 
@@ -151,16 +151,16 @@ describe('ledger', () => {
     line.pass(100, {});
     line.pass(30);
     const half = plan(line.state).calendar.halfDay(line.nowMs).index;
-    const times = line.state.times;
+    const times = line.state.ledger.times;
     const total = times.total(2, half - 2, half, new Float64Array(5)).reduce((sum, ms) => sum + ms, 0);
-    expect(total + (line.nowMs - (line.state.sinceMs[2] as number))).toBe(line.nowMs - START_MS);
+    expect(total + (line.nowMs - (line.state.ledger.sinceMs[2] as number))).toBe(line.nowMs - START_MS);
   });
 
   test('an older sample than the one known changes no state', () => {
     const line = healthy();
     line.report({ 'lamp-1/power': 0 }, line.nowMs - 60_000);
     expect(line.counts()).toMatchObject({ up: 21 });
-    expect(line.state.counters.outOfOrder).toBe(1);
+    expect(line.state.counters.late).toBe(1);
   });
 
   test('a stamp from the future is not believed', () => {
@@ -456,7 +456,7 @@ describe('snapshot', () => {
     line.lamps(0, ['lamp-1']);
     line.pass(5, { feeder: 1 });
     const openBefore = openActivations(line.state).map(({ activationId }) => activationId);
-    const sinceBefore = line.state.sinceMs[plan(line.state).assetIndex.get('lamp-1') ?? -1];
+    const sinceBefore = line.state.ledger.sinceMs[plan(line.state).assetIndex.get('lamp-1') ?? -1];
     const rename = (from: string, to: string) => {
       const renamed = site.assets.map((a) =>
         a.key === 'lamp-1' ? { ...asset(to, lamp, 'bus', 'feeder'), formerly: from } : a,
@@ -467,7 +467,7 @@ describe('snapshot', () => {
     rename('lamp-1', 'lamp-x');
     expect(openActivations(line.state).map(({ activationId }) => activationId)).toEqual(openBefore);
     expect(openActivations(line.state)).toMatchObject([{ asset: 'lamp-x' }]);
-    expect(line.state.sinceMs[plan(line.state).assetIndex.get('lamp-x') ?? -1]).toBe(sinceBefore);
+    expect(line.state.ledger.sinceMs[plan(line.state).assetIndex.get('lamp-x') ?? -1]).toBe(sinceBefore);
     rename('lamp-x', 'lamp-1');
     line.lamps(60, ['lamp-1']);
     expect(line.state.counters.unknownPoint).toBe(0);

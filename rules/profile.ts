@@ -3,7 +3,7 @@ import { DURATION_PATTERN, parseDuration } from '../model/duration.ts';
 import type { ValueKind } from '../model/point.ts';
 import type { AlarmDefinition, Profile, ProfilePoint } from '../model/site.ts';
 import type { Text } from '../model/text.ts';
-import { checkExpression, type ExpressionProblem } from './expression.ts';
+import { checkExpression, type ExpressionProblem } from './expressions/expression.ts';
 
 /** Folder of the equipment packs that come with the program, one `KEY.yaml` each. */
 export const profilesFolder = new URL('./profiles/', import.meta.url);

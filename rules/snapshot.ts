@@ -1,11 +1,15 @@
 import type { Site } from '../model/site.ts';
-import { type AlarmMemory, createAlarmMemory, isWaiting } from './alarm.ts';
-import { compileSite, type Plan } from './compile.ts';
-import { HALF_DAYS_KEPT } from './ledger.ts';
-import { allocateColumns, createEngineState, type EngineState } from './state.ts';
+import { type AlarmMemory, createAlarmMemory, isWaiting } from './alarms/alarm.ts';
+import type { HealthMemory } from './alarms/alarm-health.ts';
+import { ALL_BITS, compileSite, type Plan, STRIDE } from './compile.ts';
+import { Window } from './expressions/window.ts';
+import { ClassTimes, type Ledger } from './ledger/ledger.ts';
+import { RecentInputs } from './ledger/recent-inputs.ts';
+import { evaluateExpressions } from './look.ts';
+import { allocateColumns, createEngineState, type Decisions, type EngineState } from './state.ts';
 
 /** Version of the form below; a snapshot of another one is not read. */
-export const SNAPSHOT_FORMAT = 2;
+export const SNAPSHOT_FORMAT = 3;
 
 /** The engine's state as plain JSON: columns by stable key, so that it outlives a change of the site file. */
 export interface Snapshot {
@@ -16,36 +20,46 @@ export interface Snapshot {
   readonly site: Site | null;
   readonly numbers: readonly (readonly [string, number])[];
   readonly counters: EngineState['counters'];
+  readonly health: HealthMemory;
+  readonly decisions: SavedDecisions;
   readonly slotKeys: readonly string[];
-  readonly slots: {
-    readonly values: string;
-    readonly sourceMs: string;
-    readonly goodMs: string;
-    readonly replyMs: string;
-  };
+  /** {@link STRIDE} doubles of each slot. */
+  readonly points: string;
+  readonly windows: readonly (readonly [key: string, saved: readonly (number | null)[]])[];
   readonly trackKeys: readonly string[];
   readonly tracks: {
     readonly classes: string;
     readonly sinceMs: string;
-    readonly halves: string;
-    readonly sums: string;
+    readonly pages: readonly (readonly [number: number, sums: string])[];
+    readonly past: readonly (readonly [key: string, stretches: string])[];
   };
   /** Of the first tracks, which are the assets. */
-  readonly assets: { readonly dead: string; readonly underDead: string };
+  readonly assets: {
+    readonly dead: string;
+    readonly underDead: string;
+    readonly plannedUntilMs: string;
+    readonly plannedFromMs: string;
+    readonly downBefore: string;
+    readonly commissioning: string;
+    readonly clockOffMs: string;
+    readonly recent: readonly (readonly [key: string, slots: readonly string[], saved: readonly (number | null)[]])[];
+  };
+  readonly nextPlannedMs: number | null;
   /** Asset key → alarm key → memory; times that do not hold are null. */
   readonly alarms: Readonly<Record<string, Readonly<Record<string, Record<keyof AlarmMemory, unknown>>>>>;
 }
 
+interface SavedDecisions {
+  readonly outOfService: readonly (readonly [string, { by: string; reason: string; sinceMs: number }])[];
+  readonly jobs: readonly (readonly [string, { by: string; untilMs: number }])[];
+  readonly signedOff: readonly string[];
+  readonly plans: Decisions['plans'];
+  readonly exclusions: Decisions['exclusions'];
+}
+
 export function takeSnapshot(state: EngineState): Snapshot {
-  const plan = state.plan;
-  const alarms: Record<string, Record<string, Record<keyof AlarmMemory, unknown>>> = {};
-  for (const [asset, memories] of state.alarms) {
-    const assetPlan = plan?.assets[asset];
-    if (!assetPlan) continue;
-    alarms[assetPlan.key] = Object.fromEntries(
-      memories.map((memory, no) => [assetPlan.alarms[no]?.definition.key ?? '', { ...memory }]),
-    );
-  }
+  const { plan, ledger } = state;
+  const keys = plan ? trackKeys(plan) : [];
   return {
     format: SNAPSHOT_FORMAT,
     logSeq: state.logSeq,
@@ -54,23 +68,67 @@ export function takeSnapshot(state: EngineState): Snapshot {
     site: plan?.site ?? null,
     numbers: [...state.numbers],
     counters: { ...state.counters },
+    health: structuredClone(state.health),
+    decisions: saveDecisions(state.decisions),
     slotKeys: plan?.slotKeys ?? [],
-    slots: {
-      values: encode(state.values),
-      sourceMs: encode(state.sourceMs),
-      goodMs: encode(state.goodMs),
-      replyMs: encode(state.replyMs),
-    },
-    trackKeys: plan ? trackKeys(plan) : [],
+    points: encode(state.points),
+    windows: (plan?.windows ?? []).map(({ number, slot }) => [
+      plan?.slotKeys[slot] ?? '',
+      state.windows[number]?.save() ?? [],
+    ]),
+    trackKeys: keys,
     tracks: {
-      classes: encode(state.classes),
-      sinceMs: encode(state.sinceMs),
-      halves: encode(state.times.halves),
-      sums: encode(state.times.sums),
+      classes: encode(ledger.classes),
+      sinceMs: encode(ledger.sinceMs),
+      pages: [...ledger.times.pages.values()].map(({ number, sums }) => [number, encode(sums)]),
+      past: keys.flatMap((key, track) => {
+        const past = ledger.past(track);
+        return past.length > 0 ? [[key, encode(past)] as const] : [];
+      }),
     },
-    assets: { dead: encode(state.dead), underDead: encode(state.underDead) },
-    alarms,
+    assets: {
+      dead: encode(state.dead),
+      underDead: encode(state.underDead),
+      plannedUntilMs: encode(state.plannedUntilMs),
+      plannedFromMs: encode(state.plannedFromMs),
+      downBefore: encode(state.downBefore),
+      commissioning: encode(state.commissioning),
+      clockOffMs: encode(state.clockOffMs),
+      recent: saveRecent(state),
+    },
+    nextPlannedMs: Number.isFinite(state.nextPlannedMs) ? state.nextPlannedMs : null,
+    alarms: saveAlarms(state),
   };
+}
+
+function saveAlarms(state: EngineState): Snapshot['alarms'] {
+  const alarms: Record<string, Record<string, Record<keyof AlarmMemory, unknown>>> = {};
+  for (const [index, memories] of state.alarms) {
+    const asset = state.plan?.assets[index];
+    if (!asset) continue;
+    alarms[asset.key] = Object.fromEntries(
+      memories.flatMap((memory, no) =>
+        memory ? [[asset.alarms[no]?.definition.key ?? '', { ...memory }] as const] : [],
+      ),
+    );
+  }
+  return alarms;
+}
+
+/** Slots by key, since their numbers change with the site. */
+function saveRecent(state: EngineState): Snapshot['assets']['recent'] {
+  const { plan } = state;
+  if (!plan) return [];
+  return plan.assets.flatMap(({ key, index }) => {
+    const recent = state.recent[index];
+    if (!recent) return [];
+    const slots = recent.slotsSince(Number.NEGATIVE_INFINITY);
+    return [[key, slots.map((slot) => `${slot}=${plan.slotKeys[slot] ?? ''}`), recent.save()] as const];
+  });
+}
+
+function saveDecisions({ outOfService, jobs, signedOff, plans, exclusions }: Decisions): SavedDecisions {
+  return { outOfService: [...outOfService], jobs: [...jobs], signedOff: [...signedOff], plans, exclusions };
 }
 
 /** The state as it was; undefined where the snapshot is of another format. */
@@ -94,9 +152,15 @@ export function adoptSite(state: EngineState, site: Site, before: Snapshot): voi
   const plan = compileSite(site, state.numbers);
   allocateColumns(state, plan, Math.max(before.logMs, state.logMs));
   const formerly = new Map(site.assets.flatMap((asset) => (asset.formerly ? [[asset.key, asset.formerly]] : [])));
+  state.health = structuredClone(before.health);
+  carryDecisions(state, before.decisions, site);
   carrySlots(state, plan, before, formerly);
   carryTracks(state, plan, before, formerly);
+  carryRecent(state, plan, before, formerly);
   carryAlarms(state, plan, before, formerly);
+  state.nextPlannedMs = before.nextPlannedMs ?? Number.POSITIVE_INFINITY;
+  // Results follow from the values; what they were is not told again.
+  for (const asset of plan.assets) evaluateExpressions(state, asset, ALL_BITS);
 }
 
 type Formerly = ReadonlyMap<string, string>;
@@ -114,62 +178,105 @@ function finder(keys: readonly string[], separator: string, formerly: Formerly):
   };
 }
 
+/** Decisions hold by key; those of an asset that was renamed go with it, those of one that is gone end. */
+function carryDecisions(state: EngineState, before: SavedDecisions, site: Site): void {
+  const now = new Map(site.assets.flatMap(({ key, formerly }) => (formerly ? [[formerly, key] as const] : [])));
+  const keys = new Set(site.assets.map(({ key }) => key));
+  const keyOf = (key: string) => (keys.has(key) ? key : (now.get(key) ?? key));
+  const { decisions } = state;
+  decisions.outOfService.clear();
+  decisions.jobs.clear();
+  decisions.signedOff.clear();
+  for (const [key, value] of before.outOfService) decisions.outOfService.set(keyOf(key), value);
+  for (const [key, value] of before.jobs) decisions.jobs.set(keyOf(key), value);
+  for (const point of before.signedOff) {
+    const [asset = '', name = ''] = point.split('/');
+    decisions.signedOff.add(`${keyOf(asset)}/${name}`);
+  }
+  decisions.plans = before.plans.map((plan) => ({ ...plan, asset: keyOf(plan.asset) }));
+  decisions.exclusions = before.exclusions.map((exclusion) => ({ ...exclusion, asset: keyOf(exclusion.asset) }));
+}
+
 function carrySlots(state: EngineState, plan: Plan, before: Snapshot, formerly: Formerly): void {
   const find = finder(before.slotKeys, '/', formerly);
-  const values = decodeDoubles(before.slots.values);
-  const sourceMs = decodeDoubles(before.slots.sourceMs);
-  const goodMs = decodeDoubles(before.slots.goodMs);
-  const replyMs = decodeDoubles(before.slots.replyMs);
+  const points = decodeDoubles(before.points);
+  const windows = new Map(before.windows);
   plan.slotKeys.forEach((key, slot) => {
     const old = find(key);
-    if (old === undefined) return;
-    state.values[slot] = values[old] ?? Number.NaN;
-    state.sourceMs[slot] = sourceMs[old] ?? Number.NEGATIVE_INFINITY;
-    state.goodMs[slot] = goodMs[old] ?? Number.NEGATIVE_INFINITY;
-    state.replyMs[slot] = replyMs[old] ?? Number.NEGATIVE_INFINITY;
+    if (old !== undefined) state.points.set(points.subarray(old * STRIDE, (old + 1) * STRIDE), slot * STRIDE);
   });
+  for (const { number, slot, call } of plan.windows) {
+    const old = find(plan.slotKeys[slot] ?? '');
+    const saved = old === undefined ? undefined : windows.get(before.slotKeys[old] ?? '');
+    if (saved) state.windows[number] = new Window(call.kind, call.durationMs, saved);
+  }
 }
 
 function carryTracks(state: EngineState, plan: Plan, before: Snapshot, formerly: Formerly): void {
   const find = finder(before.trackKeys, '|', formerly);
   const classes = decodeBytes(before.tracks.classes);
   const sinceMs = decodeDoubles(before.tracks.sinceMs);
-  const halves = new Int32Array(bytesOf(before.tracks.halves));
-  const sums = decodeDoubles(before.tracks.sums);
-  const dead = decodeBytes(before.assets.dead);
-  const underDead = decodeBytes(before.assets.underDead);
-  const sumsPerTrack = sums.length / Math.max(1, before.trackKeys.length);
+  const past = new Map(before.tracks.past);
+  const pages = before.tracks.pages.map(([number, sums]) => ({ number, sums: new Uint32Array(bytesOf(sums)) }));
+  const times = new ClassTimes(before.trackKeys.length, pages);
+  const columns = (['dead', 'underDead', 'downBefore', 'commissioning'] as const).map(
+    (name) => [state[name], decodeBytes(before.assets[name])] as const,
+  );
+  const timeColumns = (['plannedUntilMs', 'plannedFromMs', 'clockOffMs'] as const).map(
+    (name) => [state[name], decodeDoubles(before.assets[name])] as const,
+  );
   trackKeys(plan).forEach((key, track) => {
     const old = find(key);
     if (old === undefined) return;
-    state.classes[track] = classes[old] as number;
-    state.sinceMs[track] = sinceMs[old] as number;
-    state.times.halves.set(halves.subarray(old * HALF_DAYS_KEPT, (old + 1) * HALF_DAYS_KEPT), track * HALF_DAYS_KEPT);
-    state.times.sums.set(sums.subarray(old * sumsPerTrack, (old + 1) * sumsPerTrack), track * sumsPerTrack);
+    const { ledger } = state;
+    ledger.classes[track] = classes[old] as number;
+    ledger.sinceMs[track] = sinceMs[old] as number;
+    ledger.times.carry(track, times, old);
+    carryPast(ledger, track, past.get(before.trackKeys[old] ?? ''));
     if (track >= plan.assets.length) return;
-    state.dead[track] = dead[old] ?? 0;
-    state.underDead[track] = underDead[old] ?? 0;
+    for (const [column, stored] of columns) column[track] = stored[old] ?? 0;
+    for (const [column, stored] of timeColumns) if (track < column.length) column[track] = stored[old] ?? 0;
   });
 }
 
-function carryAlarms(state: EngineState, plan: Plan, before: Snapshot, formerly: Formerly): void {
-  for (const assetPlan of plan.assets) {
-    const stored = before.alarms[assetPlan.key] ?? before.alarms[formerly.get(assetPlan.key) ?? ''];
-    if (!stored) continue;
-    const memories = assetPlan.alarms.map(({ definition }) => revive(stored[definition.key]));
-    state.alarms.set(assetPlan.index, memories);
-    if (memories.some(isWaiting)) state.waiting.add(assetPlan.index);
+function carryPast(ledger: Ledger, track: number, stretches: string | undefined): void {
+  if (stretches !== undefined) ledger.restorePast(track, decodeDoubles(stretches));
+}
+
+function carryRecent(state: EngineState, plan: Plan, before: Snapshot, formerly: Formerly): void {
+  const stored = new Map(before.assets.recent.map(([key, slots, saved]) => [key, { slots, saved }]));
+  const slotOf = new Map(plan.slotKeys.map((key, slot) => [key, slot]));
+  for (const { key, index } of plan.assets) {
+    const former = formerly.get(key);
+    const found = stored.get(key) ?? stored.get(former ?? '');
+    if (!found) continue;
+    const renumbered = new Map<number, number>();
+    for (const entry of found.slots) {
+      const cut = entry.indexOf('=');
+      const [old, slotKey] = [Number(entry.slice(0, cut)), entry.slice(cut + 1)];
+      const own =
+        former !== undefined && slotKey.startsWith(`${former}/`) ? key + slotKey.slice(former.length) : slotKey;
+      renumbered.set(old, old < 0 ? old : (slotOf.get(own) ?? 0));
+    }
+    state.recent[index] = RecentInputs.restore(found.saved, renumbered);
   }
 }
 
-function revive(stored: Record<keyof AlarmMemory, unknown> | undefined): AlarmMemory {
-  const memory = createAlarmMemory();
-  if (stored) {
-    // JSON has no NaN; a time that does not hold is stored as null.
-    const known = Object.entries(stored).filter(([, value]) => value !== null);
-    Object.assign(memory, Object.fromEntries(known));
+function carryAlarms(state: EngineState, plan: Plan, before: Snapshot, formerly: Formerly): void {
+  for (const asset of plan.assets) {
+    const stored = before.alarms[asset.key] ?? before.alarms[formerly.get(asset.key) ?? ''];
+    if (!stored) continue;
+    const memories = asset.alarms.map(({ definition }) => revive(stored[definition.key]));
+    state.alarms.set(asset.index, memories);
+    if (memories.some((memory) => memory && isWaiting(memory, asset.reAlarms))) state.waiting.add(asset.index);
   }
-  return memory;
+}
+
+function revive(stored: Record<keyof AlarmMemory, unknown> | undefined): AlarmMemory | undefined {
+  if (!stored) return undefined;
+  // JSON has no NaN; a time that does not hold is stored as null.
+  const known = Object.entries(stored).filter(([, value]) => value !== null);
+  return Object.assign(createAlarmMemory(), Object.fromEntries(known));
 }
 
 function trackKeys(plan: Plan): string[] {
@@ -181,7 +288,7 @@ function trackKeys(plan: Plan): string[] {
   return [...ledgers, ...rates];
 }
 
-function encode(column: Float64Array | Uint8Array | Int32Array): string {
+function encode(column: Float64Array | Uint8Array | Uint32Array): string {
   return Buffer.from(column.buffer, column.byteOffset, column.byteLength).toString('base64');
 }
 

@@ -1,4 +1,10 @@
-import type { ErrorReply, HistoryReply } from '../../gateway/http/contract.ts';
+import type {
+  ActionBody,
+  AlarmHealthReply,
+  ErrorReply,
+  HistoryReply,
+  RateDetailReply,
+} from '../../gateway/http/contract.ts';
 
 /** Bound on waiting for an answer, real ms. */
 export const CALL_TIMEOUT_MS = 10_000;
@@ -13,6 +19,28 @@ export type CallOutcome<T> =
 export function acknowledge(activationId: string, by: string): Promise<CallOutcome<null>> {
   const body = by === '' ? {} : { by };
   return call(`api/alarms/${encodeURIComponent(activationId)}/ack`, () => null, { method: 'POST', body });
+}
+
+/** Asks for an action. What it changes comes by `/api/live`; a refusal carries the gateway's own words. */
+export function act(action: ActionBody): Promise<CallOutcome<null>> {
+  return call('api/actions', () => null, { method: 'POST', body: action });
+}
+
+/** One rate with each of its groups, worst first; null where the gateway no longer has it. */
+export function fetchRate(
+  system: string,
+  rate: string,
+  signal: AbortSignal,
+): Promise<CallOutcome<RateDetailReply | null>> {
+  const query = new URLSearchParams({ system, rate });
+  const read = (json: unknown) =>
+    (json as readonly RateDetailReply[]).find((detail) => detail.rate.key === rate) ?? null;
+  return call(`api/rates?${query}`, read, { signal });
+}
+
+/** How well the alarm system does. */
+export function fetchAlarmHealth(): Promise<CallOutcome<AlarmHealthReply>> {
+  return call('api/alarm-health', (json) => json as AlarmHealthReply, {});
 }
 
 /** Exchanges an access token for the cookie that the browser sends from then on. */

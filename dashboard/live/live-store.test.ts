@@ -113,6 +113,19 @@ describe('LiveStore', () => {
     expect(store.raised.value?.activationId).toBe('while-away');
   });
 
+  it('announces an alarm that calls afresh, and none that is silent', () => {
+    const { store } = setUp();
+    store.apply({ name: 'snapshot', data: snapshot() });
+    store.apply({ name: 'alarm', data: alarm('a', { silence: 'shelved', annunciations: 0 }) });
+    expect(store.raised.value).toBeNull();
+    store.apply({ name: 'alarm', data: alarm('a', { annunciations: 1 }) });
+    expect(store.raised.value?.annunciations).toBe(1);
+    store.apply({ name: 'alarm', data: alarm('a', { annunciations: 2 }) });
+    expect(store.raised.value?.annunciations).toBe(2);
+    store.apply({ name: 'alarm', data: alarm('a', { annunciations: 2, chattering: true }) });
+    expect(store.raised.value?.chattering).toBe(false);
+  });
+
   it('runs its clock at the site’s rate from what the gateway said last, and holds it when told', () => {
     const { store, clock, pass } = setUp();
     store.apply({ name: 'snapshot', data: snapshot() });

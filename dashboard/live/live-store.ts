@@ -8,7 +8,7 @@ import type {
   SiteReply,
   SystemReply,
 } from '../../gateway/http/contract.ts';
-import { byUrgency } from './alarm-order.ts';
+import { byUrgency, isAnnunciated } from './alarm-order.ts';
 import { groupBy } from './group-by.ts';
 import type { SiteClock } from './site-clock.ts';
 import { Table } from './table.ts';
@@ -48,7 +48,7 @@ export class LiveStore {
     return this.#site;
   }
 
-  /** The alarm that was raised last while the page was open, for the announcement; null if none was. */
+  /** The alarm that called last while the page was open, for the announcement; null if none did. */
   get raised(): ReadonlySignal<AlarmReply | null> {
     return this.#raised;
   }
@@ -63,7 +63,10 @@ export class LiveStore {
 
   #replace(data: LiveEvents['snapshot']): void {
     const first = this.#site.peek() === null;
-    const unseen = data.alarms.filter((alarm) => this.alarms.get(alarm.activationId) === undefined);
+    // The most urgent comes last: of several at once it is the one to be heard.
+    const calling = data.alarms
+      .filter((alarm) => this.#callsAfresh(alarm))
+      .sort((left, right) => right.priority - left.priority);
     this.#site.value = data.site;
     this.#clock.heard(data.site.nowMs, data.site.clockRate);
     this.systems.replace(data.systems);
@@ -71,8 +74,8 @@ export class LiveStore {
     this.points.replace(data.points);
     this.alarms.replace(data.alarms);
     this.links.replace(data.links);
-    // What was raised while the connection was gone is news too; what stood when the page opened is not.
-    if (!first) for (const alarm of unseen) this.#announce(alarm);
+    // What called while the connection was gone is news too; what stood when the page opened is not.
+    if (!first) for (const alarm of calling) this.#raised.value = alarm;
   }
 
   #change(message: Exclude<LiveMessage, { name: 'snapshot' }>): void {
@@ -82,10 +85,10 @@ export class LiveStore {
         return;
       case 'alarm': {
         const alarm = message.data;
-        const known = this.alarms.get(alarm.activationId) !== undefined;
+        const calling = this.#callsAfresh(alarm) && !this.#isDrownedOut(alarm);
         if (alarm.state === 'normal') this.alarms.remove(alarm.activationId);
         else this.alarms.merge([alarm]);
-        if (!known) this.#announce(alarm);
+        if (calling) this.#raised.value = alarm;
         return;
       }
       case 'delta':
@@ -98,11 +101,18 @@ export class LiveStore {
     }
   }
 
-  #announce(alarm: AlarmReply): void {
-    if (alarm.state !== 'unacknowledged') return;
+  /** Whether an alarm calls more often than was known: for the first time, after a silence, or by a re-alarm. */
+  #callsAfresh(alarm: AlarmReply): boolean {
+    if (alarm.state !== 'unacknowledged' || !isAnnunciated(alarm)) return false;
+    const known = this.alarms.get(alarm.activationId)?.peek();
+    return known === undefined || alarm.annunciations > known.annunciations;
+  }
+
+  /** Of several that were raised at once the most urgent is to be heard, in whatever order they come. */
+  #isDrownedOut(alarm: AlarmReply): boolean {
     const last = this.#raised.peek();
-    // Of several at once the most urgent is the one to be heard.
-    if (last === null || alarm.raisedMs > last.raisedMs || alarm.priority < last.priority) this.#raised.value = alarm;
+    const isFirstCall = this.alarms.get(alarm.activationId) === undefined;
+    return isFirstCall && last !== null && alarm.raisedMs <= last.raisedMs && alarm.priority >= last.priority;
   }
 
   #groupKeys<Row>(table: Table<Row>, groupOf: (row: Row) => string): ReadonlyMap<string, readonly string[]> {

@@ -9,6 +9,7 @@ import { Lasting, Moment } from '../parts/moment.tsx';
 import { routeAddress } from '../router.ts';
 import { placeText } from '../text/place.ts';
 import { formatRatio } from '../text/ratio.ts';
+import { AssetActionsPanel, AssetStatus } from './asset-status.tsx';
 import { HistoryPanel } from './history-panel.tsx';
 import { NotFoundPage } from './not-found-page.tsx';
 import { PointTable } from './point-table.tsx';
@@ -39,7 +40,9 @@ export function AssetPage(props: { asset: string }) {
           )}
         </p>
       </header>
+      <AssetStatus asset={asset} />
       <Facts asset={asset} />
+      <AssetActionsPanel asset={asset} />
       {alarms.length > 0 && (
         <div class="alarm-list">
           {alarms.map((activationId) => (

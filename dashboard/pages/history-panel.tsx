@@ -80,7 +80,7 @@ function Curve(props: { point: PointReply; range: Range }) {
     };
   }, [point.key, range, clock, feed, loaded, text]);
 
-  if (loaded.value === null) return <p class="empty">{t.historyLoading}</p>;
+  if (loaded.value === null) return <p class="empty">{t.reading}</p>;
   if ('problem' in loaded.value) {
     return (
       <p class="empty problem">{loaded.value.problem === 'unreachable' ? t.historyFailed : loaded.value.problem}</p>

@@ -5,12 +5,16 @@ import { useApp } from '../app.ts';
 import { compareText } from '../live/alarm-order.ts';
 import { targetsOf } from '../live/targets-of.ts';
 import { AlarmCounts } from '../parts/alarm-counts.tsx';
+import { AssetLabels } from '../parts/asset-labels.tsx';
 import { ClassMark } from '../parts/class-mark.tsx';
 import { DataAge } from '../parts/data-age.tsx';
+import { DowntimeLeft } from '../parts/downtime-left.tsx';
 import { FilterTabs } from '../parts/filter-tabs.tsx';
+import { Lazy } from '../parts/lazy.tsx';
 import { Lasting, Moment } from '../parts/moment.tsx';
 import { RateBar } from '../parts/rate-bar.tsx';
 import { RateBounds, RateFigure, VerdictChip } from '../parts/rate-figure.tsx';
+import { RateName } from '../parts/rate-name.tsx';
 import { routeAddress } from '../router.ts';
 import { gapText } from '../text/gap.ts';
 import { placeText } from '../text/place.ts';
@@ -18,6 +22,8 @@ import { formatRatio, formatTarget } from '../text/ratio.ts';
 import { unitOf } from '../text/unit.ts';
 import { type AssetRow, arrangeAssets } from './asset-order.ts';
 import { NotFoundPage } from './not-found-page.tsx';
+
+const loadRateGroups = () => import('./rate-groups.tsx').then((module) => module.RateGroups);
 
 const classFilters = ['down', 'unknown', 'planned', 'up', 'notRequired'] as const;
 
@@ -46,13 +52,15 @@ export function SystemPage(props: { system: string }) {
 }
 
 function RateCard(props: { rate: SystemReply['rates'][number]; system: SystemReply }) {
-  const { messages, text } = useApp();
+  const { messages, router } = useApp();
   const { rate, system } = props;
+  const isOpen = router.route.value.query.get('rate') === rate.key;
   const t = messages.value;
+  const coverageTargets = rate.coverageTarget === null ? [] : [rate.coverageTarget];
   return (
-    <article class="rate-card">
+    <article class="rate-card" data-open={isOpen}>
       <h2>
-        {text(rate.name)} <span class="muted">{t.windows[rate.window]}</span>
+        <RateName rate={rate} />
       </h2>
       <div class="headline-figure">
         <RateFigure rate={rate} />
@@ -64,9 +72,21 @@ function RateCard(props: { rate: SystemReply['rates'][number]; system: SystemRep
       <RateBar rate={rate} />
       <p class="rate-notes">
         <span>{t.target(formatTarget(rate.target))}</span>
-        {rate.coverage !== null && <span>{t.coverage(formatRatio(rate.coverage))}</span>}
+        {rate.coverage !== null && <span>{t.coverage(formatRatio(rate.coverage, ...coverageTargets))}</span>}
         <RateBounds rate={rate} />
       </p>
+      <p class="rate-foot">
+        <DowntimeLeft rate={rate} />
+        <button
+          type="button"
+          aria-expanded={isOpen}
+          class="fold"
+          onClick={() => router.setQuery({ rate: isOpen ? '' : rate.key })}
+        >
+          {t.byGroup}
+        </button>
+      </p>
+      {isOpen && <Lazy load={loadRateGroups} given={{ system: system.key, rate }} />}
     </article>
   );
 }
@@ -187,7 +207,8 @@ function AssetTableRow(props: { asset: AssetReply; layout: TableLayout; child?: 
   return (
     <tr data-class={asset.class} data-child={props.child === true}>
       <th scope="row" class="asset-name">
-        <a href={routeAddress('asset', asset.key)}>{text(asset.name)}</a> <AlarmCounts alarms={alarms} /> {props.fold}
+        <a href={routeAddress('asset', asset.key)}>{text(asset.name)}</a> <AssetLabels asset={asset} />{' '}
+        <AlarmCounts alarms={alarms} /> {props.fold}
       </th>
       {layout.places && <td class="asset-place muted">{placeText(asset.location, messages.value)}</td>}
       <td class="asset-class value">

@@ -1,12 +1,15 @@
 import { useComputed } from '@preact/signals';
 import type { RateReply, SystemReply } from '../../gateway/http/contract.ts';
 import { useApp } from '../app.ts';
+import { isInSight } from '../live/alarm-order.ts';
 import { AlarmCounts } from '../parts/alarm-counts.tsx';
 import { AssetLink } from '../parts/asset-link.tsx';
 import { ClassCounts } from '../parts/class-counts.tsx';
 import { DataAge } from '../parts/data-age.tsx';
+import { DowntimeLeft } from '../parts/downtime-left.tsx';
 import { RateBar } from '../parts/rate-bar.tsx';
 import { RateBounds, RateFigure, VerdictChip } from '../parts/rate-figure.tsx';
+import { RateName } from '../parts/rate-name.tsx';
 import { routeAddress } from '../router.ts';
 import { gapText } from '../text/gap.ts';
 import { formatRatio, formatTarget } from '../text/ratio.ts';
@@ -22,7 +25,7 @@ export function SystemTile(props: { system: string }) {
   const system = store.systems.get(props.system)?.value;
   if (system === undefined) return null;
   const [headline, ...others] = system.rates;
-  const worst = alarms.find((alarm) => alarm.state !== 'latched')?.priority ?? 0;
+  const worst = alarms.find((alarm) => alarm.state !== 'latched' && isInSight(alarm))?.priority ?? 0;
   return (
     <article class="tile" data-priority={worst} data-verdict={headline?.verdict ?? 'none'}>
       <header>
@@ -77,23 +80,6 @@ function Headline(props: { rate: RateReply; system: SystemReply }) {
   );
 }
 
-/** Name and window; "so far" where the window is still open. */
-function RateName(props: { rate: RateReply }) {
-  const { messages, text } = useApp();
-  const { rate } = props;
-  const t = messages.value;
-  const open = rate.provisional && rate.window !== 'live';
-  return (
-    <>
-      {text(rate.name)}{' '}
-      <span class="muted">
-        {t.windows[rate.window]}
-        {open && ` · ${t.soFar}`}
-      </span>
-    </>
-  );
-}
-
 function Offenders(props: { rate: RateReply }) {
   const { messages } = useApp();
   const { worst, missed, target } = props.rate;
@@ -107,7 +93,13 @@ function Offenders(props: { rate: RateReply }) {
       </p>
     );
   }
-  if (missed.length === 0) return <p class="offenders" />;
+  if (missed.length === 0) {
+    return (
+      <p class="offenders">
+        <DowntimeLeft rate={props.rate} />
+      </p>
+    );
+  }
   return (
     <p class="offenders">
       <span class="label">{t.missedNames}</span>{' '}

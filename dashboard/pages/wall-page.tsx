@@ -1,6 +1,6 @@
 import { useComputed } from '@preact/signals';
 import { useApp } from '../app.ts';
-import { isActive, needsAcknowledgement, oldestFirst } from '../live/alarm-order.ts';
+import { isActive, isInSight, isWaiting, oldestFirst } from '../live/alarm-order.ts';
 import { AlarmCard } from '../parts/alarm-card.tsx';
 import { routeAddress } from '../router.ts';
 import { LinksTile } from './links-tile.tsx';
@@ -31,7 +31,7 @@ function WaitingAlarms() {
   const waiting = useComputed(() => oldestFirst(store.openAlarms.value).map((alarm) => alarm.activationId)).value;
   const standing = useComputed(() =>
     store.openAlarms.value
-      .filter((alarm) => isActive(alarm) && !needsAcknowledgement(alarm))
+      .filter((alarm) => isActive(alarm) && isInSight(alarm) && !isWaiting(alarm))
       .map((alarm) => alarm.activationId),
   ).value;
   const t = messages.value;

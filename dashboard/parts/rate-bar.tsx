@@ -6,7 +6,7 @@ import { formatRatio, formatTarget } from '../text/ratio.ts';
  * A rate from 0 to 100 %: solid up to what is proven, hatched up to what is possible, a tick at the target. What is
  * missing to a missed target is the only part with a colour.
  */
-export function RateBar(props: { rate: RateReply }) {
+export function RateBar(props: { rate: Pick<RateReply, 'value' | 'low' | 'high' | 'target' | 'verdict'> }) {
   const { messages } = useApp();
   const { value, target, verdict } = props.rate;
   const low = props.rate.low ?? 0;

@@ -16,6 +16,8 @@ export interface Format {
   time(ms: number): string;
   /** Date and weekday, for the clock. */
   day(ms: number): string;
+  /** The site's date alone. */
+  date(ms: number): string;
   /** Time of day, with the date in front where it is not the site day of `nowMs`. */
   moment(ms: number, nowMs: number): string;
   /** A length of time in its two largest parts; negative counts as zero. */
@@ -46,6 +48,7 @@ export function makeFormat(language: Language, timeZone: string, messages: Messa
   return {
     time: (ms) => time.format(ms),
     day: (ms) => day.format(ms),
+    date: (ms) => shortDay.format(ms),
     moment: (ms, nowMs) =>
       calendarDay.format(ms) === calendarDay.format(nowMs)
         ? time.format(ms)

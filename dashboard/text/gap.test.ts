@@ -41,6 +41,16 @@ describe('gapText', () => {
     [{ verdict: 'missed', value: 0.9496 }, '低于目标 0.04 个百分点', '0.04 points below target'],
     [{ verdict: 'met', value: 0.9982 }, '高于目标 4.8 个百分点', '4.8 points above target'],
     [{ verdict: 'undetermined' }, '未知时间过多，尚不能判定', 'too much unknown time to tell'],
+    [
+      { verdict: 'undetermined', coverage: 0.8996, coverageTarget: 0.9, allowed: 3, short: 0 },
+      '数据覆盖 89.96 %，要求 90 %',
+      'only 89.96 % of data known, 90 % needed',
+    ],
+    [
+      { verdict: 'undetermined', coverage: 0.9, coverageTarget: 0.9, allowed: 3, short: 0 },
+      '可再坏 3',
+      '3 allowed to fail',
+    ],
     [{ verdict: 'undetermined', value: null }, '没有已知数据', 'nothing known'],
     [{ verdict: 'none', value: null }, '此时没有应计设备', 'nothing due at present'],
   ])('%o', (more, zh, english) => {

@@ -1,5 +1,5 @@
 import type { RateReply } from '../../gateway/http/contract.ts';
-import { formatPoints } from './ratio.ts';
+import { formatPoints, formatRatio, formatTarget } from './ratio.ts';
 import { type Unit, unitFor } from './unit.ts';
 import type { Messages } from './zh-cn.ts';
 
@@ -12,6 +12,10 @@ export function gapText(rate: RateReply, unit: Unit, messages: Messages): string
     return rate.verdict === 'undetermined'
       ? messages.shortIfUnknownBad(rate.short, word)
       : messages.short(rate.short, word);
+  }
+  if (rate.verdict !== 'missed' && rate.coverage !== null && rate.coverage < (rate.coverageTarget ?? 0)) {
+    const target = rate.coverageTarget ?? 0;
+    return messages.coverageMissed(formatRatio(rate.coverage, target), formatTarget(target));
   }
   if (rate.allowed !== null) return messages.allowed(rate.allowed);
   if (rate.verdict === 'undetermined') return messages.tooMuchUnknown;

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { timeOnDate } from '../../rules/calendar.ts';
+import { timeOnDate } from '../../rules/time/calendar.ts';
 import { CommandFailed, type ExitCode, terminalLanguage } from '../exit.ts';
 import { DEFAULT_DATA_DIR } from '../instance.ts';
 import { lastLogMs } from '../log/last-log-ms.ts';

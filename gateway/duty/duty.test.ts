@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Activation, Priority } from '../../model/alarm.ts';
+import type { Activation, AlarmEvent, Priority } from '../../model/alarm.ts';
 import type { Channel, Notice } from '../../model/channel.ts';
 import type { Outcome, PlacedChange } from '../../model/history.ts';
 import type { Site } from '../../model/site.ts';
@@ -77,7 +77,7 @@ afterEach(async () => {
 });
 
 /** What the engine does with changes: stores them and the notices that they ask for, then wakes the worker. */
-function happen(event: 'raised' | 'returned' | 'acknowledged', activations: readonly Activation[]): void {
+function happen(event: AlarmEvent, activations: readonly Activation[]): void {
   seq++;
   const changes = activations.map(
     (activation, ordinal): PlacedChange => ({
@@ -94,7 +94,12 @@ function happen(event: 'raised' | 'returned' | 'acknowledged', activations: read
   duty.wake();
 }
 
-function activation(asset: string, priority: Priority, state: Activation['state'] = 'unacknowledged'): Activation {
+function activation(
+  asset: string,
+  priority: Priority,
+  state: Activation['state'] = 'unacknowledged',
+  more: Partial<Activation> = {},
+): Activation {
   return {
     activationId: `${asset}.fault.1.0`,
     asset,
@@ -116,6 +121,7 @@ function activation(asset: string, priority: Priority, state: Activation['state'
     test: false,
     firstTold: null,
     chattering: false,
+    ...more,
   };
 }
 
@@ -293,4 +299,88 @@ test('a notice that was put off is put off over a restart, but not over a clock 
   stateDb.putOff(['lift.fault.1.0~raised~zhang~0'], 'busy', Date.now() + 86_400_000);
   duty.wake();
   await settled();
+});
+
+test('an alarm that was silenced before the call went out calls nobody, and calls once when it is annunciated again', async () => {
+  answer = () => ({ outcome: 'retry', afterMs: 60_000, reason: 'down' });
+  happen('raised', [activation('lift', 2)]);
+  await until('it was tried', WITHIN_MS, () => duty.retries === 1);
+  happen('silenced', [activation('lift', 2, 'unacknowledged', { silence: 'shelved' })]);
+  // The call comes due again while the alarm is shelved.
+  stateDb.putOff(['lift.fault.1.0~raised~zhang~0'], 'down', 0);
+  answer = () => ({ outcome: 'done' });
+  duty.wake();
+  await settled();
+  expect(sent).toEqual([]);
+  expect(stateDb.outboxCounts()).toMatchObject({ stale: 1, sent: 0 });
+  happen('annunciated', [activation('lift', 2, 'unacknowledged', { annunciations: 2 })]);
+  await settled();
+  expect(sent.map(({ id, kind }) => `${id} ${kind}`)).toEqual(['lift.fault.1.0~raised.2~zhang~0 raised']);
+});
+
+test('a call that waits is dropped for the one that came after it', async () => {
+  answer = () => ({ outcome: 'retry', afterMs: 60_000, reason: 'down' });
+  happen('raised', [activation('lift', 2)]);
+  await until('it was tried', WITHIN_MS, () => duty.retries === 1);
+  answer = () => ({ outcome: 'done' });
+  happen('annunciated', [activation('lift', 2, 'unacknowledged', { annunciations: 2 })]);
+  stateDb.putOff(['lift.fault.1.0~raised~zhang~0'], 'down', 0);
+  duty.wake();
+  await settled();
+  expect(sent.map(({ id }) => id)).toEqual(['lift.fault.1.0~raised.2~zhang~0']);
+});
+
+test('whoever was told by any call hears of the end, although the alarm is silent by then; nobody else does', async () => {
+  people = [...site.people, { key: 'wang', name: text, upToPriority: 4, channels: [webhook] }];
+  const first = { firstTold: 'zhang' };
+  happen('raised', [activation('lift', 1, 'unacknowledged', first)]);
+  await settled();
+  answer = () => ({ outcome: 'refused', reason: 'HTTP 404' });
+  happen('annunciated', [activation('door', 3, 'unacknowledged', { annunciations: 1 })]);
+  await settled();
+  answer = () => ({ outcome: 'done' });
+  happen('annunciated', [activation('door', 3, 'unacknowledged', { annunciations: 2 })]);
+  await settled();
+  sent = [];
+  happen('returned', [
+    activation('lift', 1, 'returned-unacknowledged', { ...first, silence: 'out-of-service' }),
+    activation('door', 3, 'returned-unacknowledged', { silence: 'shelved', annunciations: 5 }),
+  ]);
+  await settled();
+  expect(sent.map(({ kind, person, asset }) => `${kind} ${person} ${asset.key}`).sort()).toEqual([
+    'returned wang door',
+    'returned zhang door',
+    'returned zhang lift',
+  ]);
+});
+
+test('a latched alarm that is over before it was told is told all the same, and its end after it', async () => {
+  answer = () => ({ outcome: 'retry', afterMs: 60_000, reason: 'down' });
+  happen('raised', [activation('pump', 1)]);
+  await until('it was tried', WITHIN_MS, () => duty.retries === 1);
+  happen('returned', [activation('pump', 1, 'unacknowledged', { returnedMs: 5 })]);
+  const end = 'pump.fault.1.0~returned~zhang~0';
+  await until('its end waits', WITHIN_MS, () => stateDb.entry(end)?.attempts === 1);
+  expect(stateDb.entry(end)).toMatchObject({ state: 'pending' });
+  answer = () => ({ outcome: 'done' });
+  stateDb.putOff(['pump.fault.1.0~raised~zhang~0'], 'down', 0);
+  duty.wake();
+  await until('the alarm is told', WITHIN_MS, () => sent.length === 1);
+  stateDb.putOff([end], 'waits', 0);
+  duty.wake();
+  await settled();
+  expect(sent.map(({ kind, asset }) => `${kind} ${asset.key}`)).toEqual(['raised pump', 'returned pump']);
+});
+
+test('a test is told apart from what is none', async () => {
+  happen('raised', [
+    activation('a', 4),
+    activation('b', 4, 'unacknowledged', { test: true }),
+    activation('c', 4, 'unacknowledged', { test: true }),
+  ]);
+  await settled();
+  expect(sent.map(({ asset, alsoCount, test }) => [asset.key, alsoCount, test])).toEqual([
+    ['a', 0, false],
+    ['b', 1, true],
+  ]);
 });

@@ -4,7 +4,7 @@ import type { Outcome } from '../../model/history.ts';
 import { MAX_PUT_OFF_MS, type OutboxEntry, type OutboxStore, type Recipient } from '../../model/outbox.ts';
 import type { Person, Site } from '../../model/site.ts';
 import type { Text } from '../../model/text.ts';
-import { noticeId } from './notices.ts';
+import { annunciationOf, noticeId } from './notices.ts';
 
 /** Real ms that one hand-over to a channel may take. */
 const SEND_TIMEOUT_MS = 10_000;
@@ -12,6 +12,9 @@ const SEND_TIMEOUT_MS = 10_000;
 /** Real ms before the first and the slowest next try; in between it doubles, with jitter. */
 const FIRST_RETRY_MS = 1000;
 const SLOWEST_RETRY_MS = 60_000;
+
+/** Real ms after which an end that must be told after its beginning is looked at again. */
+const LOOK_AGAIN_MS = 5000;
 
 /** Other assets that a notice names besides the first; it counts them all. */
 const MAX_NAMED = 5;
@@ -151,13 +154,32 @@ class OutboxWorker implements Duty {
       return stale([entry.id], 'person, channel or alarm is no longer known');
     }
     const owed = { entry, activation, person };
-    // A raised alarm is told while it stands and nobody has taken it; its return to those who were told.
-    if (entry.kind === 'raised') return activation.state === 'unacknowledged' ? owed : stale([entry.id], null);
-    const raised = outbox.entry(noticeId(entry.activationId, 'raised', entry.person, entry.channel));
-    if (raised?.state === 'sent') return owed;
-    if (raised?.state !== 'pending') return stale([entry.id], null);
-    // The end of what is just being told is told after it; what nobody was told of needs neither.
-    return lane.ids.has(raised.id) ? undefined : stale([raised.id, entry.id], null);
+    const calls = this.#callsOf(entry, activation);
+    if (entry.kind === 'raised') return isCalling(entry, calls, activation) ? owed : stale([entry.id], null);
+    // The end of what is just being told is told after it.
+    if ([...lane.ids].some((id) => id.startsWith(`${entry.activationId}~raised`))) return undefined;
+    const pending = calls.filter(({ state }) => state === 'pending');
+    if (pending.some((call) => isCalling(call, calls, activation))) {
+      // A latched alarm calls although its condition is gone, so that its end has to wait for its beginning.
+      outbox.putOff([entry.id], 'waits until the alarm itself is told', Date.now() + LOOK_AGAIN_MS);
+      this.wake();
+      return undefined;
+    }
+    // Those who were told of any call hear of the end; what nobody was told of needs neither.
+    if (calls.some(({ state }) => state === 'sent')) return owed;
+    return stale([...pending.map(({ id }) => id), entry.id], null);
+  }
+
+  /** The calls of an activation to the recipient of one of its notices, the newest first, as far as one that was sent. */
+  #callsOf({ activationId, person, channel }: OutboxEntry, activation: Activation): readonly OutboxEntry[] {
+    const calls: OutboxEntry[] = [];
+    for (let annunciation = annunciationOf(activation); annunciation >= 1; annunciation--) {
+      const id = noticeId({ activationId, kind: 'raised', annunciation, person, channel });
+      const call = this.#options.outbox.entry(id);
+      if (call) calls.push(call);
+      if (call?.state === 'sent') break;
+    }
+    return calls;
   }
 
   #settle(group: Group, state: 'sent' | 'refused', reason: string | null): void {
@@ -234,12 +256,18 @@ function groupNotices(owed: readonly Owed[]): readonly Group[] {
   const groups = new Map<string, [Owed, ...Owed[]]>();
   for (const one of owed) {
     const { id, priority, kind, alarm } = one.entry;
-    const key = priority <= 2 ? id : JSON.stringify([kind, priority, alarm]);
+    // A test must not lend its label to what is none.
+    const key = priority <= 2 ? id : JSON.stringify([kind, priority, alarm, one.activation.test]);
     const group = groups.get(key);
     if (group) group.push(one);
     else groups.set(key, [one]);
   }
   return [...groups.values()];
+}
+
+/** Whether a call is worth making: nobody has taken the alarm, it is not silent, and it has not called afresh since. */
+function isCalling(call: OutboxEntry, calls: readonly OutboxEntry[], { state, silence }: Activation): boolean {
+  return state === 'unacknowledged' && silence === null && calls[0]?.id === call.id;
 }
 
 /** A channel that throws has a bug: where it is, without the message, which can hold the channel's settings. */

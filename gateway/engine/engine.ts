@@ -4,10 +4,12 @@ import type { Change, PlacedChange } from '../../model/history.ts';
 import type { Log, LogRecord } from '../../model/log.ts';
 import type { OutboxRow } from '../../model/outbox.ts';
 import type { Site } from '../../model/site.ts';
-import { openActivations, step } from '../../rules/engine.ts';
+import { openActivations } from '../../rules/alarms/activation.ts';
+import { step } from '../../rules/engine.ts';
 import { restoreSnapshot, takeSnapshot } from '../../rules/snapshot.ts';
 import { createEngineState, type EngineState } from '../../rules/state.ts';
-import type { StateDb } from './state-db.ts';
+import { renamedAssets } from './renamed-assets.ts';
+import type { PlacedRenamings, StateDb } from './state-db.ts';
 
 /** Site ms between two snapshots. */
 const SNAPSHOT_EVERY_MS = 3_600_000;
@@ -36,8 +38,10 @@ export interface Engine {
   /** How many records of re-run tail gave other changes than are stored; anything but 0 is a bug. */
   readonly divergences: number;
   openActivations(): readonly Activation[];
-  /** Resolves when everything up to `logSeq` is worked in. */
+  /** Resolves when everything up to `logSeq` is worked in; rejects where `signal` aborts before. */
   reached(logSeq: number, signal?: AbortSignal): Promise<void>;
+  /** As {@link reached}, for `withinMs` real ms at most; false where it is not there by then, or `signal` aborts. */
+  reachedWithin(logSeq: number, withinMs: number, signal?: AbortSignal): Promise<boolean>;
   onChanges(listener: ChangeListener): () => void;
   /** Rejects with the error that stopped the engine, which no part of the site can live without. */
   readonly failed: Promise<never>;
@@ -85,6 +89,7 @@ class LogEngine implements Engine {
 
   async reached(logSeq: number, signal?: AbortSignal): Promise<void> {
     while (this.state.logSeq < logSeq) {
+      signal?.throwIfAborted();
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       const onAbort = () => reject(signal?.reason);
       signal?.addEventListener('abort', onAbort, { once: true });
@@ -95,6 +100,17 @@ class LogEngine implements Engine {
         this.#waiters.delete(resolve);
         signal?.removeEventListener('abort', onAbort);
       }
+    }
+  }
+
+  async reachedWithin(logSeq: number, withinMs: number, signal?: AbortSignal): Promise<boolean> {
+    const enough = AbortSignal.any([AbortSignal.timeout(withinMs), ...(signal ? [signal] : [])]);
+    try {
+      await this.reached(logSeq, enough);
+      return true;
+    } catch (error) {
+      if (enough.aborted) return false;
+      throw error;
     }
   }
 
@@ -118,7 +134,9 @@ class LogEngine implements Engine {
   #work(records: readonly LogRecord[]): void {
     const changes: PlacedChange[] = [];
     const outbox: OutboxRow[] = [];
+    const renamings: PlacedRenamings[] = [];
     for (const record of records) {
+      const siteBefore = this.state.plan?.site;
       const made = step(this.state, record);
       if (record.kind === 'samples') this.#samples += record.batch.length;
       if (record.logSeq <= this.#stored) {
@@ -126,14 +144,18 @@ class LogEngine implements Engine {
         if (record.kind !== 'damaged') this.#compare(record.logSeq, made);
         continue;
       }
+      if (record.kind === 'site') {
+        const assets = renamedAssets(siteBefore, record.site);
+        if (assets.length > 0) renamings.push({ logSeq: record.logSeq, assets });
+      }
       const site = this.state.plan?.site;
       made.forEach((change, ordinal) => {
         changes.push({ logSeq: record.logSeq, ordinal, change });
         if (site) outbox.push(...this.#options.outboxRows(change, site));
       });
     }
-    if (changes.length > 0) {
-      this.#options.stateDb.commit(this.state.logSeq, changes, outbox);
+    if (changes.length + renamings.length > 0) {
+      this.#options.stateDb.commit(this.state.logSeq, changes, outbox, renamings);
       for (const listener of this.#listeners) listener(changes);
     }
     for (const waiter of this.#waiters) waiter();

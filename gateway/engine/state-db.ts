@@ -13,8 +13,9 @@ import {
   type Recipient,
 } from '../../model/outbox.ts';
 import type { Snapshot } from '../../rules/snapshot.ts';
-import { openDatabase } from '../storage/open-database.ts';
+import { openDatabase, openDatabaseForReading } from '../storage/open-database.ts';
 import { unreadable } from '../storage/storage-error.ts';
+import type { Renaming } from './renamed-assets.ts';
 import { STATE_FILE, stateMigrations } from './state-schema.ts';
 
 /** Snapshots that are kept, newest first: the one before serves when the newest cannot be read. */
@@ -32,14 +33,21 @@ export interface LedgerRow {
   readonly class: LedgerClass;
 }
 
+/** Assets that go on under other keys from the record `logSeq` on. */
+export interface PlacedRenamings {
+  readonly logSeq: number;
+  readonly assets: readonly Renaming[];
+}
+
 /** The engine's database: what follows from the log, kept so that it need not be worked out again. */
 export class StateDb implements OutboxStore {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
 
-  /** Opens or makes the file in `dir`; throws a StorageError. */
-  constructor(dir: string) {
-    this.#db = openDatabase(join(dir, STATE_FILE), stateMigrations);
+  /** Opens or makes the file in `dir`, or opens it for reading only; throws a StorageError. */
+  constructor(dir: string, access: 'write' | 'read' = 'write') {
+    const path = join(dir, STATE_FILE);
+    this.#db = access === 'write' ? openDatabase(path, stateMigrations) : openDatabaseForReading(path, stateMigrations);
   }
 
   close(): void {
@@ -51,10 +59,26 @@ export class StateDb implements OutboxStore {
     return Number(this.#sql('SELECT seq FROM progress').get()?.seq);
   }
 
-  /** Stores what records up to `seq` changed, and the notices that follow, in one transaction. */
-  commit(seq: number, changes: readonly PlacedChange[], outbox: readonly OutboxRow[]): void {
+  /** Stores what records up to `seq` changed, and the notices that follow, in one transaction; all in order of place. */
+  commit(
+    seq: number,
+    changes: readonly PlacedChange[],
+    outbox: readonly OutboxRow[],
+    renamings: readonly PlacedRenamings[] = [],
+  ): void {
     this.#transaction(() => {
-      for (const placed of changes) this.#storeChange(placed);
+      const due = [...renamings];
+      const renameUpTo = (logSeq: number) => {
+        for (let next = due[0]; next !== undefined && next.logSeq <= logSeq; next = due[0]) {
+          this.#rename(next.assets);
+          due.shift();
+        }
+      };
+      for (const placed of changes) {
+        renameUpTo(placed.logSeq);
+        this.#storeChange(placed);
+      }
+      renameUpTo(seq);
       for (const row of outbox) {
         this.#sql(
           `INSERT OR IGNORE INTO outbox (id, kind, activation_id, alarm, priority, person, channel, state, attempts)
@@ -63,6 +87,19 @@ export class StateDb implements OutboxStore {
       }
       this.#sql('UPDATE progress SET seq = ? WHERE seq < ?').run(seq, seq);
     });
+  }
+
+  /** The ledger and the alarms of an asset go with it; `changes` stays as it was said, since a re-run compares with it. */
+  #rename(assets: readonly Renaming[]): void {
+    const pairs = `(SELECT value ->> 'former' AS former, value ->> 'key' AS key FROM json_each(?)) AS renamed`;
+    const json = JSON.stringify(assets);
+    this.#sql(`UPDATE OR REPLACE ledger SET asset = renamed.key FROM ${pairs} WHERE ledger.asset = renamed.former`).run(
+      json,
+    );
+    this.#sql(
+      `UPDATE activations SET asset = renamed.key, body = json_set(body, '$.asset', renamed.key)
+       FROM ${pairs} WHERE activations.asset = renamed.former`,
+    ).run(json);
   }
 
   #storeChange({ logSeq, ordinal, change }: PlacedChange): void {
@@ -85,7 +122,7 @@ export class StateDb implements OutboxStore {
           fromMs,
           correction.toMs,
         );
-        insert.run(asset, correction.toMs, logSeq, ordinal, correction.then);
+        insert.run(asset, correction.toMs, logSeq, ordinal, correction.after);
       }
       insert.run(asset, fromMs, logSeq, ordinal, change.class);
     }
@@ -102,11 +139,11 @@ export class StateDb implements OutboxStore {
 
   /** The changes of one record; undefined where they may have been dropped. */
   changesOf(logSeq: number): readonly Change[] | undefined {
+    const rows = this.#sql('SELECT seq, ordinal, body FROM changes WHERE seq = ? ORDER BY ordinal').all(logSeq);
+    // Asked last, since another process may drop the record's changes while this one reads.
     const oldest = this.#sql('SELECT min(seq) AS seq FROM changes').get()?.seq;
     if (oldest === null || oldest === undefined || logSeq < Number(oldest)) return undefined;
-    return this.#sql('SELECT seq, ordinal, body FROM changes WHERE seq = ? ORDER BY ordinal')
-      .all(logSeq)
-      .map((row) => placedOf(row).change);
+    return rows.map((row) => placedOf(row).change);
   }
 
   /** An asset's ledger from the stretch that contains `fromMs` on, oldest first. */
@@ -204,11 +241,11 @@ export class StateDb implements OutboxStore {
   }
 
   /**
-   * Snapshots, newest first; one that cannot be read is given as the error that says so. Throws a StorageError where the
-   * file is damaged.
+   * Snapshots of `throughSeq` and before, newest first; one that cannot be read is given as the error that says so.
+   * Throws a StorageError where the file is damaged.
    */
-  *snapshots(): Generator<Snapshot | Error> {
-    for (const row of this.#snapshotRows()) {
+  *snapshots(throughSeq = Number.MAX_SAFE_INTEGER): Generator<Snapshot | Error> {
+    for (const row of this.#snapshotRows(throughSeq)) {
       try {
         yield JSON.parse(zstdDecompressSync(row.body as Uint8Array).toString()) as Snapshot;
       } catch (error) {
@@ -217,9 +254,9 @@ export class StateDb implements OutboxStore {
     }
   }
 
-  #snapshotRows(): ReturnType<StatementSync['all']> {
+  #snapshotRows(throughSeq: number): ReturnType<StatementSync['all']> {
     try {
-      return this.#sql('SELECT body FROM snapshots ORDER BY seq DESC').all();
+      return this.#sql('SELECT body FROM snapshots WHERE seq <= ? ORDER BY seq DESC').all(throughSeq);
     } catch (error) {
       throw unreadable(this.#db.location() ?? STATE_FILE, error);
     }

@@ -1,11 +1,21 @@
 import type { Activation } from '../../model/alarm.ts';
+import type { LedgerClass } from '../../model/ledger.ts';
+import type { RateFigure, RateGroup } from '../../model/rate.ts';
 import type { Site } from '../../model/site.ts';
 import type { Text } from '../../model/text.ts';
 import type { AlarmView, AssetView, SystemView } from '../../model/view.ts';
-import { openActivations } from '../../rules/engine.ts';
-import { assetFigure, classCounts, dataAgeMs, systemFigures } from '../../rules/figures.ts';
-import { className } from '../../rules/ledger.ts';
+import { openActivations } from '../../rules/alarms/activation.ts';
+import { className } from '../../rules/ledger/ledger.ts';
+import { assetFigure, classCounts, dataAgeMs, rateDetail, systemFigures } from '../../rules/rates/figures.ts';
 import type { EngineState } from '../../rules/state.ts';
+import { plannedUntil } from '../../rules/time/planned-work.ts';
+import type { StateDb } from './state-db.ts';
+
+/** Groups of one rate that are told, worst first: as many as a person could ever look at. */
+const MAX_GROUPS = 2000;
+
+/** Stretches of a ledger that are told at once. */
+const MAX_STRETCHES = 2000;
 
 /** Every system at `nowMs`, in the order of the site file. */
 export function systemViews(state: EngineState, nowMs: number): SystemView[] {
@@ -47,17 +57,79 @@ export function assetViews(state: EngineState, nowMs: number): AssetView[] {
       location: asset.location,
       contractor: asset.contractor ?? null,
       group: asset.group ?? null,
-      commissioning: false,
-      outOfService: null,
-      job: null,
-      plannedUntilMs: null,
-      class: className(state.classes[index] as number),
-      sinceMs: state.sinceMs[index] ?? null,
+      commissioning: state.commissioning[index] === 1,
+      outOfService: state.decisions.outOfService.get(asset.key) ?? null,
+      job: state.decisions.jobs.get(asset.key) ?? null,
+      plannedUntilMs: plannedUntil(state, assetPlan),
+      class: className(state.ledger.classes[index] as number),
+      sinceMs: state.ledger.sinceMs[index] ?? null,
       availability: figure.value,
       availabilityLow: figure.low,
       availabilityHigh: figure.high,
     };
   });
+}
+
+/** A rate with each of its groups by itself, worst first, at most {@link MAX_GROUPS}. */
+export interface RateDetailView {
+  readonly system: string;
+  readonly rate: RateFigure;
+  readonly groups: readonly RateGroup[];
+}
+
+/**
+ * The rates at `atMs` of one system or all, with one key or any; says which of both keys there is not. What is counted
+ * live is only known at `nowMs`, and left out before.
+ */
+export function rateViews(
+  state: EngineState,
+  wanted: { readonly system?: string; readonly rate?: string },
+  atMs: number,
+  nowMs: number,
+): readonly RateDetailView[] | 'unknown-system' | 'unknown-rate' {
+  const plan = state.plan;
+  const systems = (plan?.site.systems ?? []).map((system, systemNo) => ({ system, systemNo }));
+  const asked = systems.filter(({ system }) => wanted.system === undefined || system.key === wanted.system);
+  if (!plan || asked.length === 0) return wanted.system === undefined ? [] : 'unknown-system';
+  const rates = asked.flatMap(({ system, systemNo }) =>
+    system.rates.map((rate, rateNo) => ({ system, systemNo, rate, rateNo })),
+  );
+  const named = rates.filter(({ rate }) => wanted.rate === undefined || rate.key === wanted.rate);
+  if (named.length === 0 && wanted.rate !== undefined) return 'unknown-rate';
+  return named.flatMap(({ system, systemNo, rate, rateNo }) => {
+    if (rate.counted && atMs < nowMs) return [];
+    const detail = rateDetail(state, plan, systemNo, rateNo, atMs);
+    return detail ? [{ system: system.key, rate: detail.rate, groups: detail.groups.slice(0, MAX_GROUPS) }] : [];
+  });
+}
+
+/** What of an asset's ledger falls into [fromMs, toMs); the stretches are told whole, the last one without an end. */
+export interface LedgerView {
+  readonly asset: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly stretches: readonly { readonly fromMs: number; readonly toMs: number | null; readonly class: LedgerClass }[];
+  /** Where to go on asking, if there were more than {@link MAX_STRETCHES}; null otherwise. */
+  readonly nextMs: number | null;
+}
+
+/** An asset's ledger; undefined where neither the site nor the ledger knows the asset. */
+export function ledgerView(
+  state: EngineState,
+  stateDb: StateDb,
+  asset: string,
+  fromMs: number,
+  toMs: number,
+): LedgerView | undefined {
+  const rows = stateDb.ledger(asset, fromMs, MAX_STRETCHES + 1);
+  if (rows.length === 0 && state.plan?.assetIndex.has(asset) !== true) return undefined;
+  const next = rows[MAX_STRETCHES];
+  const stretches = rows.slice(0, MAX_STRETCHES).flatMap((row, no) => {
+    const endMs = rows[no + 1]?.fromMs ?? null;
+    // A class that held for no time was replaced by the one that follows it.
+    return row.fromMs >= toMs || row.fromMs === endMs ? [] : [{ fromMs: row.fromMs, toMs: endMs, class: row.class }];
+  });
+  return { asset, fromMs, toMs, stretches, nextMs: next && next.fromMs < toMs ? next.fromMs : null };
 }
 
 /** Every open alarm, oldest first. */

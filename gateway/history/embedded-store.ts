@@ -287,13 +287,13 @@ function hourOf(ms: number): number {
   return Math.floor(ms / HOUR_MS) * HOUR_MS;
 }
 
-function bytesOf(value: SQLOutputValue | undefined): Uint8Array {
+export function bytesOf(value: SQLOutputValue | undefined): Uint8Array {
   if (!(value instanceof Uint8Array)) throw new RangeError('a row of history has no bytes');
   return value;
 }
 
 /** The columns of a chunk; none where its bytes are not those that were written, which loses that hour only. */
-function unpackChunk(body: SQLOutputValue | undefined): PointColumns {
+export function unpackChunk(body: SQLOutputValue | undefined): PointColumns {
   try {
     return unpackColumns(new Uint8Array(zstdDecompressSync(bytesOf(body))));
   } catch (error) {

@@ -74,8 +74,8 @@ export function changeLines(changes: readonly PlacedChange[], skipped: Skipped):
     const line = `${changeOf(change)} ${timeOf(ms, place)}`;
     if (change.kind !== 'ledger' || change.correction === undefined) return line;
     // A correction of the past ends where what was known from there on stays.
-    const { toMs, then } = change.correction;
-    return isPossible(toMs) ? [line, `${ledgerLine(change.asset, then)} ${timeOf(toMs, place)}`] : line;
+    const { toMs, after } = change.correction;
+    return isPossible(toMs) ? [line, `${ledgerLine(change.asset, after)} ${timeOf(toMs, place)}`] : line;
   });
 }
 

@@ -23,6 +23,17 @@ export async function readOffset(path: string, identity: string): Promise<Histor
   }
 }
 
+/** The home that `path` says history goes to; undefined where it says none. */
+export async function readIdentity(path: string): Promise<string | undefined> {
+  try {
+    const stored: unknown = JSON.parse(await readFile(path, 'utf8'));
+    return isStored(stored) ? stored.identity : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError || (error instanceof Error && 'code' in error)) return undefined;
+    throw error;
+  }
+}
+
 /** Replaces the offset; a crash leaves the old one or the new one. Rejects where the disk does not take it. */
 export async function writeOffset(path: string, identity: string, offset: HistoryOffset): Promise<void> {
   const next = `${path}.next`;

@@ -256,6 +256,17 @@ export const LinkReply = Type.Object({
 });
 export type LinkReply = Wire<Static<typeof LinkReply>>;
 
+/** A mistake or a warning in a site file, a profile or a map: `docs/site-file.md` lists the codes. */
+export const SiteProblemReply = Type.Object({
+  file: Type.String(),
+  line: Type.Integer(),
+  column: Type.Integer(),
+  code: Type.String(),
+  text: TextSchema,
+  suggestion: Nullable(Type.String({ description: 'what was probably meant' })),
+});
+export type SiteProblemReply = Wire<Static<typeof SiteProblemReply>>;
+
 export const SiteReply = Type.Object({
   key: Type.String(),
   name: TextSchema,
@@ -264,8 +275,64 @@ export const SiteReply = Type.Object({
   clockRate: Type.Number(),
   nowMs: Type.Number(),
   version: Type.String(),
+  refused: Type.Optional(
+    Type.Object(
+      {
+        sinceMs: Type.Number(),
+        count: Type.Integer(),
+        problems: Type.Array(SiteProblemReply, { description: 'the first of them' }),
+      },
+      { description: 'the site file has these mistakes, and what was loaded before stays; absent while it is sound' },
+    ),
+  ),
 });
 export type SiteReply = Wire<Static<typeof SiteReply>>;
+
+const Named = <T extends TSchema>(keys: T) => Type.Object({ count: Type.Integer(), keys: Type.Array(keys) });
+
+/** What a reload changed: `POST /api/site/reload`. Of each kind the first keys, and how many there are. */
+export const ReloadReply = Type.Object({
+  outcome: Type.Enum(['taken', 'unchanged']),
+  links: Type.Object({
+    restarted: Named(Type.String()),
+    added: Named(Type.String()),
+    removed: Named(Type.String()),
+  }),
+  assets: Type.Object({
+    added: Named(Type.String()),
+    removed: Named(Type.String()),
+    renamed: Named(Type.Object({ former: Type.String(), key: Type.String() })),
+  }),
+  warnings: Type.Array(SiteProblemReply),
+});
+export type ReloadReply = Wire<Static<typeof ReloadReply>>;
+
+/** A reload that was refused: an error with every mistake. */
+export const SiteRefusedReply = Type.Object({
+  code: Type.String(),
+  text: TextSchema,
+  problems: Type.Array(SiteProblemReply),
+});
+export type SiteRefusedReply = Wire<Static<typeof SiteRefusedReply>>;
+
+/** An action is on disk, as this record of the log, and worked in. */
+export const ActionReply = Type.Object({ logSeq: Type.Integer() });
+
+/** An asset's ledger: `GET /api/ledger`. */
+export const LedgerReply = Type.Object({
+  asset: Type.String(),
+  fromMs: Type.Number(),
+  toMs: Type.Number(),
+  stretches: Type.Array(
+    Type.Object({
+      fromMs: Type.Number({ description: 'may be before the range' }),
+      toMs: Nullable(Type.Number({ description: 'may be after the range; null while it lasts' })),
+      class: LedgerClassSchema,
+    }),
+  ),
+  nextMs: Nullable(Type.Number({ description: 'where to go on asking, if there were too many' })),
+});
+export type LedgerReply = Wire<Static<typeof LedgerReply>>;
 
 export const HistoryReply = Type.Object({
   point: Type.String(),

@@ -1,3 +1,4 @@
+import type { FastifyReply } from 'fastify';
 import type { Text } from '../../model/text.ts';
 import type { ErrorReply } from './contract.ts';
 
@@ -6,10 +7,22 @@ const catalogue = {
   'not-found': { status: 404, text: { zh: '没有这个地址', en: 'there is nothing at this address' } },
   'unknown-point': { status: 404, text: { zh: '没有这个点', en: 'there is no such point' } },
   'unknown-alarm': { status: 404, text: { zh: '没有这条报警', en: 'there is no such alarm' } },
+  'unknown-asset': { status: 404, text: { zh: '没有这个资产', en: 'there is no such asset' } },
+  'unknown-system': { status: 404, text: { zh: '没有这个系统', en: 'there is no such system' } },
+  'unknown-rate': { status: 404, text: { zh: '没有这个指标', en: 'there is no such rate' } },
   'bad-request': { status: 400, text: { zh: '请求有误', en: 'the request is wrong' } },
   'bad-range': {
     status: 400,
     text: { zh: '时间范围有误：to 必须大于 from', en: 'the range is wrong: to must be greater than from' },
+  },
+  'bad-time': {
+    status: 400,
+    text: { zh: '只能查询过去 370 天内的指标', en: 'figures are there for the last 370 days' },
+  },
+  refused: { status: 409, text: { zh: '操作不能执行', en: 'this cannot be done' } },
+  'site-refused': {
+    status: 422,
+    text: { zh: '站点文件有错误，继续使用原来的配置', en: 'the site file has mistakes; the one before stays' },
   },
   'too-large': { status: 413, text: { zh: '请求内容过大', en: 'the request is too large' } },
   'address-too-long': { status: 414, text: { zh: '地址过长', en: 'the address is too long' } },
@@ -28,6 +41,17 @@ const catalogue = {
     status: 503,
     text: { zh: '历史库暂时无法回答', en: 'the history store cannot answer at the moment' },
   },
+  'reload-failed': {
+    status: 503,
+    text: { zh: '站点文件未能重新加载', en: 'the site file could not be reloaded' },
+  },
+  'engine-behind': {
+    status: 503,
+    text: {
+      zh: '已记录，但规则引擎落后，稍后生效',
+      en: 'recorded, but the engine is behind and will work it in later',
+    },
+  },
   'log-failed': {
     status: 503,
     text: { zh: '无法写入日志，操作未生效', en: 'the log cannot be written; nothing was done' },
@@ -42,4 +66,10 @@ export function errorReply(code: ErrorCode, detail?: string): { status: number; 
   const { status, text } = catalogue[code];
   const more = detail === undefined ? '' : `: ${detail}`;
   return { status, body: { code, text: { zh: text.zh + more, en: text.en + more } } };
+}
+
+/** Answers with an error of the catalogue. */
+export function fail(reply: FastifyReply, code: ErrorCode, detail?: string): FastifyReply {
+  const { status, body } = errorReply(code, detail);
+  return reply.code(status).send(body);
 }

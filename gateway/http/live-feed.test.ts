@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, request, type Server } from 'node:http';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../../test/support/until.ts';
-import type { AlarmReply, PointReply } from './contract.ts';
+import type { AlarmReply, AssetReply, PointReply } from './contract.ts';
 import { LiveFeed, MAX_BACKLOG_BYTES } from './live-feed.ts';
 
 const WITHIN_MS = 20_000;
@@ -49,17 +49,40 @@ const point: PointReply = {
   receivedMs: 0,
 };
 
+const asset: AssetReply = {
+  key: 'lift',
+  name: text,
+  system: 'lifts',
+  profile: 'lift',
+  link: 'line',
+  parent: null,
+  location: {},
+  contractor: null,
+  group: null,
+  commissioning: false,
+  outOfService: null,
+  job: null,
+  plannedUntilMs: null,
+  class: 'up',
+  sinceMs: 0,
+  availability: null,
+  availabilityLow: null,
+  availabilityHigh: null,
+};
+
 let feed: LiveFeed;
 let server: Server;
 let streams: IncomingMessage[];
+let assets: AssetReply[];
 
 beforeEach(async () => {
   streams = [];
+  assets = [];
   const site = { key: 's', name: text, timeZone: 'UTC', simulated: true, clockRate: 1, nowMs: 0, version: '0' };
   feed = new LiveFeed({
     site: () => site,
     systems: () => [],
-    assets: () => [],
+    assets: () => assets,
     points: () => [point],
     pointChanges: () => [],
     alarms: () => [],
@@ -127,4 +150,44 @@ test('a page that reads too slowly gets a snapshot in place of what it missed', 
   feed.alarm(alarm);
   await until('it has a new snapshot', WITHIN_MS, () => seen.get('snapshot') === 2);
   expect(seen.get('alarm')).toBeLessThan(20);
+});
+
+test('after another site file every page that keeps up begins anew, the others when they have caught up', async () => {
+  const quick = read(await connect());
+  const slow = await connect();
+  await until('the quick page has its snapshot', WITHIN_MS, () => quick.get('snapshot') === 1);
+  for (let n = 2; n < 6; n++) {
+    feed.renew();
+    await until('the quick page has another', WITHIN_MS, () => quick.get('snapshot') === n);
+  }
+  await until('only the slow page is waited for', WITHIN_MS, () => feed.backlogBytes < 2.1 * SNAPSHOT_BYTES);
+  const seen = read(slow);
+  await until('the slow page has caught up', WITHIN_MS, () => feed.backlogBytes === 0);
+  feed.alarm(alarm);
+  await until('it has the newest snapshot', WITHIN_MS, () => seen.get('snapshot') === 3);
+});
+
+test('an asset is told when its class or the work at it changes, not when time moves its ratio', async () => {
+  const quick = read(await connect());
+  await until('it has its snapshot', WITHIN_MS, () => quick.get('snapshot') === 1);
+  const told = async (change: Partial<AssetReply>) => {
+    const before = quick.get('delta') ?? 0;
+    assets = assets.map((row) => ({ ...row, ...change }));
+    feed.figuresChanged();
+    await until(`told of ${JSON.stringify(change)}`, WITHIN_MS, () => (quick.get('delta') ?? 0) === before + 1);
+  };
+  assets = [asset];
+  await told({});
+  await told({ class: 'down' });
+  await told({ job: { by: 'zhang', untilMs: 5 } });
+  await told({ job: null });
+  await told({ outOfService: { by: 'zhang', reason: 'rope', sinceMs: 5 } });
+  await told({ plannedUntilMs: 9 });
+  await told({ commissioning: true });
+  const before = quick.get('delta');
+  assets = [{ ...asset, ...assets[0], availability: 0.5 }];
+  feed.figuresChanged();
+  feed.alarm(alarm);
+  await until('the alarm is told, and a delta would have been', WITHIN_MS, () => (quick.get('heartbeat') ?? 0) > 0);
+  expect(quick.get('delta')).toBe(before);
 });

@@ -84,7 +84,7 @@ export class LiveFeed {
     response.on('close', () => this.#clients.delete(client));
     // A page that vanished is no error of ours; 'close' follows.
     response.on('error', () => this.#clients.delete(client));
-    this.#begin(client);
+    begin(client, frame('snapshot', this.#snapshot()));
   }
 
   /** An alarm changed: told at once and to everyone. */
@@ -96,6 +96,22 @@ export class LiveFeed {
   /** Classes changed: look at the figures with the next delta. */
   figuresChanged(): void {
     this.#figuresDue = true;
+  }
+
+  /**
+   * What there is to show is another, since a site file was taken over or refused: every page begins anew. A page that
+   * is behind gets its snapshot once it has caught up, as ever.
+   */
+  renew(): void {
+    for (const rows of Object.values(this.#sent)) rows.clear();
+    this.#figuresDue = true;
+    if (this.#clients.size === 0) return;
+    this.#cutSlowest();
+    const bytes = frame('snapshot', this.#snapshot());
+    for (const client of this.#clients) {
+      if (isSlow(client)) client.behind = true;
+      if (!client.behind) begin(client, bytes);
+    }
   }
 
   close(): void {
@@ -130,9 +146,7 @@ export class LiveFeed {
       const ratios = now - this.#ratiosMs >= RATIOS_EVERY_MS;
       if (ratios) this.#ratiosMs = now;
       systems = changed(this.#source.systems(), this.#sent.systems, (row) => JSON.stringify(row));
-      assets = changed(this.#source.assets(), this.#sent.assets, (row) =>
-        ratios ? JSON.stringify(row) : `${row.class}${row.sinceMs}`,
-      );
+      assets = changed(this.#source.assets(), this.#sent.assets, (row) => (ratios ? JSON.stringify(row) : markOf(row)));
       links = changed(this.#source.links(), this.#sent.links, (row) => JSON.stringify(row));
     }
     if (points.length + systems.length + assets.length + links.length === 0) return;
@@ -144,19 +158,10 @@ export class LiveFeed {
     this.#cutSlowest();
     const bytes = frame(event, data);
     for (const client of this.#clients) {
-      const waiting = client.response.writableLength;
-      if (waiting > client.snapshotBytes + MAX_CLIENT_BACKLOG_BYTES) client.behind = true;
+      if (isSlow(client)) client.behind = true;
       if (!client.behind) client.response.write(bytes);
-      else if (waiting === 0) this.#begin(client);
+      else if (client.response.writableLength === 0) begin(client, frame('snapshot', this.#snapshot()));
     }
-  }
-
-  /** Sends all that there is, from which the page goes on. */
-  #begin(client: Client): void {
-    const bytes = frame('snapshot', this.#snapshot());
-    client.snapshotBytes = bytes.length;
-    client.behind = false;
-    client.response.write(bytes);
   }
 
   /** Looks before anything is written: what was written last has had its time to leave by then. */
@@ -173,21 +178,38 @@ export class LiveFeed {
   }
 }
 
+/** Sends all that there is, from which the page goes on. */
+function begin(client: Client, snapshot: Buffer): void {
+  client.snapshotBytes = snapshot.length;
+  client.behind = false;
+  client.response.write(snapshot);
+}
+
+function isSlow({ response, snapshotBytes }: Client): boolean {
+  return response.writableLength > snapshotBytes + MAX_CLIENT_BACKLOG_BYTES;
+}
+
 /** An event as it is sent; the bytes are encoded once, and waiting pages share them. */
 function frame<K extends keyof LiveEvents>(event: K, data: LiveEvents[K]): Buffer {
   return Buffer.from(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+}
+
+/** What of an asset is sent as soon as it changes: all that is not a ratio, which time alone moves. */
+function markOf({ class: name, sinceMs, commissioning, outOfService, job, plannedUntilMs }: AssetReply): string {
+  const work = outOfService || job ? JSON.stringify([outOfService, job]) : '';
+  return `${name} ${sinceMs} ${commissioning} ${plannedUntilMs} ${work}`;
 }
 
 /** Rows whose mark is another than when they were last sent. */
 function changed<Row extends { key: string }>(
   rows: readonly Row[],
   sent: Map<string, string>,
-  markOf: (row: Row) => string,
+  mark: (row: Row) => string,
 ): Row[] {
   return rows.filter((row) => {
-    const mark = markOf(row);
-    if (sent.get(row.key) === mark) return false;
-    sent.set(row.key, mark);
+    const now = mark(row);
+    if (sent.get(row.key) === now) return false;
+    sent.set(row.key, now);
     return true;
   });
 }

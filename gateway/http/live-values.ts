@@ -22,25 +22,35 @@ interface Latest {
 
 /** The newest sample of every point, for people to look at: what was received, good or bad, and why. */
 export class LiveValues {
-  readonly #byNumber = new Map<PointNumber, Latest>();
-  readonly #byKey = new Map<string, Latest>();
-  readonly #numbers = new Map<string, PointNumber>();
+  #byNumber: ReadonlyMap<PointNumber, Latest> = new Map();
+  #byKey: ReadonlyMap<string, Latest> = new Map();
   readonly #changed = new Set<Latest>();
-  #site: Site | undefined;
 
   /** Takes records of the log, in order. */
   take(records: readonly LogRecord[]): void {
-    for (const record of records) {
-      if (record.kind === 'samples') this.#samples(record.batch);
-      else if (record.kind === 'points') this.#renumber(record.numbers);
-      else if (record.kind === 'site') this.#adopt(record.site);
-    }
+    for (const record of records) if (record.kind === 'samples') this.#samples(record.batch);
   }
 
-  /** Starts from what a site file and its numbers say, with nothing received yet. */
-  begin(site: Site, numbers: Iterable<readonly [string, PointNumber]>): void {
-    for (const [key, number] of numbers) this.#numbers.set(key, number);
-    this.#adopt(site);
+  /**
+   * Shows the points of this site from here on. What a point has received stays, also under another key: the number is
+   * the point. A point that is new has received nothing.
+   */
+  adopt(site: Site, numbers: ReadonlyMap<string, PointNumber>): void {
+    const byNumber = new Map<PointNumber, Latest>();
+    const byKey = new Map<string, Latest>();
+    for (const asset of site.assets) {
+      for (const point of asset.points) {
+        const number = numbers.get(point.key);
+        const before = number === undefined ? undefined : this.#byNumber.get(number);
+        const latest: Latest = { ...(before ?? nothingYet()), asset: asset.key, point };
+        byKey.set(point.key, latest);
+        if (number !== undefined) byNumber.set(number, latest);
+      }
+    }
+    this.#byKey = byKey;
+    this.#byNumber = byNumber;
+    // Whoever is shown the changes is shown everything anew.
+    this.#changed.clear();
   }
 
   /** Every point at `nowMs`; of one asset only if given. */
@@ -78,30 +88,6 @@ export class LiveValues {
       latest.receivedMs = batch.receivedMs[row] as number;
       latest.shownStale = false;
       this.#changed.add(latest);
-    }
-  }
-
-  #renumber(numbers: readonly (readonly [string, PointNumber])[]): void {
-    for (const [key, number] of numbers) this.#numbers.set(key, number);
-    if (this.#site) this.#adopt(this.#site);
-  }
-
-  #adopt(site: Site): void {
-    this.#site = site;
-    const before = new Map(this.#byKey);
-    this.#byKey.clear();
-    this.#byNumber.clear();
-    for (const asset of site.assets) {
-      for (const point of asset.points) {
-        const latest: Latest = {
-          ...(before.get(point.key) ?? nothingYet()),
-          asset: asset.key,
-          point,
-        };
-        this.#byKey.set(point.key, latest);
-        const number = this.#numbers.get(point.key);
-        if (number !== undefined) this.#byNumber.set(number, latest);
-      }
     }
   }
 }

@@ -15,28 +15,19 @@ import { type HistoryHome, MAX_HISTORY_BUCKETS } from '../../model/history.ts';
 import type { PointInfo } from '../../model/point.ts';
 import type { AlarmView } from '../../model/view.ts';
 import { acknowledgePage } from './acknowledge-page.ts';
-import {
-  AcknowledgeBody,
-  AlarmReply,
-  AssetReply,
-  ErrorReply,
-  HistoryReply,
-  LinkReply,
-  PointReply,
-  SiteReply,
-  SystemReply,
-} from './contract.ts';
-import { type ErrorCode, errorReply } from './errors.ts';
+import { type ActionsSource, actionRoutes } from './action-routes.ts';
+import { AlarmReply, AssetReply, ErrorReply, HistoryReply, LinkReply, PointReply, SystemReply } from './contract.ts';
+import { errorReply, fail } from './errors.ts';
+import { type FiguresSource, figureRoutes } from './figure-routes.ts';
 import { LiveFeed, type LiveSource } from './live-feed.ts';
+import { type SiteSource, siteRoutes } from './site-routes.ts';
+import { MAX_TIME_MS, TimeQuery } from './time-query.ts';
 
 /** Bytes of a request's body at most; nothing that is asked here is larger. */
 const MAX_BODY_BYTES = 64 * 1024;
 
 /** Real ms that a question to the history store may take. */
 const HISTORY_TIMEOUT_MS = 15_000;
-
-/** Epoch ms of the earliest and the latest moment that a date can hold (ECMA-262, time values). */
-const MAX_TIME_MS = 8.64e15;
 
 /** Name of the cookie that carries the access token. */
 const TOKEN_COOKIE = 'lamplighter_token';
@@ -66,10 +57,9 @@ export interface HttpOptions {
   readonly source: LiveSource & { pointsOf(asset: string): readonly PointReply[] };
   readonly history: HistoryHome;
   readonly pointInfo: (key: string) => PointInfo | undefined;
-  /** An activation, open or over. */
-  readonly activation: (activationId: string) => AlarmView | undefined;
-  /** Records the acknowledgement; resolves when the engine has worked it in. */
-  readonly acknowledge: (activationId: string, by: string) => Promise<void>;
+  readonly figures: FiguresSource;
+  readonly actions: ActionsSource;
+  readonly reload: SiteSource['reload'];
   readonly readPermission: (token: string) => { activationId: string; person: string } | 'forged' | 'expired';
   readonly metrics: () => Promise<{ contentType: string; text: string }>;
   /** Empty when all is well; otherwise what is not, e.g. `engine-behind`. */
@@ -108,7 +98,9 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       done(null, {}),
     );
     questions(app, options);
-    alarms(app, options);
+    siteRoutes(app, { site: options.source.site, reload: options.reload });
+    figureRoutes(app, options.figures, () => options.source.site().nowMs);
+    actionRoutes(app, options.actions);
     live(app, feed);
     health(app, options);
     session(app, options);
@@ -136,11 +128,6 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
 /** True for the names and addresses that only this machine can mean. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
-}
-
-function fail(reply: FastifyReply, code: ErrorCode, detail?: string): FastifyReply {
-  const { status, body } = errorReply(code, detail);
-  return reply.code(status).send(body);
 }
 
 /** Lets nobody in whom the address does not vouch for: a token, or loopback reached by a loopback name. */
@@ -204,8 +191,8 @@ function answerError(error: Error & { statusCode?: number }, request: FastifyReq
 }
 
 function questions(app: FastifyInstance, { source, history, pointInfo }: HttpOptions): void {
-  app.get('/api/site', { schema: { response: { 200: SiteReply } } }, () => source.site());
   app.get('/api/systems', { schema: { response: { 200: Type.Array(SystemReply) } } }, () => source.systems());
+  app.get('/api/alarms', { schema: { response: { 200: Type.Array(AlarmReply) } } }, () => source.alarms());
   app.get('/api/links', { schema: { response: { 200: Type.Array(LinkReply) } } }, () => source.links());
   const assetQuery = Type.Object({ system: Type.Optional(Type.String()) });
   app.get<{ Querystring: { system?: string } }>(
@@ -219,11 +206,10 @@ function questions(app: FastifyInstance, { source, history, pointInfo }: HttpOpt
     { schema: { querystring: pointQuery, response: { 200: Type.Array(PointReply) } } },
     ({ query }) => (query.asset === undefined ? source.points() : source.pointsOf(query.asset)),
   );
-  const time = { minimum: -MAX_TIME_MS, maximum: MAX_TIME_MS };
   const historyQuery = Type.Object({
     point: Type.String(),
-    from: Type.Optional(Type.Integer({ ...time, description: 'epoch ms; an hour before `to` if absent' })),
-    to: Type.Optional(Type.Integer({ ...time, description: 'epoch ms; now if absent' })),
+    from: TimeQuery('an hour before `to` if absent'),
+    to: TimeQuery('now if absent'),
     buckets: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_HISTORY_BUCKETS })),
   });
   app.get<{ Querystring: { point: string; from?: number; to?: number; buckets?: number } }>(
@@ -241,26 +227,6 @@ function questions(app: FastifyInstance, { source, history, pointInfo }: HttpOpt
         log.warn({ err: error, point: query.point }, 'history store did not answer');
         return fail(reply, 'history-failed');
       }
-    },
-  );
-}
-
-function alarms(app: FastifyInstance, { source, activation, acknowledge }: HttpOptions): void {
-  app.get('/api/alarms', { schema: { response: { 200: Type.Array(AlarmReply) } } }, () => source.alarms());
-  app.post<{ Params: { activationId: string }; Body: { by?: string } | null }>(
-    '/api/alarms/:activationId/ack',
-    {
-      schema: { body: Type.Union([AcknowledgeBody, Type.Null()]), response: { 200: AlarmReply, default: ErrorReply } },
-    },
-    async ({ params, body, log }, reply) => {
-      if (!activation(params.activationId)) return fail(reply, 'unknown-alarm');
-      try {
-        await acknowledge(params.activationId, body?.by ?? 'operator');
-      } catch (error) {
-        log.error({ err: error }, 'acknowledgement could not be recorded');
-        return fail(reply, 'log-failed');
-      }
-      return activation(params.activationId);
     },
   );
 }
@@ -310,7 +276,8 @@ function session(app: FastifyInstance, { token }: HttpOptions): void {
 }
 
 /** The page behind a notice's link: looking changes nothing, posting acknowledges. */
-function notices(app: FastifyInstance, { source, activation, acknowledge, readPermission }: HttpOptions): void {
+function notices(app: FastifyInstance, { source, actions, readPermission }: HttpOptions): void {
+  const { activation } = actions;
   const show = (
     reply: FastifyReply,
     status: number,
@@ -345,7 +312,7 @@ function notices(app: FastifyInstance, { source, activation, acknowledge, readPe
     const { activationId, person } = permission;
     if (!activation(activationId)) return show(reply, 404, { alarm: undefined, person, notice: unknown });
     try {
-      await acknowledge(activationId, person);
+      await actions.act({ type: 'acknowledge', activationId, by: person });
     } catch (error) {
       log.error({ err: error }, 'acknowledgement could not be recorded');
       const { body } = errorReply('log-failed');

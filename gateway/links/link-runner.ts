@@ -68,6 +68,11 @@ export class LinkRunner {
     return this.#facts;
   }
 
+  /** The site file calls the link by another name now; nothing else of it has changed. */
+  rename(name: Text): void {
+    this.#facts = { ...this.#facts, name };
+  }
+
   /** A link that cannot be run at all as the site file has it. */
   async refuse(reason: Text): Promise<void> {
     await this.#fall('refused', reason, undefined);

@@ -6,6 +6,7 @@ import type { LogEntry } from '../../model/log.ts';
 import type { PointKey, PointNumber } from '../../model/point.ts';
 import type { Link, Site } from '../../model/site.ts';
 import type { Text } from '../../model/text.ts';
+import { type LinkChanges, linkChanges } from './link-changes.ts';
 import type { LinkFacts } from './link-facts.ts';
 import { LinkRunner, type LinksLog } from './link-runner.ts';
 
@@ -34,6 +35,12 @@ export interface Links {
   facts(): readonly LinkFacts[];
   /** Calls `listener` after every change of a link's facts, until the function that it returns is called. */
   onChange(listener: (facts: LinkFacts) => void): () => void;
+  /**
+   * Takes over another site: ends the links that it touches, waits for `adopt`, which tells everybody else of the site and
+   * gives the numbers of its points, and starts what the new site has instead. All other links run on undisturbed. If
+   * `adopt` rejects, so does this, and the links that were ended run again as before. One call at a time.
+   */
+  takeOver(site: Site, adopt: () => Promise<ReadonlyMap<PointKey, PointNumber>>): Promise<LinkChanges>;
   /** Ends all links; resolves when they are closed, or have taken too long for it. */
   close(): Promise<void>;
 }
@@ -43,35 +50,87 @@ export interface Links {
  * with one link is that link's own matter; the others go on.
  */
 export function startLinks(options: LinksOptions): Links {
-  const { site, clock, log, append, random = Math.random } = options;
-  const stop = new AbortController();
-  const listeners = new Set<(facts: LinkFacts) => void>();
-  const pointsOfLink = groupPoints(options);
-  const running: { readonly runner: LinkRunner; readonly done: Promise<void> }[] = site.links.map((link) => {
+  return new Supervisor(options);
+}
+
+/** A link that is held up, until `stop` aborts. */
+interface HeldLink {
+  readonly runner: LinkRunner;
+  readonly stop: AbortController;
+  readonly done: Promise<void>;
+}
+
+class Supervisor implements Links {
+  readonly #options: LinksOptions;
+  readonly #listeners = new Set<(facts: LinkFacts) => void>();
+  #site: Site;
+  #numbers: ReadonlyMap<PointKey, PointNumber>;
+  #held: readonly HeldLink[] = [];
+  #closing: Promise<void> | undefined;
+
+  constructor(options: LinksOptions) {
+    this.#options = options;
+    this.#site = options.site;
+    this.#numbers = options.numbers;
+    this.#holdAll();
+  }
+
+  facts(): readonly LinkFacts[] {
+    return this.#held.map(({ runner }) => runner.facts);
+  }
+
+  onChange(listener: (facts: LinkFacts) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async takeOver(site: Site, adopt: () => Promise<ReadonlyMap<PointKey, PointNumber>>): Promise<LinkChanges> {
+    const changes = linkChanges(this.#site, site);
+    const touched = new Set([...changes.restarted, ...changes.removed]);
+    const ending = this.#held.filter(({ runner }) => touched.has(runner.facts.key));
+    await endAll(ending, this.#options.log);
+    try {
+      this.#numbers = await adopt();
+      this.#site = site;
+    } finally {
+      this.#holdAll();
+    }
+    return changes;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= endAll(this.#held, this.#options.log);
+    return this.#closing;
+  }
+
+  /** Holds the links of the site: those that run go on, the others are started. */
+  #holdAll(): void {
+    if (this.#closing !== undefined) return;
+    const running = new Map(
+      this.#held.filter(({ stop }) => !stop.signal.aborted).map((held) => [held.runner.facts.key, held]),
+    );
+    const pointsOfLink = groupPoints(this.#site, this.#numbers);
+    this.#held = this.#site.links.map((link) => {
+      const held = running.get(link.key);
+      held?.runner.rename(link.name);
+      return held ?? this.#hold(link, pointsOfLink.get(link.key) ?? []);
+    });
+  }
+
+  #hold(link: Link, points: readonly LinkPoint<unknown>[]): HeldLink {
+    const { clock, log, append, random = Math.random } = this.#options;
+    const stop = new AbortController();
     const runner: LinkRunner = new LinkRunner(link, {
       clock,
       log,
       append,
       random,
       onChange: () => {
-        for (const listener of listeners) listener(runner.facts);
+        for (const listener of this.#listeners) listener(runner.facts);
       },
     });
-    return { runner, done: holdLink(options, link, runner, pointsOfLink.get(link.key) ?? [], stop.signal) };
-  });
-  let closing: Promise<void> | undefined;
-  return {
-    facts: () => running.map(({ runner }) => runner.facts),
-    onChange(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    close() {
-      stop.abort(new Error('links are closing'));
-      closing ??= closeAll(running, log);
-      return closing;
-    },
-  };
+    return { runner, stop, done: holdLink(this.#options, link, runner, points, stop.signal) };
+  }
 }
 
 async function holdLink(
@@ -100,7 +159,10 @@ async function holdLink(
   await runner.hold(() => protocol.create(plan), signal);
 }
 
-function groupPoints({ site, numbers }: LinksOptions): ReadonlyMap<string, readonly LinkPoint<unknown>[]> {
+function groupPoints(
+  site: Site,
+  numbers: ReadonlyMap<PointKey, PointNumber>,
+): ReadonlyMap<string, readonly LinkPoint<unknown>[]> {
   const byLink = new Map<string, LinkPoint<unknown>[]>(site.links.map((link) => [link.key, []]));
   for (const asset of site.assets) {
     for (const { key, kind, states, address } of asset.points) {
@@ -112,12 +174,11 @@ function groupPoints({ site, numbers }: LinksOptions): ReadonlyMap<string, reado
   return byLink;
 }
 
-async function closeAll(
-  running: readonly { readonly runner: LinkRunner; readonly done: Promise<void> }[],
-  log: LinksLog,
-): Promise<void> {
-  const open = new Set(running.map(({ runner }) => runner.facts.key));
-  const all = Promise.all(running.map(({ runner, done }) => done.then(() => open.delete(runner.facts.key))));
+/** Tells links to end, and waits until they have, or have taken too long for it. */
+async function endAll(ending: readonly HeldLink[], log: LinksLog): Promise<void> {
+  for (const { stop } of ending) stop.abort(new Error('the link is ended'));
+  const open = new Set(ending.map(({ runner }) => runner.facts.key));
+  const all = Promise.all(ending.map(({ runner, done }) => done.then(() => open.delete(runner.facts.key))));
   let timer: NodeJS.Timeout | undefined;
   const tooLong = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, CLOSE_WITHIN_MS);

@@ -2,7 +2,7 @@ import type { TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { DURATION_PATTERN } from '../../model/duration.ts';
 import type { Text } from '../../model/text.ts';
-import { nearest } from '../../rules/expression.ts';
+import { nearest } from '../../rules/expressions/expression.ts';
 import { type Finding, mistakes } from './problem.ts';
 import type { Path } from './yaml-source.ts';
 

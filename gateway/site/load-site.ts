@@ -5,7 +5,7 @@ import { protocols as registeredProtocols } from '../../adapters/registry.ts';
 import type { Protocol } from '../../model/adapter.ts';
 import { type Environment, resolveSettings } from '../../model/environment.ts';
 import type { Link, Person, Profile, RateDefinition, Site, System } from '../../model/site.ts';
-import { checkExpression, nearest } from '../../rules/expression.ts';
+import { checkExpression, nearest } from '../../rules/expressions/expression.ts';
 import { channelSettings } from './channel-settings.ts';
 import { checkSettings, withHead } from './check-settings.ts';
 import { expandAssets } from './expand-assets.ts';

@@ -3,7 +3,7 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Protocol } from '../../model/adapter.ts';
 import type { Profile } from '../../model/site.ts';
-import { nearest } from '../../rules/expression.ts';
+import { nearest } from '../../rules/expressions/expression.ts';
 import {
   checkProfile,
   expressionsOf,

@@ -1,7 +1,7 @@
 import type { Protocol } from '../../model/adapter.ts';
 import { type PointKey, pointKey } from '../../model/point.ts';
 import type { Asset, AssetPoint, Profile } from '../../model/site.ts';
-import { nearest } from '../../rules/expression.ts';
+import { nearest } from '../../rules/expressions/expression.ts';
 import { expressionsOf } from '../../rules/profile.ts';
 import { checkShape } from './check-shape.ts';
 import type { Expansion, Member } from './expand-assets.ts';

@@ -1,4 +1,4 @@
-import { nearest } from '../../rules/expression.ts';
+import { nearest } from '../../rules/expressions/expression.ts';
 import { type Finding, mistakes } from './problem.ts';
 
 /** Values of the `each` variables for one asset. */

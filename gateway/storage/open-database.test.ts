@@ -66,3 +66,14 @@ test('refuses the file of a newer program, and leaves it alone', () => {
   );
   expect(versionOf(path)).toBe(2);
 });
+
+test('whoever reads the tables of one version is refused a file of another, which stays as it is', () => {
+  const path = join(tempFolder(), 'a.db');
+  openDatabase(path, [first, second]).close();
+  expect(() => openDatabaseForReading(path, [first])).toThrow(expect.objectContaining({ code: 'newer' }));
+  expect(() => openDatabaseForReading(path, [first, second, 'CREATE TABLE b (x)'])).toThrow(
+    expect.objectContaining({ code: 'unreadable', message: expect.stringContaining('written by an older program') }),
+  );
+  expect(versionOf(path)).toBe(2);
+  openDatabaseForReading(path, [first, second]).close();
+});

@@ -34,12 +34,20 @@ export function openDatabase(path: string, migrations: readonly Migration[]): Da
   }
 }
 
-/** Opens a database that {@link openDatabase} has made, for reading only. Throws a {@link StorageError} `unreadable`. */
-export function openDatabaseForReading(path: string): DatabaseSync {
+/**
+ * Opens a database that {@link openDatabase} has made, for reading only, also while another process writes it. Whoever
+ * gives `migrations` reads the tables of the newest version only: a file of another version is then refused, since a
+ * reader brings no file up to date. Throws a {@link StorageError} `unreadable` or `newer`.
+ */
+export function openDatabaseForReading(path: string, migrations?: readonly Migration[]): DatabaseSync {
+  let database: DatabaseSync | undefined;
   try {
-    return new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+    database = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+    if (migrations) refuseOtherVersion(database, path, migrations.length);
+    return database;
   } catch (error) {
-    throw unreadable(path, error);
+    database?.close();
+    throw error instanceof StorageError ? error : unreadable(path, error);
   }
 }
 
@@ -52,14 +60,31 @@ function connect(path: string): DatabaseSync {
   }
 }
 
-function migrate(database: DatabaseSync, path: string, migrations: readonly Migration[]): void {
-  const version = Number(database.prepare('PRAGMA user_version').get()?.user_version);
-  if (version > migrations.length) {
-    throw new StorageError('newer', {
-      zh: `${path} 由更新版本的程序写入（文件版本 ${version}，本程序支持到 ${migrations.length}），请使用新版本打开`,
-      en: `${path} was written by a newer program (file version ${version}, this one knows up to ${migrations.length}); open it with that one`,
+function versionOf(database: DatabaseSync): number {
+  return Number(database.prepare('PRAGMA user_version').get()?.user_version);
+}
+
+function newer(path: string, version: number, newest: number): StorageError {
+  return new StorageError('newer', {
+    zh: `${path} 由更新版本的程序写入（文件版本 ${version}，本程序支持到 ${newest}），请使用新版本打开`,
+    en: `${path} was written by a newer program (file version ${version}, this one knows up to ${newest}); open it with that one`,
+  });
+}
+
+function refuseOtherVersion(database: DatabaseSync, path: string, newest: number): void {
+  const version = versionOf(database);
+  if (version > newest) throw newer(path, version, newest);
+  if (version < newest) {
+    throw new StorageError('unreadable', {
+      zh: `${path} 由旧版本的程序写入（文件版本 ${version}，本程序读 ${newest}）；先用本程序启动一次网关，文件即会更新`,
+      en: `${path} was written by an older program (file version ${version}, this one reads ${newest}); start the gateway once with this program, which brings it up to date`,
     });
   }
+}
+
+function migrate(database: DatabaseSync, path: string, migrations: readonly Migration[]): void {
+  const version = versionOf(database);
+  if (version > migrations.length) throw newer(path, version, migrations.length);
   if (version === migrations.length) return;
   if (version > 0) {
     const copy = `${path}.before-v${migrations.length}`;

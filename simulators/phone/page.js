@@ -31,6 +31,8 @@ const texts = {
   },
 };
 
+/** In both languages on every screen: nobody may take a test for an alarm, or an alarm for a test. */
+const TEST_LABEL = '试验 / TEST';
 /** Shapes tell the priorities apart where colours do not. */
 const shapes = { 1: '■', 2: '▲', 3: '◆', 4: '●' };
 const STORED_LANGUAGE = 'phone-language';
@@ -87,7 +89,10 @@ function card(notice) {
   top.append(badge, element('span', 'asset', say(notice.asset?.name) || (notice.asset?.key ?? '')));
   top.append(element('time', '', clockTime(notice.receivedMs)));
 
-  item.append(top, element('h2', 'headline', say(notice.text)));
+  const headline = element('h2', 'headline');
+  if (notice.test === true) headline.append(element('span', 'test', TEST_LABEL), ' ');
+  headline.append(say(notice.text));
+  item.append(top, headline);
   if (!isReturned) {
     item.append(element('p', 'consequence', say(notice.consequence)), element('p', 'action', say(notice.action)));
   }

@@ -1,57 +1,11 @@
-import { rmSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
+import type { Page } from 'playwright-core';
+import { expect, it, vi } from 'vitest';
 import { describeWithServer } from '../support/servers.ts';
-import { buildPage, launchChromium } from './browser.ts';
 import { FIXTURE_NOW_MS, fixtureAlarm, trappedPassenger } from './fixture-estate.ts';
-import { FixtureGateway, type FixtureOptions } from './fixture-gateway.ts';
-
-/** Bound on waiting for something to appear, real ms. */
-const APPEARS_MS = 10_000;
-const WALL = { width: 1920, height: 1080 };
-const PHONE = { width: 360, height: 740 };
+import { APPEARS_MS, PHONE, pageBench } from './page-bench.ts';
 
 await describeWithServer('chromium', 'the page in a browser', () => {
-  let browser: Browser;
-  let folder: string;
-
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'lamplighter-page-'));
-    await buildPage(folder);
-    browser = await launchChromium();
-  });
-
-  afterAll(async () => {
-    await browser?.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
-
-  async function serve(options: Partial<FixtureOptions> = {}): Promise<FixtureGateway> {
-    const gateway = new FixtureGateway({ page: folder, ...options });
-    await gateway.start();
-    onTestFinished(() => gateway.stop());
-    return gateway;
-  }
-
-  /** A page with a profile of its own; it fails the test by any error that the page throws. */
-  async function open(options: BrowserContextOptions = {}): Promise<Page> {
-    const context = await browser.newContext({ locale: 'en-GB', viewport: WALL, ...options });
-    context.setDefaultTimeout(APPEARS_MS);
-    const page = await context.newPage();
-    const errors: string[] = [];
-    page.on('pageerror', (error) => errors.push(error.message));
-    page.on('console', (message) => {
-      if (/Content Security Policy/i.test(message.text())) errors.push(message.text());
-    });
-    onTestFinished(async () => {
-      await context.close();
-      expect(errors).toEqual([]);
-    });
-    return page;
-  }
+  const { serve, open } = pageBench();
 
   const tile = (page: Page, name: string) => page.locator('.tile').filter({ has: page.getByRole('heading', { name }) });
 
@@ -88,7 +42,8 @@ await describeWithServer('chromium', 'the page in a browser', () => {
     const gateway = await serve();
     for (const locale of ['zh-CN', 'en-GB']) {
       const page = await open({ locale, viewport: PHONE, isMobile: true, hasTouch: true });
-      for (const place of ['', '#/alarms', '#/system/streetlight', '#/asset/fire-pump-2', '#/links']) {
+      const places = ['', '#/alarms', '#/alarms?show=silent', '#/alarm-health', '#/system/streetlight', '#/links'];
+      for (const place of [...places, '#/system/lift?rate=availability', '#/asset/fire-pump-2']) {
         await page.goto(gateway.url + place);
         await page.locator('.tile, .page').first().waitFor();
         expect(await page.evaluate('document.documentElement.scrollWidth'), `${locale} ${place}`).toBe(PHONE.width);
@@ -209,10 +164,7 @@ await describeWithServer('chromium', 'the page in a browser', () => {
     await page.goto(first.url);
     await tile(page, 'Lifts').waitFor();
     await first.stop();
-    const second = new FixtureGateway({ page: folder, port: first.port });
-    onTestFinished(() => second.stop());
-    second.alarm(trappedPassenger());
-    await second.start();
+    await serve({ port: first.port }, (second) => second.alarm(trappedPassenger()));
     await page.locator('.alarm-bar[data-priority="1"]').waitFor();
     expect(await page.getByRole('alert').allTextContents()).toContain('New P1 alarm: Lift 3, passenger trapped');
   });

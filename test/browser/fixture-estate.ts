@@ -1,9 +1,11 @@
 import type {
+  AlarmHealthReply,
   AlarmReply,
   AssetReply,
   LinkReply,
   LiveEvents,
   PointReply,
+  RateDetailReply,
   RateReply,
   SystemReply,
 } from '../../gateway/http/contract.ts';
@@ -13,7 +15,9 @@ export const FIXTURE_NOW_MS = Date.UTC(2026, 5, 15, 12, 30);
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
 const MONTH_START_MS = Date.UTC(2026, 4, 31, 16);
+const MONTH_END_MS = Date.UTC(2026, 5, 30, 16);
 
 type Class = AssetReply['class'];
 
@@ -176,8 +180,8 @@ function rate(key: string, name: RateReply['name'], target: number, more: Partia
     coverageTarget: null,
     verdict: 'met',
     provisional: true,
-    fromMs: null,
-    toMs: null,
+    fromMs: more.window === 'live' ? null : MONTH_START_MS,
+    toMs: more.window === 'live' ? null : MONTH_END_MS,
     due: 1,
     short: null,
     allowed: null,
@@ -211,10 +215,21 @@ export function fixtureSystems(assets: readonly AssetReply[]): SystemReply[] {
         high: 0.9496,
         verdict: 'missed',
         missed: ['lift-3'],
+        downtimeLeft: { group: 'lift-3', ms: 0 },
+      }),
+      rate('rectification', { zh: '整改可用率', en: 'Rectification' }, 0.95, {
+        value: 0.9712,
+        window: 'campaign',
+        provisional: false,
+        fromMs: Date.UTC(2026, 3, 30, 16),
+        toMs: MONTH_START_MS,
       }),
     ]),
     system('access-control', { zh: '门禁', en: 'Access control' }, [
-      rate('availability', availability, 0.98, { value: 0.9982 }),
+      rate('availability', availability, 0.98, {
+        value: 0.9982,
+        downtimeLeft: { group: 'door-4', ms: 41 * MINUTE_MS + 20_000 },
+      }),
     ]),
     system('cctv', { zh: '视频监控', en: 'CCTV' }, [
       rate('recording', { zh: '录像完好率', en: 'Recording' }, 0.95, {
@@ -236,6 +251,7 @@ export function fixtureSystems(assets: readonly AssetReply[]): SystemReply[] {
           low: 0.9702,
           high: 0.9995,
           coverage: 0.971,
+          coverageTarget: 0.98,
           verdict: 'undetermined',
         }),
       ],
@@ -449,9 +465,46 @@ export function trappedPassenger(): AlarmReply {
   });
 }
 
-/** What is open when the page opens: no P1. */
+/** A latching alarm whose condition is gone: to be acknowledged, then reset. */
+export function latchedAlarm(more: Partial<AlarmReply> = {}): AlarmReply {
+  return fixtureAlarm('fire-pump-1/start-failed/410', {
+    asset: 'fire-pump-1',
+    assetName: { zh: '1 号消防泵', en: 'Fire pump 1' },
+    system: 'fire-pump',
+    alarm: 'start-failed',
+    priority: 1,
+    state: 'unacknowledged',
+    raisedMs: FIXTURE_NOW_MS - 3 * HOUR_MS,
+    returnedMs: FIXTURE_NOW_MS - 2 * HOUR_MS,
+    text: { zh: '消防泵启动失败', en: 'pump failed to start' },
+    consequence: { zh: '火灾时可能没有水', en: 'there may be no water in a fire' },
+    action: { zh: '到泵房查明原因，试车后复位', en: 'find the cause in the pump room; test it, then reset' },
+    ...more,
+  });
+}
+
+/** An alarm that somebody shelved for an hour. */
+export function shelvedAlarm(more: Partial<AlarmReply> = {}): AlarmReply {
+  return fixtureAlarm('camera-12/offline/513', {
+    asset: 'camera-12',
+    assetName: { zh: '摄像机 12', en: 'Camera 12' },
+    system: 'cctv',
+    alarm: 'camera-offline',
+    priority: 4,
+    raisedMs: FIXTURE_NOW_MS - 5 * HOUR_MS,
+    text: { zh: '公共摄像机离线', en: 'camera offline' },
+    consequence: { zh: '地库一处无画面', en: 'one place in the car park is not seen' },
+    action: { zh: '检查供电和网线，列入计划', en: 'check power and cable; plan the work' },
+    silence: 'shelved',
+    shelf: { untilMs: FIXTURE_NOW_MS + 30 * MINUTE_MS, by: '李四', reason: '等待备件，明早更换' },
+    ...more,
+  });
+}
+
+/** What is open when the page opens: no P1, and one that is shelved. */
 export function fixtureAlarms(): AlarmReply[] {
   return [
+    shelvedAlarm(),
     fixtureAlarm('feeder-3/feeder-trip/801', {
       asset: 'feeder-3',
       assetName: { zh: '路灯回路 F3', en: 'Street-light feeder F3' },
@@ -544,6 +597,59 @@ export function fixtureLinks(): LinkReply[] {
     link('street-cabinet', { zh: '路灯配电柜', en: 'Street-light cabinet' }, 'modbus'),
     link('floor-light', { zh: '楼层灯控制器', en: 'Floor-light controller' }, 'modbus'),
   ];
+}
+
+/** Each rate of a system with one group for each of its assets, the worst first. */
+export function fixtureRates(systems: readonly SystemReply[], assets: readonly AssetReply[]): RateDetailReply[] {
+  return systems.flatMap((system) => {
+    const groups = assets
+      .filter((row) => row.system === system.key)
+      .map((row) => group(row))
+      .sort((left, right) => (left.low ?? 0) - (right.low ?? 0));
+    return system.rates.map((of) => ({ system: system.key, rate: of, groups }));
+  });
+}
+
+function group(row: AssetReply): RateDetailReply['groups'][number] {
+  const { availability: value, availabilityLow: low, availabilityHigh: high } = row;
+  return {
+    group: row.key,
+    up: 13 * DAY_MS,
+    down: HOUR_MS,
+    unknown: row.class === 'unknown' ? 2 * HOUR_MS : 0,
+    planned: 0,
+    value,
+    low,
+    high,
+    strict: value,
+    coverage: row.class === 'unknown' ? 0.971 : 1,
+    verdict: row.class === 'unknown' ? 'undetermined' : (low ?? 0) < 0.95 ? 'missed' : 'met',
+    downtimeLeftMs: (low ?? 0) < 0.95 ? 0 : 312 * MINUTE_MS,
+  };
+}
+
+/** An alarm system with one bad actor, no flood. */
+export function fixtureAlarmHealth(): AlarmHealthReply {
+  return {
+    fromMs: FIXTURE_NOW_MS - 15 * DAY_MS,
+    toMs: FIXTURE_NOW_MS,
+    annunciated: 1240,
+    byPriority: { 1: 9, 2: 87, 3: 214, 4: 930 },
+    perHour: 3.44,
+    worstHour: 27,
+    last10Min: 2,
+    flood: false,
+    floodShare: 0.0042,
+    topTen: [
+      { asset: 'camera-07', alarm: 'camera-offline', count: 372, share: 0.3 },
+      { asset: 'door-4', alarm: 'held-open', count: 96, share: 0.0774 },
+      { asset: 'feeder-2-lamp-11', alarm: 'lamp-out', count: 31, share: 0.025 },
+    ],
+    stale: ['door-4/held-open/700', 'gone.long-ago.12.0'],
+    chattering: [],
+    fleeting: 18,
+    silenced: { shelved: 1, suppressed: 0, 'out-of-service': 0, planned: 0, commissioning: 0 },
+  };
 }
 
 /** A whole snapshot, made anew at each call. */

@@ -2,9 +2,16 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
-import type { AlarmReply, HistoryReply, LiveEvents } from '../../gateway/http/contract.ts';
+import type {
+  ActionBody,
+  AlarmHealthReply,
+  AlarmReply,
+  AssetReply,
+  HistoryReply,
+  LiveEvents,
+} from '../../gateway/http/contract.ts';
 import { LIVE_HEARTBEAT_MS } from '../../gateway/http/contract.ts';
-import { fixtureSnapshot } from './fixture-estate.ts';
+import { fixtureAlarmHealth, fixtureRates, fixtureSnapshot } from './fixture-estate.ts';
 
 const contentTypes: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -36,9 +43,15 @@ export class FixtureGateway {
   readonly acknowledgements: { activationId: string; by: string | undefined }[] = [];
   /** The next acknowledgements are answered with this status. */
   refuseAcknowledgementsWith: number | undefined;
+  /** Bodies of actions, in the order in which they came. */
+  readonly actions: ActionBody[] = [];
+  /** The next actions are refused with this text. */
+  refuseActionsWith: AlarmReply['text'] | undefined;
+  health: AlarmHealthReply = fixtureAlarmHealth();
   /** Number of `/api/live` connections that were ever opened. */
   connections = 0;
   readonly #options: FixtureOptions;
+  readonly #signedOff = new Set<string>();
   readonly #live = new Set<ServerResponse>();
   readonly #server = createServer((request, response) => {
     this.#answer(request, response).catch(() => response.destroy());
@@ -111,6 +124,13 @@ export class FixtureGateway {
     this.send('alarm', alarm);
   }
 
+  /** Changes an asset, here and on all pages. */
+  asset(key: string, more: Partial<AssetReply>): void {
+    const assets = this.snapshot.assets.map((row) => (row.key === key ? { ...row, ...more } : row));
+    this.snapshot = { ...this.snapshot, assets };
+    this.delta({ assets: assets.filter((row) => row.key === key) });
+  }
+
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', this.url);
     if (!url.pathname.startsWith('/api/')) return this.#file(url.pathname, response);
@@ -122,6 +142,15 @@ export class FixtureGateway {
     if (url.pathname === '/api/live') return this.#listen(response);
     if (url.pathname === '/api/systems') return json(response, 200, this.snapshot.systems);
     if (url.pathname === '/api/history') return json(response, 200, history(url.searchParams));
+    if (url.pathname === '/api/alarm-health') return json(response, 200, this.health);
+    if (url.pathname === '/api/rates') {
+      const all = fixtureRates(this.snapshot.systems, this.snapshot.assets);
+      const [system, rate] = [url.searchParams.get('system'), url.searchParams.get('rate')];
+      const wanted = all.filter((of) => of.system === (system ?? of.system) && of.rate.key === (rate ?? of.rate.key));
+      return json(response, 200, wanted);
+    }
+    if (request.method === 'POST' && url.pathname === '/api/actions') return this.#act(request, response);
+    if (request.method === 'POST' && url.pathname === '/api/site/reload') return json(response, 200, {});
     const match = /^\/api\/alarms\/(?<id>[^/]+)\/ack$/.exec(url.pathname);
     const id = match?.groups?.id;
     if (request.method === 'POST' && id !== undefined)
@@ -148,11 +177,65 @@ export class FixtureGateway {
     const alarm = this.snapshot.alarms.find((row) => row.activationId === activationId);
     if (alarm === undefined)
       return json(response, 404, { code: 'no-alarm', text: { zh: '报警已结束', en: 'alarm is closed' } });
-    const state = alarm.state === 'returned-unacknowledged' ? 'normal' : 'acknowledged';
+    const over = alarm.state === 'returned-unacknowledged' ? 'normal' : 'latched';
+    const state = alarm.returnedMs === null ? 'acknowledged' : over;
     const now = this.nowMs();
     const after: AlarmReply = { ...alarm, state, acknowledgedMs: now, acknowledgedBy: body.by ?? null };
     json(response, 200, after);
     this.alarm(after);
+  }
+
+  async #act(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const action = (await readJson(request)) as ActionBody;
+    this.actions.push(action);
+    if (this.refuseActionsWith !== undefined) {
+      return json(response, 409, { code: 'refused', text: this.refuseActionsWith });
+    }
+    json(response, 200, {});
+    this.#take(action);
+  }
+
+  /** What the gateway would make of an action, as far as the page's tests look at it. */
+  #take(action: ActionBody): void {
+    const by = action.by ?? 'operator';
+    switch (action.type) {
+      case 'reset': {
+        const alarm = this.snapshot.alarms.find((row) => row.activationId === action.activationId);
+        if (alarm !== undefined) this.alarm({ ...alarm, state: 'normal' });
+        return;
+      }
+      case 'shelve':
+      case 'unshelve': {
+        const alarm = this.snapshot.alarms.find((row) => row.asset === action.asset && row.alarm === action.alarm);
+        if (alarm === undefined) return;
+        const shelf = action.type === 'shelve' ? { untilMs: action.untilMs, by, reason: action.reason } : null;
+        this.alarm({ ...alarm, shelf, silence: shelf === null ? null : 'shelved' });
+        return;
+      }
+      case 'take-out-of-service':
+        return this.asset(action.asset, { outOfService: { by, reason: action.reason, sinceMs: this.nowMs() } });
+      case 'return-to-service':
+        return this.asset(action.asset, { outOfService: null });
+      case 'open-job':
+        return this.asset(action.asset, { job: { by, untilMs: action.untilMs } });
+      case 'close-job':
+        return this.asset(action.asset, { job: null });
+      case 'sign-off':
+        return this.#signOff(action.points);
+      case 'acknowledge':
+      case 'plan':
+      case 'cancel-plan':
+      case 'exclude':
+        return;
+    }
+  }
+
+  #signOff(points: readonly string[]): void {
+    for (const key of points) this.#signedOff.add(key);
+    for (const { key, commissioning } of this.snapshot.assets) {
+      const own = this.snapshot.points.filter((row) => row.asset === key);
+      if (commissioning && own.every((row) => this.#signedOff.has(row.key))) this.asset(key, { commissioning: false });
+    }
   }
 
   async #session(request: IncomingMessage, response: ServerResponse): Promise<void> {

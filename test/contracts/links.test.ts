@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { protocols } from '../../adapters/registry.ts';
 import type { LinkFacts } from '../../gateway/links/link-facts.ts';
 import { type Links, type LinksOptions, startLinks } from '../../gateway/links/supervisor.ts';
@@ -117,12 +117,14 @@ afterEach(async () => {
   await device.kill();
 });
 
+const numbersOf = (site: Site) => new Map(site.assets.map((asset, i) => [`${asset.key}/value`, i + 1]));
+
 function start(wanted: readonly WantedLink[], more: Partial<LinksOptions> = {}): Links {
   const site = siteOf(wanted);
   const started = startLinks({
     site,
     protocols,
-    numbers: new Map(site.assets.map((asset, i) => [`${asset.key}/value`, i + 1])),
+    numbers: numbersOf(site),
     clock: systemClock(),
     log: recorder.log,
     append: (entry) => recorder.append(entry),
@@ -298,6 +300,70 @@ test('closing does not wait for ever for an adapter that does not end', async ()
   const started = start([{ key: 'stubborn', protocol: 'stubborn', settings: {} }], { protocols: { stubborn } });
   await started.close();
   expect(recorder.lines.at(-1)).toMatchObject({ level: 'warn', fields: { links: ['stubborn'] } });
+});
+
+describe('another site', () => {
+  test('restarts the links that it touches, and no other', async () => {
+    const started = start([
+      { key: 'kept', settings: settings() },
+      { key: 'changed', settings: settings() },
+      { key: 'removed', settings: settings() },
+    ]);
+    await until(() => device.connections).toBe(3);
+    await until(() => ['kept', 'changed', 'removed'].map(state)).toEqual(['up', 'up', 'up']);
+    const before = started.facts();
+    const next = siteOf([
+      { key: 'added', settings: settings() },
+      { key: 'changed', settings: { ...settings(), poll: '30ms' } },
+      { key: 'kept', settings: settings() },
+    ]);
+    let meanwhile: { connections: number; entries: number } | undefined;
+    const changes = await started.takeOver(next, async () => {
+      await until(() => device.connections).toBe(1);
+      meanwhile = { connections: device.connectionsMade, entries: recorder.story('changed').length };
+      return numbersOf(next);
+    });
+    expect(changes).toEqual({ kept: ['kept'], restarted: ['changed'], added: ['added'], removed: ['removed'] });
+    expect(started.facts().map(({ key }) => key)).toEqual(['added', 'changed', 'kept']);
+    await until(() => ['added', 'changed', 'kept'].map(state)).toEqual(['up', 'up', 'up']);
+    expect(device.connectionsMade).toBe((meanwhile?.connections ?? 0) + 2);
+    expect(started.facts()[2]).toEqual(before[0]);
+    expect(recorder.story('kept')).toEqual(['up', 'samples']);
+    // The log is told again that it is up, and was never told that it was down.
+    await until(() => recorder.story('changed')).toEqual(['up', 'samples', 'up', 'samples']);
+    expect(meanwhile?.entries).toBe(2);
+    expect(recorder.lines.filter(({ level }) => level !== 'info')).toEqual([]);
+    await started.close();
+    await until(() => device.connections).toBe(0);
+  });
+
+  test('that cannot be adopted leaves all links as they were', async () => {
+    const started = start([
+      { key: 'kept', settings: settings() },
+      { key: 'changed', settings: settings() },
+    ]);
+    await until(() => ['kept', 'changed'].map(state)).toEqual(['up', 'up']);
+    const next = siteOf([{ key: 'added', settings: settings() }]);
+    const failing = started.takeOver(next, async () => {
+      throw new Error('disk full');
+    });
+    await expect(failing).rejects.toThrow('disk full');
+    expect(started.facts().map(({ key }) => key)).toEqual(['kept', 'changed']);
+    await until(() => ['kept', 'changed'].map(state)).toEqual(['up', 'up']);
+    expect(device.connections).toBe(2);
+  });
+
+  test('may call a link by another name without disturbing it', async () => {
+    const started = start([{ key: 'pump', settings: settings() }]);
+    await until(() => state('pump')).toBe('up');
+    const before = started.facts()[0];
+    const site = siteOf([{ key: 'pump', settings: settings() }]);
+    const name = { zh: '新名', en: 'new name' };
+    const next = { ...site, links: site.links.map((link) => ({ ...link, name })) };
+    expect(await started.takeOver(next, async () => numbersOf(next))).toMatchObject({ kept: ['pump'] });
+    expect(started.facts()).toEqual([{ ...before, name }]);
+    expect(device.connectionsMade).toBe(1);
+  });
 });
 
 /** A protocol of the test's own, for what no real adapter does. */

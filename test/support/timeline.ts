@@ -1,18 +1,23 @@
 import type { AlarmChange } from '../../model/alarm.ts';
 import type { Change } from '../../model/history.ts';
-import type { LogEntry } from '../../model/log.ts';
+import type { LedgerClass } from '../../model/ledger.ts';
+import type { Action, LogEntry } from '../../model/log.ts';
 import { BatchBuilder } from '../../model/sample.ts';
 import type { AlarmDefinition, Asset, Profile, Site } from '../../model/site.ts';
 import type { Text } from '../../model/text.ts';
 import { step } from '../../rules/engine.ts';
-import { classCounts } from '../../rules/figures.ts';
+import { className } from '../../rules/ledger/ledger.ts';
+import { classCounts } from '../../rules/rates/figures.ts';
 import { createEngineState, type EngineState } from '../../rules/state.ts';
 
 export const text = (words: string): Text => ({ zh: words, en: words });
 /** 2026-06-15 21:00 in Shanghai: dark, so that lamps are due. */
 export const START_MS = Date.parse('2026-06-15T21:00:00+08:00');
 
-function alarm(key: string, more: Partial<AlarmDefinition> & Pick<AlarmDefinition, 'priority'>): AlarmDefinition {
+export function alarm(
+  key: string,
+  more: Partial<AlarmDefinition> & Pick<AlarmDefinition, 'priority'>,
+): AlarmDefinition {
   return { key, onDelayMs: 0, offDelayMs: 0, text: text(key), consequence: text(''), action: text(''), ...more };
 }
 
@@ -112,8 +117,11 @@ export const site: Site = {
   campaigns: [],
   hash: 'x',
 };
-const numbers = site.assets.flatMap((a) => a.points).map((point, index): [string, number] => [point.key, index + 1]);
-export const numberOf = new Map(numbers);
+const numbersOf = (of: Site) =>
+  of.assets.flatMap((a) => a.points).map((point, index): [string, number] => [point.key, index + 1]);
+export const numberOf: ReadonlyMap<string, number> = new Map(numbersOf(site));
+
+type ActionOf = Action extends infer A ? (A extends Action ? Omit<A, 'by'> : never) : never;
 
 /** A log in memory with a clock that the test moves. */
 export class Timeline {
@@ -121,13 +129,15 @@ export class Timeline {
   nowMs = START_MS;
   seq = 0;
   changes: Change[] = [];
+  readonly #numbers: ReadonlyMap<string, number>;
 
-  constructor() {
+  constructor(of: Site = site, startMs = START_MS) {
+    this.nowMs = startMs;
+    this.#numbers = new Map(numbersOf(of));
     this.put({ kind: 'start', version: 'test' });
-    this.put({ kind: 'points', numbers });
-    this.put({ kind: 'site', site });
-    this.put({ kind: 'link', link: 'cabinet', up: true, atMs: this.nowMs, reason: null });
-    this.put({ kind: 'link', link: 'bus', up: true, atMs: this.nowMs, reason: null });
+    this.put({ kind: 'points', numbers: [...this.#numbers] });
+    this.put({ kind: 'site', site: of });
+    for (const { key } of of.links) this.put({ kind: 'link', link: key, up: true, atMs: this.nowMs, reason: null });
   }
 
   put(entry: LogEntry): readonly Change[] {
@@ -143,7 +153,7 @@ export class Timeline {
   report(values: Record<string, number>, sourceMs = this.nowMs): readonly Change[] {
     const builder = new BatchBuilder();
     for (const [key, value] of Object.entries(values)) {
-      const number = numberOf.get(key) as number;
+      const number = this.#numbers.get(key) as number;
       if (Number.isNaN(value)) builder.bad(number, sourceMs, this.nowMs, 'bad-status');
       else builder.good(number, sourceMs, this.nowMs, value);
     }
@@ -165,6 +175,35 @@ export class Timeline {
       if (answers.lamps !== undefined && s % 10 === 0) this.lamps(answers.lamps);
       this.put({ kind: 'tick' });
     }
+  }
+
+  /** Somebody does something; `by` is zhang. */
+  act(action: ActionOf): readonly Change[] {
+    return this.put({ kind: 'action', action: { by: 'zhang', ...action } as Action });
+  }
+
+  /** Passes time second by second; the points of `values` are reported every second. */
+  run(seconds: number, values: Record<string, number> = {}): void {
+    for (let s = 0; s < seconds; s++) {
+      this.nowMs += 1000;
+      if (Object.keys(values).length > 0) this.report(values);
+      this.put({ kind: 'tick' });
+    }
+  }
+
+  /** Class of an asset now. */
+  classOf(key: string): LedgerClass {
+    return className(this.state.ledger.classes[plan(this.state).assetIndex.get(key) ?? -1] ?? -1);
+  }
+
+  /** Milliseconds of each class of an asset since the start. */
+  times(key: string): Record<LedgerClass, number> {
+    const track = plan(this.state).assetIndex.get(key) ?? -1;
+    const sums: Record<LedgerClass, number> = { up: 0, down: 0, unknown: 0, planned: 0, notRequired: 0 };
+    for (const { fromMs, toMs, classNo } of this.state.ledger.stretches(track, 0, this.nowMs)) {
+      sums[className(classNo)] += toMs - fromMs;
+    }
+    return sums;
   }
 
   alarmEvents(): string[] {

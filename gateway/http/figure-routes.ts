@@ -1,0 +1,61 @@
+import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
+import { AlarmHealthReply, ErrorReply, LedgerReply, RateDetailReply } from './contract.ts';
+import { fail } from './errors.ts';
+import { TimeQuery } from './time-query.ts';
+
+/** How far back the figures of a rate are kept, ms. */
+const RATES_KEPT_MS = 370 * 86_400_000;
+
+/** What of an asset's ledger is answered where no range is asked for, ms. */
+const LEDGER_RANGE_MS = 86_400_000;
+
+/** Which rates are asked for; all of them where a key is absent. */
+export interface WantedRates {
+  readonly system?: string;
+  readonly rate?: string;
+}
+
+export interface FiguresSource {
+  /** The rates as they were at `atMs`, epoch ms. */
+  rates(wanted: WantedRates, atMs: number): readonly RateDetailReply[] | 'unknown-system' | 'unknown-rate';
+  alarmHealth(): AlarmHealthReply;
+  /** Undefined for an asset of which nothing is known. */
+  ledger(asset: string, fromMs: number, toMs: number): LedgerReply | undefined;
+}
+
+/** Questions that a month is settled by: rates with their groups, the ledger, how well the alarm system does. */
+export function figureRoutes(app: FastifyInstance, source: FiguresSource, now: () => number): void {
+  const rateQuery = Type.Object({
+    system: Type.Optional(Type.String()),
+    rate: Type.Optional(Type.String()),
+    at: TimeQuery('now if absent'),
+  });
+  app.get<{ Querystring: WantedRates & { at?: number } }>(
+    '/api/rates',
+    { schema: { querystring: rateQuery, response: { 200: Type.Array(RateDetailReply), default: ErrorReply } } },
+    ({ query: { at, ...wanted } }, reply) => {
+      const nowMs = now();
+      const atMs = at ?? nowMs;
+      if (atMs > nowMs || atMs < nowMs - RATES_KEPT_MS) return fail(reply, 'bad-time');
+      const rates = source.rates(wanted, atMs);
+      return typeof rates === 'string' ? fail(reply, rates) : rates;
+    },
+  );
+  app.get('/api/alarm-health', { schema: { response: { 200: AlarmHealthReply } } }, () => source.alarmHealth());
+  const ledgerQuery = Type.Object({
+    asset: Type.String(),
+    from: TimeQuery('a day before `to` if absent'),
+    to: TimeQuery('now if absent'),
+  });
+  app.get<{ Querystring: { asset: string; from?: number; to?: number } }>(
+    '/api/ledger',
+    { schema: { querystring: ledgerQuery, response: { 200: LedgerReply, default: ErrorReply } } },
+    ({ query: { asset, from, to } }, reply) => {
+      const toMs = to ?? now();
+      const fromMs = from ?? toMs - LEDGER_RANGE_MS;
+      if (!(toMs > fromMs)) return fail(reply, 'bad-range');
+      return source.ledger(asset, fromMs, toMs) ?? fail(reply, 'unknown-asset', asset);
+    },
+  );
+}

@@ -1,0 +1,138 @@
+import type { SteadyClock } from '../model/clock.ts';
+import type { Action } from '../model/log.ts';
+import { refusalOf } from '../rules/actions.ts';
+import { alarmHealth } from '../rules/alarms/alarm-health.ts';
+import { acknowledgeKey } from './acknowledge-key.ts';
+import { readPermission } from './duty/acknowledge-token.ts';
+import type { Engine } from './engine/engine.ts';
+import type { StateDb } from './engine/state-db.ts';
+import { alarmView, alarmViews, assetViews, ledgerView, rateViews, systemViews } from './engine/view.ts';
+import type { GatewayOptions } from './gateway.ts';
+import type { History } from './history/open-history.ts';
+import type { ActionTaken } from './http/action-routes.ts';
+import type { SiteReply } from './http/contract.ts';
+import type { LiveFeed } from './http/live-feed.ts';
+import type { LiveValues } from './http/live-values.ts';
+import { type HttpServer, startHttp } from './http/server.ts';
+import type { Links } from './links/supervisor.ts';
+import type { DurableLog } from './log/open-log.ts';
+import { createMetrics } from './metrics.ts';
+import type { PresentSite } from './present-site.ts';
+import { reloadAnswer, shownRefusal } from './reload-answer.ts';
+import type { Reloads } from './reloads.ts';
+
+/** Records that the engine may be behind before `/readyz` says so. */
+const MAX_ENGINE_LAG = 5000;
+
+/** Real ms that a person waits for the engine to have worked in what they did. */
+const ACTION_WITHIN_MS = 15_000;
+
+/** What the API shows and what it acts on. */
+export interface ServeParts {
+  readonly clock: SteadyClock;
+  readonly log: DurableLog;
+  readonly stateDb: StateDb;
+  readonly engine: Engine;
+  readonly history: History;
+  readonly live: LiveValues;
+  readonly present: PresentSite;
+  readonly reloads: Reloads;
+  readonly linkFacts: () => ReturnType<Links['facts']>;
+}
+
+/** Begins to serve page and API, and keeps both of the present: live values follow the log, changes are told at once. */
+export async function serve(options: GatewayOptions, parts: ServeParts): Promise<HttpServer> {
+  const { engine, log, live } = parts;
+  const stop = new AbortController();
+  const following = followLive(log, live, stop.signal);
+  const http = await startHttp({ ...httpOptions(options, parts) });
+  tellChanges(engine, http.feed);
+  return {
+    ...http,
+    async close() {
+      stop.abort();
+      await following;
+      await http.close();
+    },
+  };
+}
+
+function httpOptions(options: GatewayOptions, parts: ServeParts): Parameters<typeof startHttp>[0] {
+  const { host, port, token, logger, pageDir } = options;
+  const { clock, log, stateDb, engine, history, live, present, reloads, linkFacts } = parts;
+  const key = acknowledgeKey(options.dataDir);
+  return {
+    host,
+    port,
+    token,
+    logger: logger.child({ part: 'http' }),
+    source: {
+      site: () => siteReply(options.version, parts),
+      systems: () => systemViews(engine.state, clock.now()),
+      assets: () => assetViews(engine.state, clock.now()),
+      points: () => live.points(clock.now()),
+      pointsOf: (asset) => live.points(clock.now(), asset),
+      pointChanges: () => live.changes(clock.now()),
+      alarms: () => alarmViews(engine.state),
+      links: linkFacts,
+    },
+    history: history.home,
+    pointInfo: (point) => present.point(point),
+    figures: {
+      rates: (wanted, atMs) => rateViews(engine.state, wanted, atMs, clock.now()),
+      alarmHealth: () => alarmHealth(engine.state.health, engine.openActivations(), clock.now()),
+      ledger: (asset, fromMs, toMs) => ledgerView(engine.state, stateDb, asset, fromMs, toMs),
+    },
+    actions: {
+      activation(activationId) {
+        const activation = stateDb.activation(activationId);
+        return activation && alarmView(activation, engine.state);
+      },
+      refusal: (action) => refusalOf(engine.state, action, clock.now()),
+      act: (action) => act(action, log, engine),
+    },
+    reload: async () => reloadAnswer(await reloads.reload()),
+    readPermission: (permission) => readPermission(permission, key, Date.now()),
+    metrics: createMetrics({ engine, stateDb, history, linkFacts, log, reloads, now: () => clock.now() }),
+    notReady: () => [
+      ...(log.last.logSeq - engine.state.logSeq > MAX_ENGINE_LAG ? ['engine-behind'] : []),
+      ...(clock.behindMs() > 0 ? ['clock-set-back'] : []),
+    ],
+    pageDir,
+  };
+}
+
+function siteReply(version: string, { present, clock, reloads }: ServeParts): SiteReply {
+  const { key, name, timeZone } = present.site;
+  const refused = reloads.refusal && shownRefusal(reloads.refusal);
+  return {
+    key,
+    name,
+    timeZone,
+    simulated: clock.simulated,
+    clockRate: clock.rate,
+    nowMs: clock.now(),
+    version,
+    ...(refused && { refused }),
+  };
+}
+
+/** Puts what a person did into the log, and waits until the engine has worked it in. */
+async function act(action: Action, log: DurableLog, engine: Engine): Promise<ActionTaken> {
+  const { logSeq } = await log.append({ kind: 'action', action });
+  return { logSeq, workedIn: await engine.reachedWithin(logSeq, ACTION_WITHIN_MS) };
+}
+
+/** Keeps the live values at the log's end until told to stop. */
+async function followLive(log: DurableLog, live: LiveValues, signal: AbortSignal): Promise<void> {
+  for await (const records of log.follow(log.last.logSeq, signal)) live.take(records);
+}
+
+function tellChanges(engine: Engine, feed: LiveFeed): void {
+  engine.onChanges((changes) => {
+    for (const { change } of changes) {
+      if (change.kind === 'alarm') feed.alarm(alarmView(change.activation, engine.state));
+      else if (change.kind === 'ledger') feed.figuresChanged();
+    }
+  });
+}

@@ -1,0 +1,72 @@
+import type { AlarmDefinition } from '../../model/site.ts';
+import { type AssetPlan, familyOf, type Plan, REPLY, STRIDE, VALUE } from '../compile.ts';
+import { conditionsOf } from '../look.ts';
+import type { EngineState } from '../state.ts';
+import { type AlarmMemory, explainsOthers } from './alarm.ts';
+
+/**
+ * A child's alarm waits at most this long for its parent's next reply, which tells whether the parent is the cause; a
+ * parent that stays silent for longer is no reason to keep quiet.
+ */
+export const PARENT_REPLY_BOUND_MS = 10_000;
+
+/**
+ * Whether a parent or the link explains the alarm (`afresh`), or has not answered since and may yet turn out to do so
+ * (`wait`). Life safety is never held.
+ */
+export function heldByCause(
+  state: EngineState,
+  asset: AssetPlan,
+  definition: AlarmDefinition,
+  memory: AlarmMemory,
+): 'no' | 'wait' | 'afresh' {
+  const assets = state.plan?.assets;
+  if (definition.priority === 1 || !assets) return 'no';
+  const { logMs, points } = state;
+  const link = assets[asset.link];
+  if (link) {
+    const answers = points[(link.slots[0] as number) * STRIDE + VALUE] === 1;
+    // A link that is not known to answer is the first suspect. A device that reports each minute has that minute, after
+    // its link came up, before it counts as silent.
+    if (!answers || causes(state, link, definition.key)) return 'afresh';
+    const upForMs = logMs - (state.ledger.sinceMs[link.index] as number);
+    if (definition.when === undefined && upForMs < asset.answersWithinMs) return 'afresh';
+  }
+  const sinceMs = Number.isNaN(memory.sinceMs) ? logMs : memory.sinceMs;
+  for (let parent = assets[asset.parent]; parent; parent = assets[parent.parent]) {
+    const cause = causes(state, parent, definition.key);
+    if (cause) return cause;
+    if (parent.alarms.some((alarm) => explains(alarm.definition.causesChildren, definition.key))) {
+      const answered = parent.slots.some((slot) => (points[slot * STRIDE + REPLY] as number) > sinceMs);
+      if (!answered && logMs - sinceMs < PARENT_REPLY_BOUND_MS) return 'wait';
+    }
+  }
+  return 'no';
+}
+
+/** How an asset's alarms explain one of its children's: one that is raised does, one that is about to be may. */
+function causes(state: EngineState, cause: AssetPlan, alarm: string): 'wait' | 'afresh' | undefined {
+  const memories = state.alarms.get(cause.index);
+  if (!memories) return undefined;
+  const conditions = conditionsOf(state, cause, state.ledger.classes[cause.index] as number);
+  let found: 'wait' | undefined;
+  for (const [no, { definition }] of cause.alarms.entries()) {
+    if (!explains(definition.causesChildren, alarm)) continue;
+    const memory = memories[no];
+    if (memory?.active) return 'afresh';
+    if (explainsOthers(memory, definition, conditions[no] as number, state.logMs)) found = 'wait';
+  }
+  return found;
+}
+
+/** Keys of all that hangs on a cause: children and theirs; for a link, the assets that it reads. */
+export function childKeys(plan: Plan, cause: AssetPlan): readonly string[] {
+  if (!cause.asset) return plan.assets.filter((asset) => asset.link === cause.index).map(({ key }) => key);
+  return familyOf(plan, cause.index)
+    .filter((index) => index !== cause.index)
+    .map((index) => (plan.assets[index] as AssetPlan).key);
+}
+
+function explains(causesChildren: boolean | readonly string[] | undefined, alarm: string): boolean {
+  return typeof causesChildren === 'object' ? causesChildren.includes(alarm) : causesChildren === true;
+}
