@@ -1,5 +1,5 @@
 import type { Campaign } from '../../model/site.ts';
-import { readDate } from '../../rules/calendar.ts';
+import { readDate } from '../../rules/time/calendar.ts';
 import { mistakes, withSuggestion } from './problem.ts';
 import { KeyLines, type Reporter } from './reporter.ts';
 import { CampaignEntry } from './site-file.ts';

@@ -1,8 +1,8 @@
 import { parseDuration } from '../../model/duration.ts';
 import type { PlannedWork } from '../../model/site.ts';
-import { nearest } from '../../rules/expression.ts';
-import { checkOccurrences, readLocalTime } from '../../rules/planned.ts';
-import { checkRule } from '../../rules/recurrence.ts';
+import { nearest } from '../../rules/expressions/expression.ts';
+import { checkOccurrences, readLocalTime } from '../../rules/time/planned.ts';
+import { checkRule } from '../../rules/time/recurrence.ts';
 import type { Expansion, Member } from './expand-assets.ts';
 import { mistakes, shownDuration, withSuggestion } from './problem.ts';
 import { KeyLines, type Reporter } from './reporter.ts';
