@@ -99,5 +99,10 @@ export interface Protocol<Settings = unknown, Address = unknown, MapPoint = unkn
    * `points` of the later one.
    */
   conflicts(points: readonly { readonly key: PointKey; readonly address: Address }[]): readonly Problem[];
+  /**
+   * Interval, ms of site time, at which a link with these settings hears of each of its points if all is well; undefined
+   * where that is up to the devices. `${ENV}` in `settings` has been replaced.
+   */
+  expectedIntervalMs?(settings: Settings): number | undefined;
   create(plan: LinkPlan<Settings, Address>): Adapter;
 }

@@ -143,7 +143,8 @@ function toAlarm(key: string, file: ProfileFile['alarms'][string]): AlarmDefinit
 /** A mistake in a profile; `path` leads to it within the profile's file. */
 export type ProfileProblem = { readonly path: readonly string[] } & (
   | ({ readonly kind: 'expression' } & ExpressionProblem)
-  | { readonly kind: 'no-condition' | 'needless-condition' }
+  | { readonly kind: 'no-condition' | 'needless-condition' | 'needless-return' }
+  | { readonly kind: 'suppressed-life-safety' | 'latching-data-lost' }
   | { readonly kind: 'unknown-mask'; readonly mask: string }
   | { readonly kind: 'states'; readonly text: Text }
 );
@@ -170,6 +171,7 @@ export function checkProfile(profile: Profile, parent?: Profile): readonly Profi
     if (alarm.when !== undefined && alarm.key === dataLostKey) {
       problems.push({ kind: 'needless-condition', path: [...path, 'when'] });
     }
+    problems.push(...overlayProblems(alarm, path));
     alarm.masks?.forEach((mask, index) => {
       if (!alarmKeys.has(mask) || mask === alarm.key) {
         problems.push({ kind: 'unknown-mask', path: [...path, 'masks', String(index)], mask });
@@ -177,6 +179,21 @@ export function checkProfile(profile: Profile, parent?: Profile): readonly Profi
     });
   }
   return [...problems, ...stateProblems(profile)];
+}
+
+/** What an alarm says of its return and of its silence that does not go with what it is. */
+function overlayProblems(alarm: AlarmDefinition, path: readonly string[]): ProfileProblem[] {
+  const problems: ProfileProblem[] = [];
+  if (alarm.priority === 1 && alarm.suppressWhen !== undefined) {
+    problems.push({ kind: 'suppressed-life-safety', path: [...path, 'suppressWhen'] });
+  }
+  if (alarm.key !== dataLostKey) return problems;
+  if (alarm.latching === true) problems.push({ kind: 'latching-data-lost', path: [...path, 'latching'] });
+  // Another alarm without `when` is told that it lacks one.
+  if (alarm.returnWhen !== undefined && alarm.when === undefined) {
+    problems.push({ kind: 'needless-return', path: [...path, 'returnWhen'] });
+  }
+  return problems;
 }
 
 /** Every expression of a profile with its place in the file. */

@@ -7,7 +7,7 @@ import { Connection, type Endpoint, type Reply } from './connection.ts';
 import { type BadValue, type Decoder, decoder } from './decode.ts';
 import { CUT_MEMORY_MS, HOLE_MEMORY_MS, LinkMemory } from './memory.ts';
 import { type Block, bisect, cutKey, planReads } from './plan.ts';
-import type { ModbusSettings } from './schema.ts';
+import { DEFAULT_POLL, type ModbusSettings } from './schema.ts';
 
 /** Polls in a row without any answer, on a connection that stands, after which the link counts as lost. */
 const SILENT_POLLS = 3;
@@ -75,7 +75,7 @@ function readSettings(settings: ModbusSettings): LinkSettings {
   return {
     endpoint: { host: url.hostname.replace(/^\[|\]$/g, ''), port },
     timeoutMs: readDuration('timeout', settings.timeout ?? '1s', MIN_TIMEOUT_MS, MAX_TIMEOUT_MS),
-    pollMs: readDuration('poll', settings.poll ?? '1s', MIN_POLL_MS, MAX_POLL_MS),
+    pollMs: readDuration('poll', settings.poll ?? DEFAULT_POLL, MIN_POLL_MS, MAX_POLL_MS),
   };
 }
 

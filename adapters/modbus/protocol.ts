@@ -1,6 +1,7 @@
 import type { Protocol } from '../../model/adapter.ts';
+import { parseDuration } from '../../model/duration.ts';
 import { findConflicts, type ModbusAddress, resolveAddress } from './address.ts';
-import { ModbusAssetAddress, ModbusMapPoint, ModbusSettings } from './schema.ts';
+import { DEFAULT_POLL, ModbusAssetAddress, ModbusMapPoint, ModbusSettings } from './schema.ts';
 
 /** Modbus over TCP. The client library is loaded when a link first runs. */
 export const modbusProtocol: Protocol<ModbusSettings, ModbusAddress, ModbusMapPoint, ModbusAssetAddress> = {
@@ -10,6 +11,7 @@ export const modbusProtocol: Protocol<ModbusSettings, ModbusAddress, ModbusMapPo
   mapPointSchema: ModbusMapPoint,
   resolve: resolveAddress,
   conflicts: findConflicts,
+  expectedIntervalMs: ({ poll }) => parseDuration(poll ?? DEFAULT_POLL),
   create: (plan) => ({
     run: async (emit, signal, up) => {
       const { runModbusLink } = await import('./link.ts');

@@ -6,6 +6,9 @@ const DURATION_OR_ENV = `${DURATION_PATTERN}|\\$\\{`;
 
 const Order = Type.Union([Type.Literal('big'), Type.Literal('little')]);
 
+/** Interval of reading all points where the site file has none. */
+export const DEFAULT_POLL = '1s';
+
 /** Settings of a Modbus TCP link, as in the site file. */
 export const ModbusSettings = Type.Object(
   {

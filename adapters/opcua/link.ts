@@ -15,7 +15,7 @@ import { parseDuration } from '../../model/duration.ts';
 import { type ClientIdentity, createClientIdentity } from './client-identity.ts';
 import type { NodePoint } from './decode.ts';
 import { Reporter } from './reporter.ts';
-import type { OpcuaAddress, OpcuaSettings } from './schema.ts';
+import { DEFAULT_REFRESH_MS, type OpcuaAddress, type OpcuaSettings } from './schema.ts';
 
 /** Real ms to connect, open a session and learn the namespaces. */
 export const CONNECT_TIMEOUT_MS = 8_000;
@@ -41,7 +41,6 @@ const LEAST_SILENCE_MS = 5_000;
 
 const DEFAULT_SAMPLING_MS = 500;
 const DEFAULT_PUBLISHING_MS = 250;
-const DEFAULT_REFRESH_MS = 5_000;
 
 /** A point with what this connection knows of its node. */
 interface Watched {

@@ -1,6 +1,8 @@
 import type { Protocol } from '../../model/adapter.ts';
+import { parseDuration } from '../../model/duration.ts';
 import { conflictsOpcua, resolveOpcua } from './resolve.ts';
 import {
+  DEFAULT_REFRESH_MS,
   type OpcuaAddress,
   type OpcuaAssetAddress,
   type OpcuaMapPoint,
@@ -18,6 +20,7 @@ export const opcuaProtocol: Protocol<OpcuaSettings, OpcuaAddress, OpcuaMapPoint,
   mapPointSchema: opcuaMapPointSchema,
   resolve: resolveOpcua,
   conflicts: conflictsOpcua,
+  expectedIntervalMs: ({ refresh }) => parseDuration(refresh ?? '') ?? DEFAULT_REFRESH_MS,
   create: (plan) => {
     // The library takes 100 MB and most of a second to load: only where a site has such a link.
     const opening = () => import('./link.ts').then(({ OpcuaLink }) => new OpcuaLink(plan));

@@ -1,6 +1,9 @@
 import { type Static, Type } from 'typebox';
 import { DURATION_PATTERN } from '../../model/duration.ts';
 
+/** Site ms between two reads of all nodes where the site file has none. */
+export const DEFAULT_REFRESH_MS = 5_000;
+
 /** What stands in the site file under a link with `protocol: opcua`, besides `key`, `name` and `protocol`. */
 export const opcuaSettingsSchema = Type.Object(
   {

@@ -35,6 +35,7 @@ export interface Member {
   readonly addressVaries: boolean;
   readonly parent: string | undefined;
   readonly location: Location;
+  readonly group: string | undefined;
   readonly formerly: string | undefined;
 }
 
@@ -131,6 +132,8 @@ function readEach(
   return ranges;
 }
 
+type FilledPart = Pick<Member, 'name' | 'address' | 'addressVaries' | 'parent' | 'location' | 'group' | 'formerly'>;
+
 /** Fills the templates of one member and reports the first mistake of each. */
 class Filler {
   readonly #variables: Variables;
@@ -154,11 +157,12 @@ class Filler {
     return undefined;
   }
 
-  fill(entry: SoundPart): Pick<Member, 'name' | 'address' | 'addressVaries' | 'parent' | 'location' | 'formerly'> {
+  fill(entry: SoundPart): FilledPart {
     const zh = this.text(entry.name?.zh ?? '', ['name', 'zh']) ?? '';
     const en = this.text(entry.name?.en ?? '', ['name', 'en']) ?? '';
     const parent = entry.parent === undefined ? undefined : this.text(entry.parent, ['parent']);
     const formerly = entry.formerly === undefined ? undefined : this.text(entry.formerly, ['formerly']);
+    const group = entry.group === undefined ? undefined : this.text(String(entry.group), ['group']);
     const location: { building?: string; floor?: string; place?: string } = {};
     for (const part of ['building', 'floor', 'place'] as const) {
       const written = entry.location?.[part];
@@ -170,7 +174,7 @@ class Filler {
     const filled = this.#deep(written, ['address']);
     const address = this.failed ? undefined : filled;
     this.failed ||= failedBefore;
-    return { name: { zh, en }, address, addressVaries: address !== written, parent, location, formerly };
+    return { name: { zh, en }, address, addressVaries: address !== written, parent, location, group, formerly };
   }
 
   /** A copy with every text filled; the very same value where nothing in it is a template. */

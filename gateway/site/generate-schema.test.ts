@@ -23,6 +23,14 @@ test('an editor accepts the demo site', () => {
   expect(accepts(demo)).toBe(true);
 });
 
+test('an editor accepts planned work and campaigns', () => {
+  const file = new URL('../../test/cases/site/planned-sound/site.yaml', import.meta.url);
+  const sound = readFileSync(file, 'utf8');
+  expect(accepts(sound)).toBe(true);
+  expect(accepts(sound.replace('{ group: 12 }', '{ grup: 12 }'))).toBe(false);
+  expect(accepts(sound.replace('to: 2026-06-30', 'until: 2026-06-30'))).toBe(false);
+});
+
 test.each([
   ['a key that the protocol does not have', /broker: embedded/, 'brokr: embedded'],
   ['a value that the protocol does not have', /broker: embedded/, 'broker: builtin'],

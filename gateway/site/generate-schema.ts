@@ -13,10 +13,12 @@ import { withHead } from './check-settings.ts';
 import { packNames } from './packs.ts';
 import {
   AssetEntry,
+  CampaignEntry,
   ChannelHead,
   LinkHead,
   MapFileHead,
   PersonEntry,
+  PlannedEntry,
   RateEntry,
   SiteFileHead,
   SiteHead,
@@ -54,6 +56,8 @@ export function generateSchema(): JsonObject {
     links: listOf(SiteFileHead, 'links', link),
     systems: listOf(SiteFileHead, 'systems', system),
     assets: listOf(SiteFileHead, 'assets', asset),
+    planned: listOf(SiteFileHead, 'planned', plain(PlannedEntry)),
+    campaigns: listOf(SiteFileHead, 'campaigns', plain(CampaignEntry)),
     people: listOf(SiteFileHead, 'people', person),
   });
   return { $schema: dialect, title: 'Lamplighter site file', ...sections };

@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { Site } from '../../model/site.ts';
 import { loadSite, loadSiteText } from './load-site.ts';
 import { formatProblem, mistakes } from './problem.ts';
 import { MAX_SITE_BYTES } from './yaml-source.ts';
@@ -41,6 +42,7 @@ describe('the catalogue', () => {
       mistakes.tooLarge,
       mistakes.tooManyProblems,
       mistakes.tooManyPoints,
+      mistakes.tooManyEntries,
     ].map((entry) => entry.code);
     expect(codes.filter((code) => !shown.includes(` ${code} `) && !bounds.includes(code))).toEqual([]);
   });
@@ -143,6 +145,74 @@ describe('templates', () => {
   });
 });
 
+describe('planned work, campaigns and what hangs on them', () => {
+  const file = join(casesFolder, 'planned-sound', 'site.yaml');
+  const text = readFileSync(file, 'utf8');
+  const load = (source: string) => {
+    const result = loadSiteText(source);
+    if (!result.ok) throw new Error(result.problems[0]?.text.en);
+    return result.site;
+  };
+  let site: Site;
+  beforeAll(() => {
+    site = load(text);
+  });
+
+  test('choices become the keys of the assets, each once, in the order of the file', () => {
+    expect(site.planned.map(({ key, assets }) => [key, assets])).toEqual([
+      ['once', ['lamp-1', 'lamp-2']],
+      ['night', ['lamp-1', 'lamp-2', 'lamp-3', 'lamp-4', 'lamp-5', 'lamp-6']],
+      ['weekly', ['lamp-1', 'lamp-2', 'lamp-3', 'lamp-4', 'lamp-5', 'lamp-6', 'new-lamp']],
+    ]);
+  });
+
+  test('times are as written, durations in ms', () => {
+    expect(site.planned[0]).toEqual({
+      key: 'once',
+      name: { zh: '换灯', en: 'New lamps' },
+      assets: ['lamp-1', 'lamp-2'],
+      start: '2026-07-01T09:00',
+      durationMs: 14 * 86_400_000,
+    });
+    expect(site.planned[2]).toMatchObject({ durationMs: 60_000, rule: 'FREQ=WEEKLY;BYDAY=TU\nEXDATE:20261006\n' });
+    expect(site.campaigns[0]).toEqual({
+      key: 'june',
+      name: { zh: '整改月', en: 'June' },
+      from: '2026-06-01',
+      to: '2026-06-30',
+    });
+  });
+
+  test('rates and assets say what they said', () => {
+    const [lit, june] = site.systems[0]?.rates ?? [];
+    expect(lit).toMatchObject({ per: 'group', counted: true });
+    expect(lit).not.toHaveProperty('coverageTarget');
+    expect(june).toMatchObject({ campaign: 'june', coverageTarget: 0.9, per: 'contractor', counted: false });
+    expect(site.assets.map(({ group, commissioning }) => [group, commissioning]).slice(-2)).toEqual([
+      ['stairs-6', undefined],
+      ['12', true],
+    ]);
+  });
+
+  test.each([
+    ['planned work', 'duration: 2h', 'duration: 3h'],
+    ['a campaign', 'to: 2026-06-30', 'to: 2026-06-29'],
+    ['a coverage target', 'coverageTarget: 90%', 'coverageTarget: 0.8'],
+    ['a group', 'group: stairs-{n}', 'group: stair-{n}'],
+    ['commissioning', 'commissioning: true', 'commissioning: false'],
+  ])('another %s is another hash', (_, found, replacement) => {
+    const changed = text.replaceAll(found, replacement).replaceAll('{ group: stairs-2 }', 'lamp-2');
+    const same = text.replaceAll('{ group: stairs-2 }', 'lamp-2');
+    expect(load(same).hash).toBe(site.hash);
+    expect(load(changed).hash).not.toBe(site.hash);
+  });
+
+  test('are frozen', () => {
+    const [work] = site.planned;
+    expect([site.planned, work, work?.assets, site.campaigns, site.campaigns[0]].every(Object.isFrozen)).toBe(true);
+  });
+});
+
 describe('bounds', () => {
   const codesOf = (text: string) => {
     const result = loadSiteText(text);
@@ -175,6 +245,23 @@ describe('bounds', () => {
     map: floor-lamp-input
 `;
     expect(codesOf(`${head}assets:\n${lamp('a')}${lamp('b')}`)).toContain('E043');
+  });
+
+  test('more planned work and campaigns than one site may have', () => {
+    const name = 'name: { zh: 名, en: Name }';
+    const times = 'assets: [lamp], start: 2026-07-01T09:00, duration: 2h';
+    const planned = Array.from({ length: 501 }, (_, no) => `  - { key: p${no}, ${name}, ${times} }\n`).join('');
+    const campaigns = Array.from({ length: 101 }, (_, no) => {
+      return `  - { key: c${no}, ${name}, from: 2026-06-01, to: 2026-06-30 }\n`;
+    }).join('');
+    const lamp = lamps('    key: lamp\n    name: { zh: 灯, en: Lamp }\n    address: { unit: 1 }\n');
+    const line = lamp.split('\n').length;
+    expect(loadSiteText(`${lamp}planned:\n${planned}campaigns:\n${campaigns}`)).toMatchObject({
+      problems: [
+        { code: 'E046', line: line + 1 },
+        { code: 'E046', line: line + 503 },
+      ],
+    });
   });
 
   test('more mistakes than anybody reads', () => {

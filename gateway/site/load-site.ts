@@ -3,16 +3,18 @@ import { dirname } from 'node:path';
 import type { TObject, TSchema } from 'typebox';
 import { protocols as registeredProtocols } from '../../adapters/registry.ts';
 import type { Protocol } from '../../model/adapter.ts';
-import type { Environment } from '../../model/environment.ts';
+import { type Environment, resolveSettings } from '../../model/environment.ts';
 import type { Link, Person, Profile, RateDefinition, Site, System } from '../../model/site.ts';
 import { checkExpression, nearest } from '../../rules/expressions/expression.ts';
 import { channelSettings } from './channel-settings.ts';
 import { checkSettings, withHead } from './check-settings.ts';
-import { checkShape, type ShapeProblem } from './check-shape.ts';
 import { expandAssets } from './expand-assets.ts';
 import { PackShelf, shownPath } from './packs.ts';
-import { type Finding, isMistake, mistakes, ProblemCollector, type SiteProblem } from './problem.ts';
-import { type AssetIndex, resolveAssets } from './resolve-assets.ts';
+import { isMistake, mistakes, ProblemCollector, type SiteProblem, withSuggestion } from './problem.ts';
+import { readCampaigns } from './read-campaigns.ts';
+import { readPlanned } from './read-planned.ts';
+import { KeyLines, Reporter } from './reporter.ts';
+import { type AssetIndex, type Keys, resolveAssets } from './resolve-assets.ts';
 import { ChannelHead, LinkHead, PersonEntry, RateEntry, SiteFileHead, SiteHead, SystemEntry } from './site-file.ts';
 import { MAX_SITE_BYTES, type Path, parseYaml, readTextFile, type YamlSource } from './yaml-source.ts';
 
@@ -61,6 +63,7 @@ export function loadSiteText(text: string, options: LoadTextOptions = {}): LoadR
 class Loader {
   readonly #source: YamlSource;
   readonly #problems: ProblemCollector;
+  readonly #reporter: Reporter;
   readonly #shelf: PackShelf;
   readonly #environment: Environment;
   readonly #protocols: Readonly<Record<string, Protocol>>;
@@ -69,6 +72,7 @@ class Loader {
   constructor(source: YamlSource, problems: ProblemCollector, options: LoadTextOptions) {
     this.#source = source;
     this.#problems = problems;
+    this.#reporter = new Reporter(source, problems);
     this.#shelf = new PackShelf(problems, options.folder);
     this.#environment = options.environment ?? process.env;
     this.#protocols = options.protocols ?? registeredProtocols;
@@ -77,11 +81,14 @@ class Loader {
 
   load(): Site | undefined {
     const { data } = this.#source;
-    this.#shape(SiteFileHead, data, []);
+    this.#reporter.shape(SiteFileHead, data, []);
     const sections = (typeof data === 'object' && data !== null ? data : {}) as Record<string, unknown>;
     const head = Object.hasOwn(sections, 'site') ? this.#head(sections.site) : undefined;
     const links = this.#links(listOf(sections.links));
-    const systems = this.#systems(listOf(sections.systems));
+    const campaigns = readCampaigns(listOf(sections.campaigns), this.#reporter);
+    const campaignKeys = { byKey: campaigns.keys, complete: areNamed(sections.campaigns ?? []) };
+    const systems = this.#systems(listOf(sections.systems), campaignKeys);
+    const systemKeys = { byKey: systems.keys, complete: areNamed(sections.systems) };
     const people = this.#people(listOf(sections.people));
     const expansion = expandAssets(listOf(sections.assets), this.#source, this.#problems);
     const assets = resolveAssets(expansion, {
@@ -89,7 +96,14 @@ class Loader {
       problems: this.#problems,
       shelf: this.#shelf,
       links: { byKey: links.keys, complete: areNamed(sections.links) },
-      systems: { byKey: systems.keys, complete: areNamed(sections.systems) },
+      intervalsMs: links.intervalsMs,
+      systems: systemKeys,
+    });
+    const planned = readPlanned(listOf(sections.planned), {
+      reporter: this.#reporter,
+      expansion,
+      systems: systemKeys,
+      timeZone: head && isTimeZone(head.timeZone) ? head.timeZone : undefined,
     });
     this.#rates(systems.values, listOf(sections.systems), assets);
     if (head === undefined || this.#problems.hasMistakes) return undefined;
@@ -100,29 +114,34 @@ class Loader {
       assets: assets.assets,
       profiles: this.#profiles(assets),
       people,
-      planned: [],
-      campaigns: [],
+      planned,
+      campaigns: campaigns.values,
     };
     return deepFreeze({ ...content, hash: hashOf(content) });
   }
 
   #head(data: unknown): SiteHead | undefined {
-    if (!this.#shape(SiteHead, data, ['site'])) return undefined;
+    if (!this.#reporter.shape(SiteHead, data, ['site'])) return undefined;
     const head = data as SiteHead;
     const { timeZone } = head;
     if (!isTimeZone(timeZone)) {
       const suggestion = nearest(timeZone, Intl.supportedValuesOf('timeZone'));
-      this.#report(['site', 'timeZone'], withSuggestion(mistakes.badTimeZone(timeZone), suggestion));
+      this.#reporter.atValue(['site', 'timeZone'], withSuggestion(mistakes.badTimeZone(timeZone), suggestion));
     }
     const { key, name, latitude, longitude } = head;
     return { key, name, timeZone, latitude, longitude };
   }
 
-  #links(entries: readonly unknown[]): { values: Link[]; keys: Map<string, Protocol | undefined> } {
+  #links(entries: readonly unknown[]): {
+    values: Link[];
+    keys: Map<string, Protocol | undefined>;
+    intervalsMs: Map<string, number>;
+  } {
     const values: Link[] = [];
+    const intervalsMs = new Map<string, number>();
     const keys = new Map<string, Protocol | undefined>();
     const known = Object.keys(this.#protocols);
-    const lines = new KeyLines({ zh: '链路', en: 'link' }, this.#source, this.#problems);
+    const lines = new KeyLines({ zh: '链路', en: 'link' }, this.#reporter);
     for (const [index, data] of entries.entries()) {
       const path = ['links', index];
       const entry = (data ?? {}) as Partial<LinkHead>;
@@ -133,26 +152,29 @@ class Loader {
       if (isNew) keys.set(key, protocol);
       if (typeof protocolKey === 'string' && protocol === undefined) {
         const finding = mistakes.unknownProtocol(protocolKey, known);
-        this.#report([...path, 'protocol'], withSuggestion(finding, nearest(protocolKey, known)));
+        this.#reporter.atValue([...path, 'protocol'], withSuggestion(finding, nearest(protocolKey, known)));
       }
       if (!isNew || protocol === undefined || settings === undefined || name === undefined) continue;
       values.push({ key, name, protocol: protocol.key, settings });
+      const resolved = resolveSettings(settings, this.#environment);
+      const intervalMs = resolved.ok ? protocol.expectedIntervalMs?.(resolved.settings) : undefined;
+      if (intervalMs !== undefined) intervalsMs.set(key, intervalMs);
     }
-    return { values, keys };
+    return { values, keys, intervalsMs };
   }
 
-  #systems(entries: readonly unknown[]): { values: System[]; keys: Map<string, true> } {
+  #systems(entries: readonly unknown[], campaigns: Keys<true>): { values: System[]; keys: Map<string, true> } {
     const values: System[] = [];
     const keys = new Map<string, true>();
-    const lines = new KeyLines({ zh: '系统', en: 'system' }, this.#source, this.#problems);
+    const lines = new KeyLines({ zh: '系统', en: 'system' }, this.#reporter);
     for (const [index, data] of entries.entries()) {
       const path = ['systems', index];
-      const sound = this.#shape(SystemEntry, data, path);
+      const sound = this.#reporter.shape(SystemEntry, data, path);
       const { key, name, rates: rateEntries } = (data ?? {}) as Partial<SystemEntry>;
       const isNew = typeof key === 'string' && lines.isNew(key, [...path, 'key']);
-      const rateLines = new KeyLines({ zh: '指标', en: 'rate' }, this.#source, this.#problems);
+      const rateLines = new KeyLines({ zh: '指标', en: 'rate' }, this.#reporter);
       const rates = listOf(rateEntries).flatMap((rate, rateIndex) => {
-        return this.#rate(rate, [...path, 'rates', rateIndex], rateLines) ?? [];
+        return this.#rate(rate, [...path, 'rates', rateIndex], rateLines, campaigns) ?? [];
       });
       if (isNew) keys.set(key, true);
       if (sound && isNew && name !== undefined) values.push({ key, name, rates });
@@ -160,28 +182,47 @@ class Loader {
     return { values, keys };
   }
 
-  #rate(data: unknown, path: Path, lines: KeyLines): RateDefinition | undefined {
-    if (!this.#shape(RateEntry, data, path)) return undefined;
+  #rate(data: unknown, path: Path, lines: KeyLines, campaigns: Keys<true>): RateDefinition | undefined {
+    if (!this.#reporter.shape(RateEntry, data, path)) return undefined;
     const entry = data as RateEntry;
-    const { key, name, profile, window, good, due, per } = entry;
+    const { key, name, profile, window, campaign, good, due, per } = entry;
     if (!lines.isNew(key, [...path, 'key'])) return undefined;
-    const target = readTarget(entry.target);
-    if (!(target >= 0 && target <= 1)) {
-      this.#report([...path, 'target'], mistakes.badTarget(String(entry.target)));
-    }
+    const target = this.#ratio(entry.target, [...path, 'target']);
+    const coverageTarget =
+      entry.coverageTarget === undefined ? undefined : this.#ratio(entry.coverageTarget, [...path, 'coverageTarget']);
+    this.#rateCampaign(entry, path, campaigns);
     const counted = entry.counted ?? window === 'live';
-    if (counted !== (window === 'live')) this.#report([...path, 'counted'], mistakes.countedNotLive());
+    if (counted !== (window === 'live')) this.#reporter.atValue([...path, 'counted'], mistakes.countedNotLive());
     return {
       key,
       name,
       ...(profile !== undefined && { profile }),
       window,
       counted,
+      ...(campaign !== undefined && { campaign }),
       target,
+      ...(coverageTarget !== undefined && { coverageTarget }),
       ...(good !== undefined && { good }),
       ...(due !== undefined && { due }),
       ...(per !== undefined && { per }),
     };
+  }
+
+  #ratio(written: number | string, path: Path): number {
+    const ratio = readRatio(written);
+    if (!(ratio >= 0 && ratio <= 1)) this.#reporter.atValue(path, mistakes.badTarget(String(written)));
+    return ratio;
+  }
+
+  #rateCampaign({ window, campaign }: RateEntry, path: Path, campaigns: Keys<true>): void {
+    if (window !== 'campaign') {
+      if (campaign !== undefined) this.#reporter.atKey([...path, 'campaign'], mistakes.doesNotGo('campaign'));
+    } else if (campaign === undefined) {
+      this.#reporter.atValue(path, mistakes.missingKey(['campaign']));
+    } else if (campaigns.complete && !campaigns.byKey.has(campaign)) {
+      const suggestion = nearest(campaign, [...campaigns.byKey.keys()]);
+      this.#reporter.atValue([...path, 'campaign'], withSuggestion(mistakes.unknownCampaign(campaign), suggestion));
+    }
   }
 
   /** What rates say of profiles and points can be judged once the assets are known. */
@@ -209,10 +250,10 @@ class Loader {
     const pack = this.#shelf.profile(profile);
     if (pack.state === 'none') {
       const suggestion = nearest(profile, used) ?? pack.suggestion;
-      this.#report([...path, 'profile'], withSuggestion(mistakes.unknownProfile(profile), suggestion));
+      this.#reporter.atValue([...path, 'profile'], withSuggestion(mistakes.unknownProfile(profile), suggestion));
     } else if (index.complete) {
       const finding = mistakes.profileNotInSystem(profile, system);
-      this.#report([...path, 'profile'], withSuggestion(finding, nearest(profile, used)));
+      this.#reporter.atValue([...path, 'profile'], withSuggestion(finding, nearest(profile, used)));
     }
     return false;
   }
@@ -224,16 +265,16 @@ class Loader {
     const scope = { points: kindsOf(pack.value), ...(parent && { parent: kindsOf(parent.value) }) };
     for (const { offset, text, suggestion } of checkExpression(source, scope)) {
       const finding = mistakes.expressionAgainstProfile(pair.profile, text);
-      this.#problems.add(this.#source.textAt(path, offset), withSuggestion(finding, suggestion));
+      this.#reporter.inText(path, offset, withSuggestion(finding, suggestion));
     }
   }
 
   #people(entries: readonly unknown[]): Person[] {
     const people: Person[] = [];
-    const lines = new KeyLines({ zh: '人员', en: 'person' }, this.#source, this.#problems);
+    const lines = new KeyLines({ zh: '人员', en: 'person' }, this.#reporter);
     for (const [index, data] of entries.entries()) {
       const path = ['people', index];
-      const sound = this.#shape(PersonEntry, data, path);
+      const sound = this.#reporter.shape(PersonEntry, data, path);
       if (!sound) continue;
       const { key, name, upToPriority, channels } = data as PersonEntry;
       if (!lines.isNew(key, [...path, 'key'])) continue;
@@ -254,7 +295,7 @@ class Loader {
     const schema = ownValue(this.#channels, entry.kind);
     if (schema === undefined) {
       const finding = mistakes.unknownChannel(entry.kind, known);
-      this.#report([...path, 'kind'], withSuggestion(finding, nearest(entry.kind, known)));
+      this.#reporter.atValue([...path, 'kind'], withSuggestion(finding, nearest(entry.kind, known)));
       return undefined;
     }
     const settings = this.#settings(ChannelHead, schema, entry, path);
@@ -272,11 +313,11 @@ class Loader {
     path: Path,
   ): Record<string, unknown> | undefined {
     if (schema === undefined || typeof data !== 'object' || data === null) {
-      this.#shape(head, data, path);
+      this.#reporter.shape(head, data, path);
       return undefined;
     }
     const found = checkSettings(withHead(head, schema), data as Record<string, unknown>, this.#environment);
-    for (const problem of found) this.#reportShape(problem, path);
+    for (const problem of found) this.#reporter.ofShape(problem, path);
     if (found.some((problem) => isMistake(problem.finding))) return undefined;
     return Object.fromEntries(Object.entries(data).filter(([key]) => !Object.hasOwn(head.properties, key)));
   }
@@ -288,43 +329,6 @@ class Loader {
       if (pack.state === 'good') profiles[key] = pack.value;
     }
     return profiles;
-  }
-
-  #shape(schema: TSchema, data: unknown, path: Path): boolean {
-    const found = checkShape(schema, data);
-    for (const problem of found) this.#reportShape(problem, path);
-    return found.length === 0;
-  }
-
-  #reportShape(problem: ShapeProblem, base: Path): void {
-    const path = [...base, ...problem.path];
-    this.#problems.add(problem.at === 'key' ? this.#source.keyAt(path) : this.#source.valueAt(path), problem.finding);
-  }
-
-  #report(path: Path, finding: Finding): void {
-    this.#problems.add(this.#source.valueAt(path), finding);
-  }
-}
-
-/** Remembers where each key was first seen and reports the second. */
-class KeyLines {
-  readonly #what: { zh: string; en: string };
-  readonly #source: YamlSource;
-  readonly #problems: ProblemCollector;
-  readonly #lines = new Map<string, number>();
-
-  constructor(what: { zh: string; en: string }, source: YamlSource, problems: ProblemCollector) {
-    this.#what = what;
-    this.#source = source;
-    this.#problems = problems;
-  }
-
-  isNew(key: string, path: Path): boolean {
-    const at = this.#source.valueAt(path);
-    const line = this.#lines.get(key);
-    if (line === undefined) this.#lines.set(key, at.line);
-    else this.#problems.add(at, mistakes.duplicate(this.#what, key, line));
-    return line === undefined;
   }
 }
 
@@ -346,18 +350,14 @@ function ownValue<T>(record: Readonly<Record<string, T>>, key: string): T | unde
   return Object.hasOwn(record, key) ? record[key] : undefined;
 }
 
-function withSuggestion(finding: Finding, suggestion: string | undefined): Finding {
-  return suggestion === undefined ? finding : { ...finding, suggestion };
-}
-
 function kindsOf(profile: Profile) {
   return Object.fromEntries(Object.entries(profile.points).map(([name, point]) => [name, point.kind]));
 }
 
 /** `0.95` or `95%` as a ratio; rounded so that 99.9% is 0.999 and not its neighbour. */
-function readTarget(target: number | string): number {
-  if (typeof target === 'number') return target;
-  return Number((Number(target.slice(0, -1)) / 100).toFixed(12));
+function readRatio(written: number | string): number {
+  if (typeof written === 'number') return written;
+  return Number((Number(written.slice(0, -1)) / 100).toFixed(12));
 }
 
 function isTimeZone(zone: string): boolean {

@@ -106,6 +106,15 @@ export class PackShelf {
         case 'needless-condition':
           this.#problems.add(source.keyAt(problem.path), mistakes.needlessCondition());
           break;
+        case 'needless-return':
+          this.#problems.add(source.keyAt(problem.path), mistakes.needlessReturn());
+          break;
+        case 'suppressed-life-safety':
+          this.#problems.add(source.keyAt(problem.path), mistakes.suppressedLifeSafety());
+          break;
+        case 'latching-data-lost':
+          this.#problems.add(source.keyAt(problem.path), mistakes.latchingDataLost());
+          break;
         case 'unknown-mask': {
           const others = profile.alarms.map((alarm) => alarm.key).filter((key) => !problem.path.includes(key));
           const suggestion = nearest(problem.mask, others);

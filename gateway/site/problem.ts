@@ -102,6 +102,18 @@ export function formatProblem(problem: SiteProblem, language: 'zh' | 'en'): stri
   return `${file}:${line}:${column} ${code} ${text[language]}${hint}`;
 }
 
+/** A finding with what was probably meant, if anything was. */
+export function withSuggestion(finding: Finding, suggestion: string | undefined): Finding {
+  return suggestion === undefined ? finding : { ...finding, suggestion };
+}
+
+/** A duration as site files have it, in the largest unit that it is whole in: `90min`, `36h`. */
+export function shownDuration(ms: number): string {
+  const units = { d: 86_400_000, h: 3_600_000, min: 60_000, s: 1000 };
+  const [unit, unitMs] = Object.entries(units).find(([, length]) => ms % length === 0) ?? ['ms', 1];
+  return `${ms / unitMs}${unit}`;
+}
+
 function entry<Parameters extends readonly unknown[]>(code: string, text: (...parameters: Parameters) => Text) {
   const make = (...parameters: Parameters): Finding => ({ code, text: text(...parameters) });
   return Object.assign(make, { code });
@@ -160,6 +172,10 @@ export const mistakes = {
     zh: `"${key}" 被当作键；花括号里含逗号的文本请加引号`,
     en: `"${key}" is read as a key; in braces, put a text with a comma in quotes`,
   })),
+  needsOneOf: entry('E017', (keys: readonly string[]) => ({
+    zh: `这里至少要写 ${quoted(keys)} 之一`,
+    en: `one of ${quoted(keys)} is needed here`,
+  })),
   unknownLink: entry('E020', (key: string) => ({ zh: `没有链路 "${key}"`, en: `there is no link "${key}"` })),
   unknownSystem: entry('E021', (key: string) => ({ zh: `没有系统 "${key}"`, en: `there is no system "${key}"` })),
   unknownProfile: entry('E022', (key: string) => ({
@@ -186,6 +202,11 @@ export const mistakes = {
     zh: `系统 "${system}" 中没有类型为 "${profile}" 的资产，该指标不会有数据`,
     en: `system "${system}" has no asset of profile "${profile}"; this rate would never have a figure`,
   })),
+  unknownAsset: entry('E028', (key: string) => ({ zh: `没有资产 "${key}"`, en: `there is no asset "${key}"` })),
+  unknownCampaign: entry('E029', (key: string) => ({
+    zh: `campaigns 里没有 "${key}"`,
+    en: `there is no campaign "${key}" under campaigns`,
+  })),
   duplicate: entry('E030', (what: Text, key: string, line: number) => ({
     zh: `${what.zh} "${key}" 重复，第 ${line} 行已有`,
     en: `${what.en} "${key}" exists already, see line ${line}`,
@@ -201,6 +222,10 @@ export const mistakes = {
   formerlyTaken: entry('E032', (asset: string, former: string) => ({
     zh: `"${asset}" 的旧名 "${former}" 仍是另一资产的键`,
     en: `former key "${former}" of "${asset}" is the key or former key of another asset`,
+  })),
+  noAssetMatches: entry('E034', (choice: string) => ({
+    zh: `没有资产符合 ${choice}`,
+    en: `no asset matches ${choice}`,
   })),
   unknownVariable: entry('E040', (name: string, known: readonly string[]) => ({
     zh: `模板变量 {${name}} 未在 each 中定义${known.length > 0 ? `，已有：${quoted(known)}` : ''}`,
@@ -226,6 +251,10 @@ export const mistakes = {
     zh: `${text} 不是有效的环境变量引用，写法：\${NAME} 或 \${NAME:-默认值}`,
     en: `${text} is not a reference to the environment; write \${NAME} or \${NAME:-default}`,
   })),
+  tooManyEntries: entry('E046', (bound: number) => ({
+    zh: `条目超过 ${bound} 条`,
+    en: `there are more than ${bound} entries`,
+  })),
   badAddress: entry('E050', (point: string, text: Text) => ({
     zh: `${point}：${text.zh}`,
     en: `${point}: ${text.en}`,
@@ -242,6 +271,20 @@ export const mistakes = {
   parentNeeded: entry('E062', (profile: string, point: string, parent: string | undefined) => ({
     zh: `"${profile}" 要读上级的 ${point}，${parent === undefined ? '而该资产没有上级' : `而上级类型 "${parent}" 没有这个点`}`,
     en: `"${profile}" reads ${point} of its parent, ${parent === undefined ? 'but this asset has none' : `but profile "${parent}" has no such point`}`,
+  })),
+  badRule: entry('E063', (text: Text) => text),
+  ruleTooOften: entry('E064', (text: Text) => text),
+  neverPlanned: entry('E065', () => ({
+    zh: '按这条规则，计划作业一次也不会发生',
+    en: 'by this rule the work would never take place',
+  })),
+  startNotInRule: entry('E066', (start: string) => ({
+    zh: `规则在 ${start} 并不发生；start 应为第一次的开始时间`,
+    en: `the rule does not come at ${start}; start is when the first one begins`,
+  })),
+  plannedOverlap: entry('E067', (duration: string, every: string) => ({
+    zh: `每次 ${duration}，而隔 ${every} 又开始一次，就没有结束的时候`,
+    en: `it takes ${duration} and comes again after ${every}: it would never be over`,
   })),
   mapLacksPoint: entry('E070', (points: readonly string[], profile: string) => ({
     zh: `点表缺少 "${profile}" 必需的点：${quoted(points)}`,
@@ -267,6 +310,26 @@ export const mistakes = {
     zh: 'window: live 是按数量计（counted: true），其余窗口按时间计（counted: false）',
     en: 'window: live counts assets (counted: true), all other windows weigh by time (counted: false)',
   })),
+  badLocalTime: entry('E083', (text: string) => ({
+    zh: `"${text}" 不是当地时间，写法：2026-07-01T09:00（不带时区）`,
+    en: `"${text}" is not a local time; the form is 2026-07-01T09:00, without a zone`,
+  })),
+  badDate: entry('E084', (text: string) => ({
+    zh: `"${text}" 不是日期，写法：2026-06-01`,
+    en: `"${text}" is not a date; the form is 2026-06-01`,
+  })),
+  fromAfterTo: entry('E085', (from: string, to: string) => ({
+    zh: `结束日期 ${to} 早于开始日期 ${from}`,
+    en: `it ends on ${to}, before it begins on ${from}`,
+  })),
+  campaignTooLong: entry('E086', (days: number, bound: number) => ({
+    zh: `共 ${days} 天，超过上限 ${bound} 天`,
+    en: `it has ${days} days, the bound is ${bound}`,
+  })),
+  badPlannedDuration: entry('E087', (text: string, least: string, most: string) => ({
+    zh: `计划作业时长 ${text} 不在 ${least} 到 ${most} 之间`,
+    en: `planned work of ${text} is not within ${least} and ${most}`,
+  })),
   unknownMask: entry('E090', (mask: string) => ({
     zh: `masks：没有另一个报警 "${mask}"`,
     en: `masks: there is no other alarm "${mask}"`,
@@ -277,6 +340,22 @@ export const mistakes = {
     en: 'data-lost follows from the ledger’s unknown; it has no when',
   })),
   badStates: entry('E093', (text: Text) => text),
+  suppressedLifeSafety: entry('E094', () => ({
+    zh: '1 级（人身安全）报警不能抑制，不写 suppressWhen',
+    en: 'an alarm of priority 1 (life safety) is never suppressed; it has no suppressWhen',
+  })),
+  latchingDataLost: entry('E095', () => ({
+    zh: 'data-lost 随数据恢复而消失，不能保持（latching）',
+    en: 'data-lost is over when data is back; it cannot be latching',
+  })),
+  needlessReturn: entry('E096', () => ({
+    zh: 'data-lost 没有 when，也就没有 returnWhen',
+    en: 'data-lost has no when, so it has no returnWhen',
+  })),
+  staleTooLate: entry('E097', (profile: string, point: string, stale: string, link: string, interval: string) => ({
+    zh: `"${profile}" 的 ${point} 无应答 ${stale} 才算失效，超过链路 "${link}" 的三个周期（每个 ${interval}）；请缩短 staleAfter，或在设备类型里用 staleReason 写明理由`,
+    en: `${point} of "${profile}" is trusted for ${stale} without a reply, longer than three intervals of link "${link}" (${interval} each); shorten staleAfter, or give the profile a staleReason`,
+  })),
   unsetVariable: entry('W001', (name: string) => ({
     zh: `环境变量 ${name} 未设置，也没有默认值`,
     en: `environment variable ${name} is not set and has no default`,

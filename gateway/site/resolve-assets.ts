@@ -6,7 +6,7 @@ import { expressionsOf } from '../../rules/profile.ts';
 import { checkShape } from './check-shape.ts';
 import type { Expansion, Member } from './expand-assets.ts';
 import { type ControllerMap, type Pack, type PackShelf, parentPointsOf } from './packs.ts';
-import { type Finding, mistakes, type ProblemCollector } from './problem.ts';
+import { type Finding, mistakes, type ProblemCollector, shownDuration, withSuggestion } from './problem.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
 
 /** Bound on the points of one site. */
@@ -18,6 +18,8 @@ export interface References {
   readonly problems: ProblemCollector;
   readonly shelf: PackShelf;
   readonly links: Keys<Protocol | undefined>;
+  /** By link, how often it hears of each of its points, ms; only where that is known. */
+  readonly intervalsMs: ReadonlyMap<string, number>;
   readonly systems: Keys<unknown>;
 }
 
@@ -63,6 +65,7 @@ export function resolveAssets({ members, complete }: Expansion, references: Refe
   const assets: Asset[] = [];
   const pointsOfLink = new Map<string, LinkPoint[]>();
   const pairs = new Map<string, Map<string, ProfilePair>>();
+  const trustedTooLong = new Set<string>();
   let pointCount = 0;
   for (const member of byKey.values()) {
     const { entry } = member;
@@ -70,6 +73,7 @@ export function resolveAssets({ members, complete }: Expansion, references: Refe
     if (found === undefined) {
       found = lookUp(member, references);
       entryReferences.set(member.entryIndex, found);
+      checkStaleness(found, member, trustedTooLong, references);
     }
     const parent = member.parent === undefined || cyclic.has(member.key) ? undefined : byKey.get(member.parent);
     const parentProfile = parent?.entry.profile;
@@ -167,7 +171,7 @@ function checkParents(byKey: ReadonlyMap<string, Member>, complete: boolean, ref
       const next: Member | undefined = parent === undefined ? undefined : byKey.get(parent);
       if (parent !== undefined && next === undefined && complete) {
         const finding = mistakes.unknownParent(member.key, parent);
-        const suggestion = nearest(parent, near(parent, byKey));
+        const suggestion = nearest(parent, nearKeys(parent, byKey));
         report(references, member, ['parent'], withSuggestion(finding, suggestion));
       }
       member = next;
@@ -177,20 +181,17 @@ function checkParents(byKey: ReadonlyMap<string, Member>, complete: boolean, ref
   return cyclic;
 }
 
-/** Bound on the keys that a misspelt parent is compared with: parents are few, and stand early in a file. */
+/** Bound on the keys that a misspelt one is compared with: parents are few, and stand early in a file. */
 const MAX_COMPARED_KEYS = 5000;
 
-function near(parent: string, byKey: ReadonlyMap<string, Member>): readonly string[] {
+/** Keys of assets about as long as `wanted`, which one of them may be meant by. */
+export function nearKeys(wanted: string, byKey: ReadonlyMap<string, Member>): readonly string[] {
   const keys: string[] = [];
   for (const key of byKey.keys()) {
-    if (Math.abs(key.length - parent.length) <= 2) keys.push(key);
+    if (Math.abs(key.length - wanted.length) <= 2) keys.push(key);
     if (keys.length === MAX_COMPARED_KEYS) break;
   }
   return keys;
-}
-
-function withSuggestion(finding: Finding, suggestion: string | undefined): Finding {
-  return suggestion === undefined ? finding : { ...finding, suggestion };
 }
 
 function lookUp(member: Member, references: References): EntryReferences {
@@ -224,6 +225,31 @@ function lookUp(member: Member, references: References): EntryReferences {
     reportAt('map', mistakes.mapOfOtherProfile(mapName, map.value.profile, profileKey), undefined);
   }
   return none;
+}
+
+/** Intervals of a link for which a point may be silent before it is stale, unless its profile has a reason. */
+const TRUSTED_INTERVALS = 3;
+
+/** `told` has the profiles that were reported already, each with its link. */
+function checkStaleness(found: EntryReferences, member: Member, told: Set<string>, references: References): void {
+  const { profile, map } = found;
+  const { link = '' } = member.entry;
+  const intervalMs = references.intervalsMs.get(link);
+  if (profile === undefined || map === undefined || intervalMs === undefined) return;
+  if (profile.staleReason !== undefined || told.has(`${profile.key} ${link}`)) return;
+  const points = Object.entries(profile.points).filter(([name]) => Object.hasOwn(map.value.points, name));
+  const [longest] = points.sort(([, a], [, b]) => b.staleAfterMs - a.staleAfterMs);
+  if (longest === undefined || longest[1].staleAfterMs <= TRUSTED_INTERVALS * intervalMs) return;
+  told.add(`${profile.key} ${link}`);
+  const [name, { staleAfterMs }] = longest;
+  const finding = mistakes.staleTooLate(
+    profile.key,
+    name,
+    shownDuration(staleAfterMs),
+    link,
+    shownDuration(intervalMs),
+  );
+  report(references, member, ['profile'], finding);
 }
 
 function checkAddress(member: Member, protocol: Protocol, references: References): boolean {
@@ -338,8 +364,8 @@ function checkConflicts(pointsOfLink: ReadonlyMap<string, readonly LinkPoint[]>,
 }
 
 function toAsset(member: Member, points: readonly AssetPoint[]): Asset | undefined {
-  const { key, name, parent, location, formerly } = member;
-  const { profile, system, link, contractor } = member.entry;
+  const { key, name, parent, location, group, formerly } = member;
+  const { profile, system, link, contractor, commissioning } = member.entry;
   if (!member.wellFormed || profile === undefined || system === undefined || link === undefined) return undefined;
   return {
     key,
@@ -350,6 +376,8 @@ function toAsset(member: Member, points: readonly AssetPoint[]): Asset | undefin
     ...(parent !== undefined && { parent }),
     location,
     ...(contractor !== undefined && { contractor }),
+    ...(group !== undefined && { group }),
+    ...(commissioning === true && { commissioning }),
     points,
     ...(formerly !== undefined && { formerly }),
   };

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { DURATION_PATTERN } from '../../model/duration.ts';
 import { keyPattern, TextSchema } from '../../rules/profile.ts';
 
 /** Bound on the length of a key, in characters, after templates. */
@@ -17,6 +18,17 @@ export const expectedKey = {
 
 const Template = (description: string) => Type.String({ minLength: 1, maxLength: 200, description });
 const Expression = (description: string) => Type.String({ minLength: 1, description });
+const Ratio = (description: string) =>
+  Type.Union(
+    [
+      Type.Number(),
+      Type.String({
+        pattern: '^[0-9]+(\\.[0-9]+)?%$',
+        expected: { zh: '写作 0.95 或 "95%"', en: 'write 0.95 or "95%"' },
+      }),
+    ],
+    { description },
+  );
 const closed = { additionalProperties: false };
 
 export const SiteHead = Type.Object(
@@ -56,19 +68,30 @@ export const RateEntry = Type.Object(
         Type.Literal('7d'),
         Type.Literal('30d'),
         Type.Literal('month'),
+        Type.Literal('campaign'),
       ],
       { description: 'live counts assets at this instant; the others weigh by time' },
     ),
+    campaign: Type.Optional(Type.String({ description: 'key of a campaign below; with window: campaign only' })),
     counted: Type.Optional(Type.Boolean({ description: 'true for live, false for the others, if absent' })),
-    target: Type.Union([Type.Number(), Type.String({ pattern: '^[0-9]+(\\.[0-9]+)?%$' })], {
-      description: 'met at or above it: 0.95 or "95%"',
-    }),
+    target: Ratio('met at or above it: 0.95 or "95%"'),
+    coverageTarget: Type.Optional(
+      Ratio('the part of the time that must be known for the verdict to be met: 0.9 or "90%"'),
+    ),
     good: Type.Optional(Expression('true while an asset is good; up of the ledger if absent')),
     due: Type.Optional(Expression('true while an asset counts; required of the ledger if absent')),
     per: Type.Optional(
-      Type.Union([Type.Literal('asset'), Type.Literal('floor'), Type.Literal('building')], {
-        description: 'judge each of these by itself; the figure is the worst one’s',
-      }),
+      Type.Union(
+        [
+          Type.Literal('asset'),
+          Type.Literal('group'),
+          Type.Literal('floor'),
+          Type.Literal('building'),
+          Type.Literal('contractor'),
+          Type.Literal('system'),
+        ],
+        { description: 'judge each of these by itself; the figure is the worst one’s' },
+      ),
     ),
   },
   closed,
@@ -126,11 +149,67 @@ export const AssetEntry = Type.Object(
       ),
     ),
     contractor: Type.Optional(Type.String({ minLength: 1, description: 'who maintains it' })),
+    group: Type.Optional(
+      Type.Union([Template('a name'), Type.Integer()], {
+        description: 'a set of assets that is promised or maintained together, by any name',
+      }),
+    ),
+    commissioning: Type.Optional(
+      Type.Boolean({
+        description: 'true: not handed over yet; pages nobody and enters no figure until its points are signed off',
+      }),
+    ),
     formerly: Type.Optional(Template('key that it had before; its history goes on')),
   },
   closed,
 );
 export type AssetEntry = Static<typeof AssetEntry>;
+
+/** All assets to which everything that is written here applies. */
+export const AssetChoice = Type.Object(
+  {
+    system: Type.Optional(Type.String({ description: 'key of a system' })),
+    group: Type.Optional(Type.Union([Type.String(), Type.Integer()], { description: 'group of the assets' })),
+    building: Type.Optional(Type.Union([Type.String(), Type.Integer()], { description: 'building of the assets' })),
+  },
+  closed,
+);
+export type AssetChoice = Static<typeof AssetChoice>;
+
+export const PlannedEntry = Type.Object(
+  {
+    key: Key('short name of the work'),
+    name: TextSchema,
+    assets: Type.Array(Type.Union([Type.String({ description: 'key of an asset' }), AssetChoice]), {
+      minItems: 1,
+      description: 'keys, or { system, group, building } for all assets to which that applies; with their children',
+      expected: { zh: '至少要有一项资产', en: 'at least one asset is needed' },
+    }),
+    start: Type.String({ description: 'when the first one begins, local time of the site: 2026-07-01T09:00' }),
+    duration: Type.String({ pattern: DURATION_PATTERN, description: 'how long it takes, 1min to 14d' }),
+    rule: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'when it comes again, an RRULE of RFC 5545 without DTSTART: FREQ=WEEKLY;BYDAY=TU; once if absent',
+      }),
+    ),
+  },
+  closed,
+);
+/** Planned work, as written. */
+export type PlannedEntry = Static<typeof PlannedEntry>;
+
+export const CampaignEntry = Type.Object(
+  {
+    key: Key('short name of the campaign'),
+    name: TextSchema,
+    from: Type.String({ description: 'its first day, a date of the site: 2026-06-01' }),
+    to: Type.String({ description: 'its last day, 366 days in all at most: 2026-06-30' }),
+  },
+  closed,
+);
+/** A campaign, as written. */
+export type CampaignEntry = Static<typeof CampaignEntry>;
 
 /** What every channel has; the settings of its kind stand beside. */
 export const ChannelHead = Type.Object({ kind: Type.String({ description: 'how the message travels' }) });
@@ -154,6 +233,8 @@ const sectionTexts = {
   links: 'connections to controllers',
   systems: 'trades of the estate, with what is promised for each',
   assets: 'the equipment',
+  planned: 'maintenance that is known beforehand: within it nothing counts as down',
+  campaigns: 'stretches of days for which something was promised',
   people: 'who is told',
 };
 
@@ -164,6 +245,8 @@ export const SiteFileHead = Type.Object(
     links: Type.Array(Type.Unknown(), { description: sectionTexts.links }),
     systems: Type.Array(Type.Unknown(), { description: sectionTexts.systems }),
     assets: Type.Array(Type.Unknown(), { description: sectionTexts.assets }),
+    planned: Type.Optional(Type.Array(Type.Unknown(), { description: sectionTexts.planned })),
+    campaigns: Type.Optional(Type.Array(Type.Unknown(), { description: sectionTexts.campaigns })),
     people: Type.Optional(Type.Array(Type.Unknown(), { description: sectionTexts.people })),
   },
   closed,
