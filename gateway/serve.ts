@@ -6,7 +6,7 @@ import { acknowledgeKey } from './acknowledge-key.ts';
 import { readPermission } from './duty/acknowledge-token.ts';
 import type { Engine } from './engine/engine.ts';
 import type { StateDb } from './engine/state-db.ts';
-import { alarmView, alarmViews, assetViews, ledgerView, rateViews, systemViews } from './engine/view.ts';
+import { alarmView, alarmViews, assetViews, decisionsView, ledgerView, rateViews, systemViews } from './engine/view.ts';
 import type { GatewayOptions } from './gateway.ts';
 import type { History } from './history/open-history.ts';
 import type { ActionTaken } from './http/action-routes.ts';
@@ -81,6 +81,7 @@ function httpOptions(options: GatewayOptions, parts: ServeParts): Parameters<typ
     figures: {
       rates: (wanted, atMs) => rateViews(engine.state, wanted, atMs, clock.now()),
       alarmHealth: () => alarmHealth(engine.state.health, engine.openActivations(), clock.now()),
+      decisions: (asset) => decisionsView(engine.state, asset),
       ledger: (asset, fromMs, toMs) => ledgerView(engine.state, stateDb, asset, fromMs, toMs),
     },
     actions: {

@@ -7,7 +7,7 @@ import type { AlarmView, AssetView, SystemView } from '../../model/view.ts';
 import { openActivations } from '../../rules/alarms/activation.ts';
 import { className } from '../../rules/ledger/ledger.ts';
 import { assetFigure, classCounts, dataAgeMs, rateDetail, systemFigures } from '../../rules/rates/figures.ts';
-import type { EngineState } from '../../rules/state.ts';
+import type { EngineState, Exclusion, RegisteredPlan } from '../../rules/state.ts';
 import { plannedUntil } from '../../rules/time/planned-work.ts';
 import type { StateDb } from './state-db.ts';
 
@@ -31,7 +31,8 @@ export function systemViews(state: EngineState, nowMs: number): SystemView[] {
       counts: classCounts(state, plan, system.key),
       rates: systemFigures(state, plan, index, nowMs),
       alarms: {
-        unacknowledged: alarms.filter(({ acknowledgedMs }) => acknowledgedMs === null).length,
+        unacknowledged: alarms.filter(({ acknowledgedMs, silence }) => acknowledgedMs === null && silence === null)
+          .length,
         active: alarms.filter((activation) => isActive(activation)).length,
       },
       dataAgeMs: dataAgeMs(state, plan, system.key, nowMs),
@@ -68,6 +69,28 @@ export function assetViews(state: EngineState, nowMs: number): AssetView[] {
       availabilityHigh: figure.high,
     };
   });
+}
+
+/** What people decided that has no alarm; of one asset, if given. */
+export function decisionsView(
+  { decisions, plan }: EngineState,
+  asset: string | undefined,
+): {
+  readonly plans: readonly RegisteredPlan[];
+  readonly exclusions: readonly Exclusion[];
+  readonly signedOff: readonly string[];
+} {
+  const concerns = (of: { readonly asset: string }) => asset === undefined || of.asset === asset;
+  const commissioned = (plan?.site.assets ?? []).filter(
+    ({ key, commissioning }) => commissioning === true && concerns({ asset: key }),
+  );
+  return {
+    plans: decisions.plans.filter(concerns),
+    exclusions: decisions.exclusions.filter(concerns),
+    signedOff: commissioned.flatMap(({ points }) =>
+      points.map(({ key }) => key).filter((key) => decisions.signedOff.has(key)),
+    ),
+  };
 }
 
 /** A rate with each of its groups by itself, worst first, at most {@link MAX_GROUPS}. */

@@ -218,6 +218,33 @@ export const ActionBody = Type.Union([
 ]);
 export type ActionBody = Wire<Static<typeof ActionBody>>;
 
+/** What people decided that has no alarm: `GET /api/decisions`. */
+export const DecisionsReply = Type.Object({
+  plans: Type.Array(
+    Type.Object({
+      asset: Type.String(),
+      fromMs: Type.Number(),
+      toMs: Type.Number(),
+      by: Type.String(),
+      reason: Type.String(),
+    }),
+    { description: 'planned work that somebody registered, also what was over in the last 40 days' },
+  ),
+  exclusions: Type.Array(
+    Type.Object({
+      asset: Type.String(),
+      fromMs: Type.Number(),
+      toMs: Type.Number(),
+      by: Type.String(),
+      reason: Type.String(),
+      atMs: Type.Number({ description: 'when it was excluded' }),
+      excludedMs: Type.Number({ description: 'how much of it had counted as down or unknown' }),
+    }),
+  ),
+  signedOff: Type.Array(Type.String(), { description: 'points of assets in commissioning that were checked' }),
+});
+export type DecisionsReply = Wire<Static<typeof DecisionsReply>>;
+
 /** How well the alarm system does: `GET /api/alarm-health`. */
 export const AlarmHealthReply = Type.Object({
   fromMs: Type.Number(),

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
-import { AlarmHealthReply, ErrorReply, LedgerReply, RateDetailReply } from './contract.ts';
+import { AlarmHealthReply, DecisionsReply, ErrorReply, LedgerReply, RateDetailReply } from './contract.ts';
 import { fail } from './errors.ts';
 import { TimeQuery } from './time-query.ts';
 
@@ -20,6 +20,8 @@ export interface FiguresSource {
   /** The rates as they were at `atMs`, epoch ms. */
   rates(wanted: WantedRates, atMs: number): readonly RateDetailReply[] | 'unknown-system' | 'unknown-rate';
   alarmHealth(): AlarmHealthReply;
+  /** What people decided; of one asset, if given. */
+  decisions(asset: string | undefined): DecisionsReply;
   /** Undefined for an asset of which nothing is known. */
   ledger(asset: string, fromMs: number, toMs: number): LedgerReply | undefined;
 }
@@ -43,6 +45,16 @@ export function figureRoutes(app: FastifyInstance, source: FiguresSource, now: (
     },
   );
   app.get('/api/alarm-health', { schema: { response: { 200: AlarmHealthReply } } }, () => source.alarmHealth());
+  app.get<{ Querystring: { asset?: string } }>(
+    '/api/decisions',
+    {
+      schema: {
+        querystring: Type.Object({ asset: Type.Optional(Type.String()) }),
+        response: { 200: DecisionsReply, default: ErrorReply },
+      },
+    },
+    ({ query: { asset } }) => source.decisions(asset),
+  );
   const ledgerQuery = Type.Object({
     asset: Type.String(),
     from: TimeQuery('a day before `to` if absent'),

@@ -1,6 +1,12 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { AlarmHealthReply, LedgerReply, RateDetailReply } from '../../gateway/http/contract.ts';
+import type {
+  AlarmHealthReply,
+  DecisionsReply,
+  LedgerReply,
+  RateDetailReply,
+  SiteReply,
+} from '../../gateway/http/contract.ts';
 import { Child } from '../support/child.ts';
 import { Estate } from '../support/estate.ts';
 import { freePort } from '../support/servers.ts';
@@ -176,6 +182,31 @@ describe('on loopback', () => {
     expect(Object.keys(health.byPriority)).toEqual(['1', '2', '3', '4']);
   });
 
+  test('what was planned, and excluded afterwards, is there with name and reason', async () => {
+    await until('the door is known', WITHIN_MS, async () => (await estate.asset('door-1')).class === 'up');
+    const { nowMs } = await estate.get<SiteReply>('/api/site');
+    const plan = { type: 'plan', asset: 'door-1', fromMs: nowMs + 3_600_000, toMs: nowMs + 7_200_000, by: 'zhang' };
+    const past = { type: 'exclude', asset: 'door-1', fromMs: nowMs - 1000, toMs: nowMs, by: 'li', reason: 'power cut' };
+    const post = (body: object) =>
+      raw(`${estate.url}/api/actions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+    expect((await post({ ...plan, reason: 'new lock' })).status).toBe(200);
+    expect((await post(past)).status).toBe(200);
+    const decisions = await estate.get<DecisionsReply>('/api/decisions?asset=door-1');
+    expect(decisions).toMatchObject({
+      plans: [{ asset: 'door-1', fromMs: plan.fromMs, toMs: plan.toMs, by: 'zhang', reason: 'new lock' }],
+      exclusions: [{ asset: 'door-1', toMs: nowMs, by: 'li', reason: 'power cut' }],
+      signedOff: [],
+    });
+    expect(await estate.get<DecisionsReply>('/api/decisions?asset=door-2')).toMatchObject({
+      plans: [],
+      exclusions: [],
+    });
+  });
+
   test('the longest range that dates can hold is answered', async () => {
     const range = 'from=-8640000000000000&to=8640000000000000';
     expect((await raw(`${estate.url}/api/history?point=lift-1/position&${range}`)).status).toBe(200);
@@ -223,6 +254,7 @@ describe('on loopback', () => {
         '/api/actions',
         '/api/rates',
         '/api/alarm-health',
+        '/api/decisions',
         '/api/ledger',
         '/api/site/reload',
       ]),
@@ -269,7 +301,7 @@ test('on any other address everything but the page needs the token', async () =>
     for (const path of ['/api/systems', '/api/live', '/metrics', '/readyz', '/api/openapi.json']) {
       expect({ path, status: (await raw(url + path)).status }).toEqual({ path, status: 401 });
     }
-    for (const path of ['/api/rates', '/api/ledger?asset=lift-1', '/api/alarm-health']) {
+    for (const path of ['/api/rates', '/api/ledger?asset=lift-1', '/api/alarm-health', '/api/decisions']) {
       expect({ path, status: (await raw(url + path)).status }).toEqual({ path, status: 401 });
     }
     for (const path of ['/api/actions', '/api/site/reload', '/api/alarms/x/ack', '/api/alarms/x/reset']) {
