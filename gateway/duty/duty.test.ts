@@ -3,6 +3,7 @@ import type { Activation, AlarmEvent, Priority } from '../../model/alarm.ts';
 import type { Channel, Notice } from '../../model/channel.ts';
 import type { Outcome, PlacedChange } from '../../model/history.ts';
 import type { Site } from '../../model/site.ts';
+import { raisedAlarm } from '../../test/support/raised-alarm.ts';
 import { tempFolder } from '../../test/support/temp-folder.ts';
 import { until } from '../../test/support/until.ts';
 import { StateDb } from '../engine/state-db.ts';
@@ -100,29 +101,7 @@ function activation(
   state: Activation['state'] = 'unacknowledged',
   more: Partial<Activation> = {},
 ): Activation {
-  return {
-    activationId: `${asset}.fault.1.0`,
-    asset,
-    alarm: 'fault',
-    priority,
-    state,
-    sinceMs: 0,
-    raisedMs: 0,
-    returnedMs: null,
-    acknowledgedMs: null,
-    acknowledgedBy: null,
-    text,
-    consequence: text,
-    action: text,
-    children: [],
-    silence: null,
-    shelf: null,
-    annunciations: 1,
-    test: false,
-    firstTold: null,
-    chattering: false,
-    ...more,
-  };
+  return raisedAlarm({ activationId: `${asset}.fault.1.0`, asset, priority, state, ...more });
 }
 
 const settled = () => until('nothing is owed', WITHIN_MS, () => stateDb.outboxCounts().pending === 0);

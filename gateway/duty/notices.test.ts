@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Activation, AlarmEvent } from '../../model/alarm.ts';
 import type { Person, Site } from '../../model/site.ts';
+import { raisedAlarm } from '../../test/support/raised-alarm.ts';
 import { noticesFor } from './notices.ts';
 
 const text = { zh: '文', en: 'text' };
@@ -34,29 +35,7 @@ const site: Site = {
 
 /** Ids of the notices that an event asks for, without the activation's own. */
 function ids(event: AlarmEvent, more: Partial<Activation> = {}): string[] {
-  const activation: Activation = {
-    activationId: 'a',
-    asset: 'lift',
-    alarm: 'stopped',
-    priority: 1,
-    state: 'unacknowledged',
-    sinceMs: 0,
-    raisedMs: 0,
-    returnedMs: null,
-    acknowledgedMs: null,
-    acknowledgedBy: null,
-    text,
-    consequence: text,
-    action: text,
-    children: [],
-    silence: null,
-    shelf: null,
-    annunciations: 1,
-    test: false,
-    firstTold: null,
-    chattering: false,
-    ...more,
-  };
+  const activation = raisedAlarm({ activationId: 'a', alarm: 'stopped', ...more });
   return noticesFor({ kind: 'alarm', event, atMs: 0, activation }, site).map(({ id }) => id.replace(/^a~/, ''));
 }
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { raisedAlarm } from '../../test/support/raised-alarm.ts';
 import { acknowledgePage } from './acknowledge-page.ts';
 import type { AlarmReply } from './contract.ts';
 
@@ -6,28 +7,9 @@ const text = { zh: '困人', en: 'passenger trapped' };
 
 function page(more: Partial<AlarmReply>): string {
   const alarm: AlarmReply = {
-    activationId: 'a',
-    asset: 'lift-3',
+    ...raisedAlarm({ activationId: 'a', asset: 'lift-3', alarm: 'trapped', text, consequence: text, action: text }),
     assetName: { zh: '3 号电梯', en: 'Lift 3' },
     system: 'lift',
-    alarm: 'trapped',
-    priority: 1,
-    state: 'unacknowledged',
-    sinceMs: 0,
-    raisedMs: 0,
-    returnedMs: null,
-    acknowledgedMs: null,
-    acknowledgedBy: null,
-    text,
-    consequence: text,
-    action: text,
-    children: [],
-    silence: null,
-    shelf: null,
-    annunciations: 1,
-    test: false,
-    firstTold: null,
-    chattering: false,
     ...more,
   };
   return acknowledgePage({ alarm, site: text, timeZone: 'Asia/Shanghai', person: 'zhang', notice: undefined });

@@ -2,33 +2,11 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Action } from '../../model/log.ts';
 import type { AlarmView } from '../../model/view.ts';
+import { raisedAlarm } from '../../test/support/raised-alarm.ts';
 import { type ActionsSource, actionRoutes } from './action-routes.ts';
 
 const text = { zh: '文', en: 'text' };
-const alarm: AlarmView = {
-  activationId: 'lift.fault.1.0',
-  asset: 'lift',
-  assetName: text,
-  system: null,
-  alarm: 'fault',
-  priority: 1,
-  state: 'latched',
-  sinceMs: 0,
-  raisedMs: 0,
-  returnedMs: null,
-  acknowledgedMs: null,
-  acknowledgedBy: null,
-  text,
-  consequence: text,
-  action: text,
-  children: [],
-  silence: null,
-  shelf: null,
-  annunciations: 1,
-  test: false,
-  firstTold: null,
-  chattering: false,
-};
+const alarm: AlarmView = { ...raisedAlarm({ state: 'latched' }), assetName: text, system: null };
 
 let app: FastifyInstance;
 let taken: Action[];

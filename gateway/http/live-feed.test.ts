@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, request, type Server } from 'node:http';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { raisedAlarm } from '../../test/support/raised-alarm.ts';
 import { until } from '../../test/support/until.ts';
 import type { AlarmReply, AssetReply, PointReply } from './contract.ts';
 import { LiveFeed, MAX_BACKLOG_BYTES } from './live-feed.ts';
@@ -10,30 +11,7 @@ const WITHIN_MS = 20_000;
 const SNAPSHOT_BYTES = 12 * 1024 * 1024;
 
 const text = { zh: '文', en: 'text' };
-const alarm: AlarmReply = {
-  activationId: 'lift.fault.1.0',
-  asset: 'lift',
-  assetName: text,
-  system: null,
-  alarm: 'fault',
-  priority: 1,
-  state: 'unacknowledged',
-  sinceMs: 0,
-  raisedMs: 0,
-  returnedMs: null,
-  acknowledgedMs: null,
-  acknowledgedBy: null,
-  text,
-  consequence: text,
-  action: text,
-  children: [],
-  silence: null,
-  shelf: null,
-  annunciations: 1,
-  test: false,
-  firstTold: null,
-  chattering: false,
-};
+const alarm: AlarmReply = { ...raisedAlarm(), assetName: text, system: null };
 const point: PointReply = {
   key: 'lift/note',
   asset: 'lift',
