@@ -20,6 +20,9 @@ const MAX_GAP_STEPS = 20_000;
 
 const MINUTE_MS = 60_000;
 
+/** Ticks come each second: two records further apart than this are a leap of the clock. */
+const LEAP_MS = 10_000;
+
 /**
  * Takes one record of the log and says what changed. Pure but for `state`, which it changes in place: no clock, no
  * input or output, no randomness, so that the same records give the same changes, to the digit.
@@ -43,6 +46,8 @@ export function step(state: EngineState, record: LogRecord): readonly Change[] {
   const work = new Work(state, plan);
   switch (record.kind) {
     case 'samples':
+      // After a leap of time nothing that was known before it is, whatever comes first after it.
+      if (record.logMs - beforeMs > LEAP_MS) leap(work);
       takeSamples(work, record.link, record.batch);
       break;
     case 'tick':
@@ -98,12 +103,23 @@ function endRemoved(work: Work, activation: Activation): void {
   work.changes.push(alarmChange('normal', atMs, ended));
 }
 
-/** Time has passed: what is stale, what the sun and plans say now, whose delays are over, how the figures are. */
-function tick(work: Work): void {
-  const { state } = work;
-  setSiteValues(work, state.logMs);
+/** Time has passed: what the sun and plans say now, what is stale. */
+function passTime(work: Work): void {
+  setSiteValues(work, work.state.logMs);
   followPlanned(work);
   sweepStale(work);
+}
+
+/** Time has leapt without a tick: what it changed comes before what is heard after it. */
+function leap(work: Work): void {
+  passTime(work);
+  evaluateMarked(work);
+}
+
+/** A tick: time has passed; whose delays are over, how the figures are. */
+function tick(work: Work): void {
+  const { state } = work;
+  passTime(work);
   sweepClocks(work);
   endJobs(work);
   for (const asset of state.waiting) work.settle(asset, state.logMs);

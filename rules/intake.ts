@@ -83,14 +83,17 @@ function takeOlder(work: Work, link: string, slot: number, sourceMs: number, val
   if (Number.isNaN(state.points[slot * STRIDE + VALUE])) clockIsOff(work, link);
 }
 
-/** What the sample before said, which came late, was true until this one, as long as a sample is trusted at most. */
+/**
+ * The sample before came late, and this one follows it closely enough: what a device stored while nobody heard it proves
+ * what lies between the two. One old stamp by itself proves nothing: a device that answers again may say of a value that
+ * it has not changed for hours.
+ */
 function backfill(work: Work, slot: number, untilMs: number): void {
   const at = slot * STRIDE;
   const { points } = work.state;
   const fromMs = points[at + SOURCE] as number;
-  const trustedMs = fromMs + (work.plan.staleAfterMs[slot] as number);
-  if (Number.isNaN(points[at + VALUE])) return;
-  takeBackfill(work, slot, fromMs, Math.min(untilMs, trustedMs));
+  const isClose = untilMs - fromMs <= (work.plan.staleAfterMs[slot] as number);
+  if (isClose && !Number.isNaN(points[at + VALUE])) takeBackfill(work, slot, fromMs, untilMs);
 }
 
 /** Says on the link's own point that a device behind it has a clock that cannot be. */
