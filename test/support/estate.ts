@@ -6,6 +6,7 @@ import type { AlarmReply, AssetReply, LinkReply, PointReply, SystemReply } from 
 import type { Notice } from '../../model/channel.ts';
 import { Child } from './child.ts';
 import { freePort } from './servers.ts';
+import { until } from './until.ts';
 
 interface SimulatorReady {
   readonly control: string;
@@ -144,6 +145,14 @@ export class Estate {
 
   truth<T>(): Promise<T> {
     return ask(`${this.control}/truth`);
+  }
+
+  /** Resets a latching alarm, acknowledged before, once its condition is gone. */
+  async resetWhenGone(activationId: string, withinMs: number): Promise<void> {
+    await until('the alarm is latched', withinMs, async () =>
+      (await this.alarms()).some((alarm) => alarm.activationId === activationId && alarm.state === 'latched'),
+    );
+    await ask(`${this.url}/api/alarms/${encodeURIComponent(activationId)}/reset`, 'POST', { by: 'zhang-san' });
   }
 
   acknowledge(activationId: string, by: string): Promise<AlarmReply> {
