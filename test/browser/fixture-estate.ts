@@ -2,6 +2,7 @@ import type {
   AlarmHealthReply,
   AlarmReply,
   AssetReply,
+  DecisionsReply,
   LinkReply,
   LiveEvents,
   PointReply,
@@ -649,6 +650,33 @@ export function fixtureAlarmHealth(): AlarmHealthReply {
     chattering: [],
     fleeting: 18,
     silenced: { shelved: 1, suppressed: 0, 'out-of-service': 0, planned: 0, commissioning: 0 },
+  };
+}
+
+/** Of lift 3: work that is ahead, in progress and over, and an exclusion between them. */
+export function fixtureDecisions(): DecisionsReply {
+  const shanghai = (day: number, hour: number, minute = 0) => Date.UTC(2026, 5, day, hour - 8, minute);
+  const plan = (fromMs: number, toMs: number, by: string, reason: string) => ({
+    asset: 'lift-3',
+    fromMs,
+    toMs,
+    by,
+    reason,
+  });
+  return {
+    plans: [
+      plan(shanghai(10, 9), shanghai(10, 10), '李四', 'rope check'),
+      plan(shanghai(15, 20), shanghai(15, 22), '王五', 'door motor'),
+      plan(shanghai(16, 9), shanghai(16, 11, 30), '李四', 'annual inspection'),
+    ],
+    exclusions: [
+      {
+        ...plan(shanghai(12, 8), shanghai(12, 9), '张三', 'power cut by the utility'),
+        atMs: shanghai(12, 14),
+        excludedMs: 41 * MINUTE_MS,
+      },
+    ],
+    signedOff: [],
   };
 }
 
