@@ -92,7 +92,7 @@ function Stretch(props: { of: Plan | Exclusion }) {
   const { fromMs, toMs, by, reason } = props.of;
   return (
     <>
-      <span class="value">
+      <span class="decision-time value">
         <Moment ms={fromMs} /> – <Moment ms={toMs} />
       </span>
       <span class="decision-why">

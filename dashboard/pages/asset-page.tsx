@@ -46,7 +46,6 @@ export function AssetPage(props: { asset: string }) {
       <AssetStatus asset={asset} />
       <Facts asset={asset} />
       <AssetActionsPanel asset={asset} />
-      <Lazy load={loadAssetDecisions} given={{ asset: asset.key }} quiet />
       {alarms.length > 0 && (
         <div class="alarm-list">
           {alarms.map((activationId) => (
@@ -54,6 +53,8 @@ export function AssetPage(props: { asset: string }) {
           ))}
         </div>
       )}
+      {/* Below the alarms: what comes late must not move a button that somebody is about to hit. */}
+      <Lazy load={loadAssetDecisions} given={{ asset: asset.key }} quiet />
       <div class="asset-columns">
         <PointTable asset={asset.key} />
         <HistoryPanel asset={asset.key} />
