@@ -23,6 +23,8 @@ export const en: Messages = {
   staleSince: (time) => `Stale since ${time}`,
   staleHint: 'Nothing heard from the gateway; reconnecting. Grey values are not current.',
   noGateway: 'No data from the gateway yet; trying again…',
+  siteRefused: 'The changed site file was refused; the old one stays in force',
+  siteMistakes: (count) => (count === 1 ? '1 mistake:' : `${count} mistakes, the first:`),
   language: '中文',
   languageLabel: 'Switch to Chinese / 切换到中文',
   toDark: 'Dark',

@@ -22,6 +22,8 @@ export const zhCN = {
   staleSince: (time: string) => `画面数据停于 ${time}`,
   staleHint: '收不到网关的消息，正在自动重连。灰色数值不是当前值。',
   noGateway: '还没有收到网关的数据，正在重试…',
+  siteRefused: '修改后的现场文件未被采用，仍按原文件运行',
+  siteMistakes: (count: number) => `共 ${count} 处错误，第一处：`,
   language: 'English',
   languageLabel: '切换到英文 / Switch to English',
   toDark: '深色',

@@ -8,6 +8,7 @@ import type {
   PointReply,
   RateDetailReply,
   RateReply,
+  SiteReply,
   SystemReply,
 } from '../../gateway/http/contract.ts';
 
@@ -677,6 +678,33 @@ export function fixtureDecisions(): DecisionsReply {
       },
     ],
     signedOff: [],
+  };
+}
+
+/** A site file with two mistakes, refused a minute ago. */
+export function fixtureRefusal(): NonNullable<SiteReply['refused']> {
+  const file = 'sites/demo/site.yaml';
+  return {
+    sinceMs: FIXTURE_NOW_MS - MINUTE_MS,
+    count: 2,
+    problems: [
+      {
+        file,
+        line: 41,
+        column: 7,
+        code: 'unknown-key',
+        text: { zh: '没有键“adress”，是否为“address”？', en: 'there is no key “adress”; is “address” meant?' },
+        suggestion: 'address',
+      },
+      {
+        file,
+        line: 88,
+        column: 12,
+        code: 'unknown-link',
+        text: { zh: '没有链路“lift”', en: 'there is no link “lift”' },
+        suggestion: 'lifts',
+      },
+    ],
   };
 }
 

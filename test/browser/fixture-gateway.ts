@@ -10,6 +10,7 @@ import type {
   DecisionsReply,
   HistoryReply,
   LiveEvents,
+  SiteReply,
 } from '../../gateway/http/contract.ts';
 import { LIVE_HEARTBEAT_MS } from '../../gateway/http/contract.ts';
 import { fixtureAlarmHealth, fixtureRates, fixtureSnapshot } from './fixture-estate.ts';
@@ -131,6 +132,13 @@ export class FixtureGateway {
     const assets = this.snapshot.assets.map((row) => (row.key === key ? { ...row, ...more } : row));
     this.snapshot = { ...this.snapshot, assets };
     this.delta({ assets: assets.filter((row) => row.key === key) });
+  }
+
+  /** Has the site file refused, or sound again, here and on all pages: each gets a new snapshot, as from the gateway. */
+  refuseSite(refused: SiteReply['refused']): void {
+    const { refused: _before, ...site } = this.snapshot.site;
+    this.snapshot = { ...this.snapshot, site: refused === undefined ? site : { ...site, refused } };
+    this.send('snapshot', { ...this.snapshot, site: { ...this.snapshot.site, nowMs: this.nowMs() } });
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
