@@ -1,7 +1,9 @@
-import { computed, type ReadonlySignal } from '@preact/signals';
+import { computed, type ReadonlySignal, signal } from '@preact/signals';
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
+import type { ActionBody } from '../gateway/http/contract.ts';
 import { AlarmHealth } from './live/alarm-health.ts';
+import { type CallOutcome, postAction } from './live/gateway-call.ts';
 import { LiveFeed } from './live/live-feed.ts';
 import { LiveStore } from './live/live-store.ts';
 import { SiteClock } from './live/site-clock.ts';
@@ -22,6 +24,10 @@ export interface App {
   readonly preferences: Preferences;
   readonly messages: ReadonlySignal<Messages>;
   readonly format: ReadonlySignal<Format>;
+  /** How many actions of this page the gateway took: what no live event tells is read anew with each. */
+  readonly takenActions: ReadonlySignal<number>;
+  /** Asks for an action; a refusal carries the gateway's own words. */
+  act(action: ActionBody): Promise<CallOutcome<null>>;
   /** The site's own text in the user's language. */
   text(text: SiteText): string;
 }
@@ -40,7 +46,14 @@ export function makeApp(): App {
   const timeZone = computed(() => store.site.value?.timeZone ?? 'UTC');
   const format = computed(() => makeFormat(preferences.language.value, timeZone.value, messages.value));
   const text = (texts: SiteText) => texts[preferences.language.value];
-  return { store, feed, health: new AlarmHealth(), clock, router: new Router(), preferences, messages, format, text };
+  const takenActions = signal(0);
+  const act = async (action: ActionBody) => {
+    const reply = await postAction(action);
+    if (reply.outcome === 'done') takenActions.value += 1;
+    return reply;
+  };
+  const [health, router] = [new AlarmHealth(), new Router()];
+  return { store, feed, health, clock, router, preferences, messages, format, takenActions, act, text };
 }
 
 export const AppContext = createContext<App | null>(null);

@@ -11,6 +11,7 @@ import { SystemPage } from './pages/system-page.tsx';
 import { TokenPage } from './pages/token-page.tsx';
 import { WallPage } from './pages/wall-page.tsx';
 import { Lazy } from './parts/lazy.tsx';
+import { RefusedSiteBanner } from './refused-site-banner.tsx';
 
 const loadAlarmHealthPage = () => import('./pages/alarm-health-page.tsx').then((module) => module.AlarmHealthPage);
 
@@ -28,6 +29,7 @@ export function Shell() {
       <StaleBanner />
       <AlarmBar />
       <FloodBanner />
+      <RefusedSiteBanner />
       <main id="content" tabIndex={-1}>
         {store.site.value === null ? <Waiting /> : <Page />}
       </main>

@@ -3,7 +3,6 @@ import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
 import type { ActionBody } from '../../gateway/http/contract.ts';
 import { useApp } from '../app.ts';
-import { act } from '../live/gateway-call.ts';
 import { useSending } from '../parts/use-sending.ts';
 import { MAX_OPERATOR_LENGTH } from '../preferences.ts';
 import '../styles/actions.css';
@@ -24,7 +23,7 @@ export function ActionForm(props: {
   onClose: () => void;
   children?: ComponentChildren;
 }) {
-  const { messages, preferences } = useApp();
+  const { messages, preferences, act } = useApp();
   const { isSending, problem, send } = useSending();
   const name = useSignal('');
   const title = useId();

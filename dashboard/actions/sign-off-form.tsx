@@ -1,16 +1,19 @@
-import { useSignal } from '@preact/signals';
+import { useComputed, useSignal } from '@preact/signals';
 import { useApp } from '../app.ts';
+import { useDecisions } from '../parts/use-decisions.ts';
 import { pointValueText } from '../text/point-value.ts';
 import { ActionForm } from './action-form.tsx';
 
 /**
  * Signs off the points of an asset that is being commissioned. There is no box that ticks them all: each is to be held
- * against the equipment. Which ones were signed off before is not told by the gateway, and signing twice does no harm.
+ * against the equipment. What the gateway has as signed off is ticked for good, whoever did it.
  */
 export function SignOffForm(props: { asset: string; onClose: () => void }) {
   const { store, messages, text } = useApp();
   const ticked = useSignal<ReadonlySet<string>>(new Set());
-  const signedOff = useSignal<ReadonlySet<string>>(new Set());
+  const { reply, failed } = useDecisions(props.asset);
+  const signedOff = useComputed<ReadonlySet<string>>(() => new Set(reply.value?.signedOff));
+  const chosen = useComputed(() => [...ticked.value].filter((key) => !signedOff.value.has(key)));
   const keys = store.pointKeysByAsset.value.get(props.asset) ?? [];
   const t = messages.value;
   const tick = (key: string, is: boolean) => {
@@ -19,20 +22,17 @@ export function SignOffForm(props: { asset: string; onClose: () => void }) {
     else next.delete(key);
     ticked.value = next;
   };
-  const done = () => {
-    signedOff.value = new Set([...signedOff.peek(), ...ticked.peek()]);
-    ticked.value = new Set();
-  };
   return (
     <ActionForm
       title={t.signOff}
       hint={t.signOffHint}
-      submit={t.signOffSelected(ticked.value.size)}
-      isReady={ticked.value.size > 0}
-      action={(by) => ({ type: 'sign-off', points: [...ticked.peek()], by })}
-      onDone={done}
+      submit={t.signOffSelected(chosen.value.length)}
+      isReady={chosen.value.length > 0}
+      action={(by) => ({ type: 'sign-off', points: chosen.peek(), by })}
+      onDone={() => undefined}
       onClose={props.onClose}
     >
+      {failed.value && <p class="problem">{t.readingFailed}</p>}
       <ul class="sign-off-points">
         {keys.map((key) => {
           const point = store.points.get(key)?.peek();

@@ -1,6 +1,7 @@
 import type {
   ActionBody,
   AlarmHealthReply,
+  DecisionsReply,
   ErrorReply,
   HistoryReply,
   RateDetailReply,
@@ -22,7 +23,7 @@ export function acknowledge(activationId: string, by: string): Promise<CallOutco
 }
 
 /** Asks for an action. What it changes comes by `/api/live`; a refusal carries the gateway's own words. */
-export function act(action: ActionBody): Promise<CallOutcome<null>> {
+export function postAction(action: ActionBody): Promise<CallOutcome<null>> {
   return call('api/actions', () => null, { method: 'POST', body: action });
 }
 
@@ -36,6 +37,11 @@ export function fetchRate(
   const read = (json: unknown) =>
     (json as readonly RateDetailReply[]).find((detail) => detail.rate.key === rate) ?? null;
   return call(`api/rates?${query}`, read, { signal });
+}
+
+/** What people decided about one asset. */
+export function fetchDecisions(asset: string, signal: AbortSignal): Promise<CallOutcome<DecisionsReply>> {
+  return call(`api/decisions?${new URLSearchParams({ asset })}`, (json) => json as DecisionsReply, { signal });
 }
 
 /** How well the alarm system does. */

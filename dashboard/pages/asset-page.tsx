@@ -5,6 +5,7 @@ import { targetsOf } from '../live/targets-of.ts';
 import { AlarmCard } from '../parts/alarm-card.tsx';
 import { AssetLink } from '../parts/asset-link.tsx';
 import { ClassMark } from '../parts/class-mark.tsx';
+import { Lazy } from '../parts/lazy.tsx';
 import { Lasting, Moment } from '../parts/moment.tsx';
 import { routeAddress } from '../router.ts';
 import { placeText } from '../text/place.ts';
@@ -13,6 +14,8 @@ import { AssetActionsPanel, AssetStatus } from './asset-status.tsx';
 import { HistoryPanel } from './history-panel.tsx';
 import { NotFoundPage } from './not-found-page.tsx';
 import { PointTable } from './point-table.tsx';
+
+const loadAssetDecisions = () => import('./asset-decisions.tsx').then((module) => module.AssetDecisions);
 
 /** One asset: its state, its alarms, its points, and the history of one of them. */
 export function AssetPage(props: { asset: string }) {
@@ -50,6 +53,8 @@ export function AssetPage(props: { asset: string }) {
           ))}
         </div>
       )}
+      {/* Below the alarms: what comes late must not move a button that somebody is about to hit. */}
+      <Lazy load={loadAssetDecisions} given={{ asset: asset.key }} quiet />
       <div class="asset-columns">
         <PointTable asset={asset.key} />
         <HistoryPanel asset={asset.key} />

@@ -2,7 +2,6 @@ import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import type { ActionBody, AssetReply } from '../../gateway/http/contract.ts';
 import { useApp } from '../app.ts';
-import { act } from '../live/gateway-call.ts';
 import { Lazy } from '../parts/lazy.tsx';
 import { SendButton } from '../parts/send-button.tsx';
 
@@ -43,7 +42,7 @@ function StatusLine(props: {
   end?: { readonly name: string; readonly action: ActionBody };
   children?: ComponentChildren;
 }) {
-  const { preferences } = useApp();
+  const { preferences, act } = useApp();
   const { end } = props;
   const by = () => (preferences.operator.peek() === '' ? {} : { by: preferences.operator.peek() });
   return (

@@ -2,7 +2,6 @@ import { type Signal, useSignal } from '@preact/signals';
 import type { AlarmReply } from '../../gateway/http/contract.ts';
 import { useApp } from '../app.ts';
 import { isWaiting, needsAcknowledgement } from '../live/alarm-order.ts';
-import { act } from '../live/gateway-call.ts';
 import { routeAddress } from '../router.ts';
 import { AcknowledgeButton } from './acknowledge-button.tsx';
 import { AlarmLabels, TestLabel } from './alarm-labels.tsx';
@@ -90,7 +89,7 @@ function canShelve(alarm: AlarmReply): boolean {
  * the same place must not do another thing.
  */
 function MoreActions(props: { alarm: AlarmReply; isShelving: Signal<boolean> }) {
-  const { messages, preferences, text } = useApp();
+  const { messages, preferences, text, act } = useApp();
   const { alarm, isShelving } = props;
   const t = messages.value;
   const named = (name: string) => `${name}: ${text(alarm.assetName)}, ${text(alarm.text)}`;

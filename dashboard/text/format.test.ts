@@ -21,6 +21,12 @@ describe('makeFormat', () => {
     expect(english.moment(EVENING_MS - 600_000, EVENING_MS)).toBe('15 Jun 23:55');
   });
 
+  it('puts the year too in front of a moment of another year', () => {
+    const yearLaterMs = EVENING_MS + 365 * 86_400_000;
+    expect(zh.moment(EVENING_MS - 600_000, yearLaterMs)).toBe('2026年6月15日 23:55');
+    expect(english.moment(EVENING_MS - 600_000, yearLaterMs)).toBe('15 Jun 2026 23:55');
+  });
+
   it('says when something is fresh instead of counting', () => {
     expect(english.ago(EVENING_MS, EVENING_MS + 1_999)).toBe('just now');
     expect(english.ago(EVENING_MS, EVENING_MS + 2_000)).toBe('2 s ago');

@@ -18,7 +18,7 @@ export interface Format {
   day(ms: number): string;
   /** The site's date alone. */
   date(ms: number): string;
-  /** Time of day, with the date in front where it is not the site day of `nowMs`. */
+  /** Time of day, with the date in front where it is not the site day of `nowMs`, and the year where it is another. */
   moment(ms: number, nowMs: number): string;
   /** A length of time in its two largest parts; negative counts as zero. */
   duration(ms: number): string;
@@ -40,6 +40,7 @@ export function makeFormat(language: Language, timeZone: string, messages: Messa
   });
   const day = new Intl.DateTimeFormat(tag, { timeZone, month: 'short', day: 'numeric', weekday: 'short' });
   const shortDay = new Intl.DateTimeFormat(tag, { timeZone, month: 'short', day: 'numeric' });
+  const yearDay = new Intl.DateTimeFormat(tag, { timeZone, year: 'numeric', month: 'short', day: 'numeric' });
   const shortTime = new Intl.DateTimeFormat(tag, { timeZone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
   const calendarDay = new Intl.DateTimeFormat('en-CA', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' });
   const numbers = [0, 1, 2].map((digits) => new Intl.NumberFormat(tag, { maximumFractionDigits: digits }));
@@ -49,10 +50,12 @@ export function makeFormat(language: Language, timeZone: string, messages: Messa
     time: (ms) => time.format(ms),
     day: (ms) => day.format(ms),
     date: (ms) => shortDay.format(ms),
-    moment: (ms, nowMs) =>
-      calendarDay.format(ms) === calendarDay.format(nowMs)
-        ? time.format(ms)
-        : `${shortDay.format(ms)} ${shortTime.format(ms)}`,
+    moment: (ms, nowMs) => {
+      const [day, today] = [calendarDay.format(ms), calendarDay.format(nowMs)];
+      if (day === today) return time.format(ms);
+      const dayFormat = day.slice(0, 4) === today.slice(0, 4) ? shortDay : yearDay;
+      return `${dayFormat.format(ms)} ${shortTime.format(ms)}`;
+    },
     duration,
     ago: (ms, nowMs) => (nowMs - ms < JUST_NOW_MS ? messages.justNow : messages.ago(duration(nowMs - ms))),
     number: (value) => {

@@ -39,6 +39,27 @@ await describeWithServer('chromium', 'what is recorded on the page', () => {
     await banner.waitFor({ state: 'detached' });
   });
 
+  it('shows which points are signed off already, and signs off the others only', async () => {
+    const gateway = await serve({}, (it) => {
+      it.asset('lift-3', { commissioning: true });
+      it.decisions = { ...it.decisions, signedOff: ['lift-3/load', 'lift-3/mode', 'lift-2/position'] };
+    });
+    const page = await onDuty({ locale: 'zh-CN' });
+    await page.goto(`${gateway.url}#/asset/lift-3`);
+    await page.getByRole('button', { name: '签收测点…' }).click();
+    const form = page.getByRole('form', { name: '签收测点' });
+    await form.getByText('已签收').first().waitFor();
+    expect(await form.locator('li:has(:disabled:checked)').count()).toBe(2);
+    expect(await form.locator('li:has(:checked)').allTextContents()).toEqual([
+      expect.stringMatching(/^运行模式.*已签收$/),
+      expect.stringMatching(/^载荷.*已签收$/),
+    ]);
+    await form.getByRole('checkbox', { name: /轿厢楼层/ }).check();
+    await form.getByRole('button', { name: '签收 1 个测点' }).click();
+    await form.locator('li:has(:disabled:checked)').nth(2).waitFor();
+    expect(gateway.actions).toEqual([{ type: 'sign-off', points: ['lift-3/position'], by: '张三' }]);
+  });
+
   it('takes an asset out of service with a reason, and returns it', async () => {
     const gateway = await serve();
     const page = await onDuty({ locale: 'zh-CN' });

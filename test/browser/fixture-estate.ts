@@ -2,11 +2,13 @@ import type {
   AlarmHealthReply,
   AlarmReply,
   AssetReply,
+  DecisionsReply,
   LinkReply,
   LiveEvents,
   PointReply,
   RateDetailReply,
   RateReply,
+  SiteReply,
   SystemReply,
 } from '../../gateway/http/contract.ts';
 
@@ -649,6 +651,60 @@ export function fixtureAlarmHealth(): AlarmHealthReply {
     chattering: [],
     fleeting: 18,
     silenced: { shelved: 1, suppressed: 0, 'out-of-service': 0, planned: 0, commissioning: 0 },
+  };
+}
+
+/** Of lift 3: work that is ahead, in progress and over, and an exclusion between them. */
+export function fixtureDecisions(): DecisionsReply {
+  const shanghai = (day: number, hour: number, minute = 0) => Date.UTC(2026, 5, day, hour - 8, minute);
+  const plan = (fromMs: number, toMs: number, by: string, reason: string) => ({
+    asset: 'lift-3',
+    fromMs,
+    toMs,
+    by,
+    reason,
+  });
+  return {
+    plans: [
+      plan(shanghai(10, 9), shanghai(10, 10), '李四', 'rope check'),
+      plan(shanghai(15, 20), shanghai(15, 22), '王五', 'door motor'),
+      plan(shanghai(16, 9), shanghai(16, 11, 30), '李四', 'annual inspection'),
+    ],
+    exclusions: [
+      {
+        ...plan(shanghai(12, 8), shanghai(12, 9), '张三', 'power cut by the utility'),
+        atMs: shanghai(12, 14),
+        excludedMs: 41 * MINUTE_MS,
+      },
+    ],
+    signedOff: [],
+  };
+}
+
+/** A site file with two mistakes, refused a minute ago. */
+export function fixtureRefusal(): NonNullable<SiteReply['refused']> {
+  const file = 'sites/demo/site.yaml';
+  return {
+    sinceMs: FIXTURE_NOW_MS - MINUTE_MS,
+    count: 2,
+    problems: [
+      {
+        file,
+        line: 41,
+        column: 7,
+        code: 'unknown-key',
+        text: { zh: '没有键“adress”，是否为“address”？', en: 'there is no key “adress”; is “address” meant?' },
+        suggestion: 'address',
+      },
+      {
+        file,
+        line: 88,
+        column: 12,
+        code: 'unknown-link',
+        text: { zh: '没有链路“lift”', en: 'there is no link “lift”' },
+        suggestion: 'lifts',
+      },
+    ],
   };
 }
 

@@ -7,8 +7,10 @@ import type {
   AlarmHealthReply,
   AlarmReply,
   AssetReply,
+  DecisionsReply,
   HistoryReply,
   LiveEvents,
+  SiteReply,
 } from '../../gateway/http/contract.ts';
 import { LIVE_HEARTBEAT_MS } from '../../gateway/http/contract.ts';
 import { fixtureAlarmHealth, fixtureRates, fixtureSnapshot } from './fixture-estate.ts';
@@ -47,11 +49,12 @@ export class FixtureGateway {
   readonly actions: ActionBody[] = [];
   /** The next actions are refused with this text. */
   refuseActionsWith: AlarmReply['text'] | undefined;
+  /** What people decided so far, of all assets. */
+  decisions: DecisionsReply = { plans: [], exclusions: [], signedOff: [] };
   health: AlarmHealthReply = fixtureAlarmHealth();
   /** Number of `/api/live` connections that were ever opened. */
   connections = 0;
   readonly #options: FixtureOptions;
-  readonly #signedOff = new Set<string>();
   readonly #live = new Set<ServerResponse>();
   readonly #server = createServer((request, response) => {
     this.#answer(request, response).catch(() => response.destroy());
@@ -131,6 +134,13 @@ export class FixtureGateway {
     this.delta({ assets: assets.filter((row) => row.key === key) });
   }
 
+  /** Has the site file refused, or sound again, here and on all pages: each gets a new snapshot, as from the gateway. */
+  refuseSite(refused: SiteReply['refused']): void {
+    const { refused: _before, ...site } = this.snapshot.site;
+    this.snapshot = { ...this.snapshot, site: refused === undefined ? site : { ...site, refused } };
+    this.send('snapshot', { ...this.snapshot, site: { ...this.snapshot.site, nowMs: this.nowMs() } });
+  }
+
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', this.url);
     if (!url.pathname.startsWith('/api/')) return this.#file(url.pathname, response);
@@ -143,6 +153,7 @@ export class FixtureGateway {
     if (url.pathname === '/api/systems') return json(response, 200, this.snapshot.systems);
     if (url.pathname === '/api/history') return json(response, 200, history(url.searchParams));
     if (url.pathname === '/api/alarm-health') return json(response, 200, this.health);
+    if (url.pathname === '/api/decisions') return json(response, 200, this.#decisionsOf(url.searchParams.get('asset')));
     if (url.pathname === '/api/rates') {
       const all = fixtureRates(this.snapshot.systems, this.snapshot.assets);
       const [system, rate] = [url.searchParams.get('system'), url.searchParams.get('rate')];
@@ -222,19 +233,53 @@ export class FixtureGateway {
         return this.asset(action.asset, { job: null });
       case 'sign-off':
         return this.#signOff(action.points);
-      case 'acknowledge':
       case 'plan':
       case 'cancel-plan':
       case 'exclude':
+        return this.#decide(action);
+      case 'acknowledge':
         return;
     }
   }
 
+  #decisionsOf(asset: string | null): DecisionsReply {
+    const isAsked = (of: { readonly asset: string }) => of.asset === (asset ?? of.asset);
+    const { plans, exclusions, signedOff } = this.decisions;
+    return {
+      plans: plans.filter(isAsked),
+      exclusions: exclusions.filter(isAsked),
+      signedOff: signedOff.filter((key) => asset === null || key.startsWith(`${asset}/`)),
+    };
+  }
+
+  /** Planned work that has begun was planned until it was cancelled. */
+  #decide(action: Extract<ActionBody, { type: 'plan' | 'cancel-plan' | 'exclude' }>): void {
+    const { asset, fromMs } = action;
+    const { plans, exclusions } = this.decisions;
+    if (action.type === 'cancel-plan') {
+      const nowMs = this.nowMs();
+      const left = plans.flatMap((plan) => {
+        if (plan.asset !== asset || plan.fromMs !== fromMs) return plan;
+        return fromMs < nowMs ? { ...plan, toMs: nowMs } : [];
+      });
+      this.decisions = { ...this.decisions, plans: left };
+      return;
+    }
+    const { toMs, reason, by = 'operator' } = action;
+    const decided = { asset, fromMs, toMs, by, reason };
+    if (action.type === 'plan') this.decisions = { ...this.decisions, plans: [...plans, decided] };
+    else {
+      const exclusion = { ...decided, atMs: this.nowMs(), excludedMs: toMs - fromMs };
+      this.decisions = { ...this.decisions, exclusions: [...exclusions, exclusion] };
+    }
+  }
+
   #signOff(points: readonly string[]): void {
-    for (const key of points) this.#signedOff.add(key);
+    const signedOff = [...new Set([...this.decisions.signedOff, ...points])];
+    this.decisions = { ...this.decisions, signedOff };
     for (const { key, commissioning } of this.snapshot.assets) {
       const own = this.snapshot.points.filter((row) => row.asset === key);
-      if (commissioning && own.every((row) => this.#signedOff.has(row.key))) this.asset(key, { commissioning: false });
+      if (commissioning && own.every((row) => signedOff.includes(row.key))) this.asset(key, { commissioning: false });
     }
   }
 
