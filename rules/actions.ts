@@ -7,6 +7,7 @@ import { type AssetPlan, familyOf } from './compile.ts';
 import { evaluateMarked } from './evaluate.ts';
 import { correctionOf } from './ledger/late.ts';
 import { classNumber } from './ledger/ledger.ts';
+import { COMMISSIONING } from './ledger/recent-inputs.ts';
 import type { EngineState } from './state.ts';
 import { replan } from './time/planned-work.ts';
 import type { Work } from './work.ts';
@@ -21,6 +22,9 @@ export const MAX_JOB_MS = 12 * 3_600_000;
 /** Plans, and exclusions, that are kept at the same time. */
 export const MAX_PLANS = 1000;
 export const MAX_EXCLUSIONS = 1000;
+
+/** Exclusions are shown for as long as the sums that they changed are kept; the log has them for good. */
+const EXCLUSIONS_KEPT_MS = 13 * 31 * 86_400_000;
 
 /** How far beyond the present a plan may be. */
 const MAX_PLAN_AHEAD_MS = 400 * 86_400_000;
@@ -117,6 +121,7 @@ export function followCommissioning(work: Work): void {
     const open = asset?.commissioning === true && asset.points.some(({ key }) => !state.decisions.signedOff.has(key));
     const now = open ? 1 : 0;
     if (now === state.commissioning[index]) continue;
+    state.recent[index]?.note(state.logMs, COMMISSIONING, 1 - now);
     state.commissioning[index] = now;
     work.settle(index, state.logMs);
   }
@@ -165,7 +170,8 @@ function exclude(work: Work, action: Extract<Action, { type: 'exclude' }>): void
     }
   }
   const exclusion = { asset: key, fromMs, toMs, by, reason, atMs: state.logMs, excludedMs };
-  state.decisions.exclusions = [...state.decisions.exclusions, exclusion];
+  const kept = state.decisions.exclusions.filter(({ atMs }) => state.logMs - atMs < EXCLUSIONS_KEPT_MS);
+  state.decisions.exclusions = [...kept, exclusion];
 }
 
 function settleFamily(work: Work, key: string): void {
@@ -282,7 +288,8 @@ function refusalOfPlan(state: EngineState, action: PlanAction, nowMs: number): T
       en: `what this asset was is known stretch by stretch only from ${new Date(knownMs).toISOString()} on`,
     };
   }
-  return exclusions.length < MAX_EXCLUSIONS ? undefined : tooMany;
+  const kept = exclusions.filter(({ atMs }) => nowMs - atMs < EXCLUSIONS_KEPT_MS);
+  return kept.length < MAX_EXCLUSIONS ? undefined : tooMany;
 }
 
 const tooMany: Text = { zh: '登记已满 1000 项', en: 'there are 1000 of them already' };

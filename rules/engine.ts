@@ -47,11 +47,11 @@ export function step(state: EngineState, record: LogRecord): readonly Change[] {
   switch (record.kind) {
     case 'samples':
       // After a leap of time nothing that was known before it is, whatever comes first after it.
-      if (record.logMs - beforeMs > LEAP_MS) leap(work);
+      if (record.logMs - beforeMs > LEAP_MS) leap(work, beforeMs);
       takeSamples(work, record.link, record.batch);
       break;
     case 'tick':
-      tick(work);
+      tick(work, beforeMs);
       break;
     case 'link':
       takeLink(work, record.link, record.up, record.atMs);
@@ -85,7 +85,8 @@ function takeOverSite(state: EngineState, site: Site): readonly Change[] {
   }
   setSiteValues(work, state.logMs);
   followCommissioning(work);
-  replan(work);
+  // What was not registered when it began is planned from now on only, and excuses nothing that is down already.
+  replan(work, state.logMs);
   const eventMs = before.logMs > 0 ? before.logMs : state.logMs;
   for (const { index } of work.plan.assets) work.mark(index, eventMs, ALL_BITS);
   evaluateMarked(work);
@@ -105,21 +106,34 @@ function endRemoved(work: Work, activation: Activation): void {
 
 /** Time has passed: what the sun and plans say now, what is stale. */
 function passTime(work: Work): void {
+  passPlanned(work);
   setSiteValues(work, work.state.logMs);
-  followPlanned(work);
   sweepStale(work);
 }
 
-/** Time has leapt without a tick: what it changed comes before what is heard after it. */
-function leap(work: Work): void {
-  passTime(work);
+/** Planned work begins and ends at its own time, whatever else the record brings. */
+function passPlanned(work: Work): void {
+  followPlanned(work);
   evaluateMarked(work);
 }
 
-/** A tick: time has passed; whose delays are over, how the figures are. */
-function tick(work: Work): void {
-  const { state } = work;
+/** Time has leapt without a tick: what it changed comes before what is heard after it. */
+function leap(work: Work, beforeMs: number): void {
+  work.inGap = true;
+  sweepStale(work);
+  evaluateMarked(work, beforeMs);
+  passGap(work, beforeMs);
   passTime(work);
+  evaluateMarked(work);
+  work.inGap = false;
+  for (const { index } of work.plan.assets) work.settle(index, work.state.logMs);
+}
+
+/** A tick: time has passed; whose delays are over, how the figures are. */
+function tick(work: Work, beforeMs: number): void {
+  const { state } = work;
+  if (state.logMs - beforeMs > LEAP_MS) leap(work, beforeMs);
+  else passTime(work);
   sweepClocks(work);
   endJobs(work);
   for (const asset of state.waiting) work.settle(asset, state.logMs);
@@ -139,7 +153,7 @@ function tick(work: Work): void {
  * then on; what the sun, the hour and plans changed in the meantime changes at its own time.
  */
 function start(work: Work, beforeMs: number): void {
-  const { points, logMs } = work.state;
+  const { points } = work.state;
   for (const asset of work.plan.assets) {
     if (!asset.asset) {
       // A link answered until the gateway ended, not just when it came up.
@@ -150,11 +164,19 @@ function start(work: Work, beforeMs: number): void {
     forgetAsset(work, asset, beforeMs);
   }
   evaluateMarked(work);
-  const stepMs = Math.max(GAP_STEP_MS, (logMs - beforeMs) / MAX_GAP_STEPS);
-  for (let atMs = beforeMs + stepMs; beforeMs > 0 && atMs < logMs; atMs += stepMs) {
+  passGap(work, beforeMs);
+}
+
+/** What sun, hour and plans changed in time that nobody watched changes at its own time. */
+function passGap(work: Work, beforeMs: number): void {
+  const { state } = work;
+  const { logMs } = state;
+  const stepMs = Math.max(GAP_STEP_MS, Math.ceil((logMs - beforeMs) / MAX_GAP_STEPS));
+  const after = (ms: number) => Math.min(ms + stepMs, state.nextPlannedMs > ms ? state.nextPlannedMs : logMs);
+  for (let atMs = after(beforeMs); beforeMs > 0 && atMs < logMs; atMs = after(atMs)) {
     setSiteValues(work, atMs);
     followPlanned(work, atMs);
-    evaluateMarked(work);
+    evaluateMarked(work, atMs);
   }
   setSiteValues(work, logMs);
   followPlanned(work);

@@ -1,15 +1,15 @@
 import { settleAlarms } from './alarms/settle-alarms.ts';
 import { ALL_BITS, type AssetPlan, GOOD, SETTLE_BIT, STRIDE, VALUE, WINDOW_BIT } from './compile.ts';
-import { PARENT_DEAD } from './ledger/recent-inputs.ts';
+import { PARENT_DEAD, PROVEN } from './ledger/recent-inputs.ts';
 import { settleClasses } from './ledger/settle-classes.ts';
 import { evaluateExpressions, type Look, lastKnown, resultOf } from './look.ts';
 import type { EngineState } from './state.ts';
 import type { Work } from './work.ts';
 
 /** Looks at everything that is marked, causes before effects. */
-export function evaluateMarked(work: Work): void {
+export function evaluateMarked(work: Work, nowMs = work.state.logMs): void {
   for (const pass of work.passes()) {
-    for (const asset of pass) if (work.state.dirtyMask[asset] !== 0) evaluate(work, asset);
+    for (const asset of pass) if (work.state.dirtyMask[asset] !== 0) evaluate(work, asset, nowMs);
   }
 }
 
@@ -32,7 +32,11 @@ export function evaluate(work: Work, index: number, nowMs = work.state.logMs): v
   }
   if (asset.windows.length > 0) mask |= followWindows(work.state, asset, mask, eventMs, nowMs);
   dirtyMask[index] = 0;
+  const provenBefore = resultOf(work.state, asset, asset.proven, 1);
   const changed = evaluateExpressions(work.state, asset, mask);
+  if (asset.windows.length > 0 && !Object.is(provenBefore, resultOf(work.state, asset, asset.proven, 1))) {
+    work.state.recent[index]?.note(eventMs, PROVEN, provenBefore);
+  }
   if (!changed && (mask & SETTLE_BIT) === 0) return;
   const look: Look = { asset, eventMs, nowMs, parentDead, wasUnderDead };
   const observed = settleClasses(work, look);
@@ -41,7 +45,7 @@ export function evaluate(work: Work, index: number, nowMs = work.state.logMs): v
     dead[index] = deadNow;
     for (const child of asset.children) work.settle(child, eventMs);
   }
-  settleAlarms(work, look, observed);
+  if (!work.inGap) settleAlarms(work, look, observed);
 }
 
 /** Brings an asset's windows up to date; gives the bits of the expressions that read one that changed. */

@@ -20,7 +20,8 @@ export const linkProfile: Profile = {
     {
       key: 'controller-lost',
       priority: 2,
-      when: '!answering',
+      // One that comes and goes answers nobody either, and holds back all that is behind it.
+      when: "!answering || (known(count(!answering, '10min')) && count(!answering, '10min') >= 5)",
       onDelayMs: 5000,
       offDelayMs: 5000,
       causesChildren: true,

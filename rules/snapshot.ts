@@ -187,11 +187,12 @@ function carryDecisions(state: EngineState, before: SavedDecisions, site: Site):
   decisions.outOfService.clear();
   decisions.jobs.clear();
   decisions.signedOff.clear();
-  for (const [key, value] of before.outOfService) decisions.outOfService.set(keyOf(key), value);
-  for (const [key, value] of before.jobs) decisions.jobs.set(keyOf(key), value);
+  const isKept = (key: string) => keys.has(keyOf(key));
+  for (const [key, value] of before.outOfService) if (isKept(key)) decisions.outOfService.set(keyOf(key), value);
+  for (const [key, value] of before.jobs) if (isKept(key)) decisions.jobs.set(keyOf(key), value);
   for (const point of before.signedOff) {
     const [asset = '', name = ''] = point.split('/');
-    decisions.signedOff.add(`${keyOf(asset)}/${name}`);
+    if (isKept(asset)) decisions.signedOff.add(`${keyOf(asset)}/${name}`);
   }
   decisions.plans = before.plans.map((plan) => ({ ...plan, asset: keyOf(plan.asset) }));
   decisions.exclusions = before.exclusions.map((exclusion) => ({ ...exclusion, asset: keyOf(exclusion.asset) }));

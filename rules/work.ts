@@ -14,6 +14,8 @@ export class Work {
   readonly changes: Change[] = [];
   readonly state: EngineState;
   readonly plan: Plan;
+  /** Time that nobody watched is told: classes only, alarms are looked at once it is over. */
+  inGap = false;
   /** Assets with something in the state's dirty columns; one that was done meanwhile may still be in here. */
   #marked: number[] = [];
 

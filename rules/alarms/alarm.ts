@@ -59,6 +59,7 @@ export interface AlarmInput {
 }
 
 export interface AlarmDelays {
+  readonly latching?: boolean;
   readonly onDelayMs: number;
   readonly offDelayMs: number;
 }
@@ -173,8 +174,11 @@ export function stepAlarm(
   memory.returnedMs = memory.clearMs;
   memory.sinceMs = Number.NaN;
   memory.onFromMs = Number.NaN;
-  memory.escalateMs = Number.NaN;
-  memory.firstTold = '';
+  // What latches still asks for somebody, so that the others are told in their turn.
+  if (!delays.latching) {
+    memory.escalateMs = Number.NaN;
+    memory.firstTold = '';
+  }
   return 'returned';
 }
 

@@ -1,5 +1,5 @@
 import type { AlarmDefinition } from '../../model/site.ts';
-import { type AssetPlan, familyOf, type Plan, REPLY, STRIDE, VALUE } from '../compile.ts';
+import { type AssetPlan, familyOf, NONE, type Plan, REPLY, STRIDE, VALUE } from '../compile.ts';
 import { conditionsOf } from '../look.ts';
 import type { EngineState } from '../state.ts';
 import { type AlarmMemory, explainsOthers } from './alarm.ts';
@@ -47,13 +47,16 @@ export function heldByCause(
 /** How an asset's alarms explain one of its children's: one that is raised does, one that is about to be may. */
 function causes(state: EngineState, cause: AssetPlan, alarm: string): 'wait' | 'afresh' | undefined {
   const memories = state.alarms.get(cause.index);
-  if (!memories) return undefined;
+  // One that is not handed over calls nobody, so that it explains nothing of what is in service.
+  if (!memories || state.commissioning[cause.index] === 1) return undefined;
   const conditions = conditionsOf(state, cause, state.ledger.classes[cause.index] as number);
   let found: 'wait' | undefined;
-  for (const [no, { definition }] of cause.alarms.entries()) {
+  for (const [no, { definition, when }] of cause.alarms.entries()) {
     if (!explains(definition.causesChildren, alarm)) continue;
     const memory = memories[no];
     if (memory?.active) return 'afresh';
+    // The ledger's class is unknown or planned for other reasons, too: whether its data are lost, its memory knows.
+    if (when === NONE && (!memory || Number.isNaN(memory.sinceMs))) continue;
     if (explainsOthers(memory, definition, conditions[no] as number, state.logMs)) found = 'wait';
   }
   return found;

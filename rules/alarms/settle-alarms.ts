@@ -1,6 +1,6 @@
 import type { Activation, Silence } from '../../model/alarm.ts';
 import { type AlarmPlan, type AssetPlan, NONE } from '../compile.ts';
-import { conditionsOf, type Look, resultOf } from '../look.ts';
+import { conditionsOf, type Look, lastKnown, resultOf } from '../look.ts';
 import type { EngineState } from '../state.ts';
 import type { Work } from '../work.ts';
 import { activationOf, alarmChange } from './activation.ts';
@@ -18,6 +18,9 @@ import {
 } from './alarm.ts';
 import { countAnnunciation, countReturn } from './alarm-health.ts';
 import { childKeys, heldByCause } from './cause.ts';
+
+/** What is told of longer ago than this is history. */
+const STORED_MS = 10_000;
 
 /** Takes each alarm of an asset one step further, and says what became of it. `observed` is the asset's class. */
 export function settleAlarms(work: Work, look: Look, observed: number): void {
@@ -52,11 +55,25 @@ function stepOne(
   const condition = withDeadband(work.state, asset, alarm, memory, conditions[no] as number);
   const before = memory.activationId === '' ? undefined : activationOf(asset, no, memory);
   const wasChattering = memory.chattering;
-  const since = alarm.when === NONE && condition === 1 ? (work.state.ledger.sinceMs[asset.index] as number) : eventMs;
+  // Its class may be unknown for longer, for want of a proof, or planned.
+  const since =
+    alarm.when === NONE && condition === 1
+      ? Math.max(
+          work.state.ledger.sinceMs[asset.index] as number,
+          lastKnown(
+            work.state,
+            Number.NEGATIVE_INFINITY,
+            [asset.required, asset.up].flatMap((place) => asset.expressions[place] ?? []),
+          ),
+        )
+      : eventMs;
   const masked = alarm.maskedBy.some((other) =>
     explainsOthers(memories[other], (asset.alarms[other] as AlarmPlan).definition, conditions[other] as number, nowMs),
   );
-  const held = condition !== 1 ? 'no' : masked ? 'wait' : heldByCause(work.state, asset, alarm.definition, memory);
+  // What a device stored is not raised at its own time: whether it still stands is known once all of it is read.
+  const isStored = nowMs < work.state.logMs - STORED_MS;
+  const held =
+    condition !== 1 ? 'no' : masked || isStored ? 'wait' : heldByCause(work.state, asset, alarm.definition, memory);
   const event = stepAlarm(memory, alarm.definition, { condition, eventMs: Math.min(since, nowMs), nowMs, held });
   if (event === 'raised') raise(work, look, no, memory, before, wasChattering);
   else if (event === 'returned') giveBack(work, asset, no, memory);

@@ -1,9 +1,10 @@
 import type { LedgerChange } from '../../model/ledger.ts';
 import { type AssetPlan, type Bound, DARK_SLOT, HOUR_SLOT, NONE, STRIDE, TIME_SLOT, VALUE } from '../compile.ts';
+import { resultOf } from '../look.ts';
 import type { EngineState } from '../state.ts';
 import type { Work } from '../work.ts';
 import { type ClassInput, classify, className, classNumber, type Stretch } from './ledger.ts';
-import { PARENT_DEAD, RecentInputs } from './recent-inputs.ts';
+import { COMMISSIONING, PARENT_DEAD, PLANNED, PROVEN, RecentInputs } from './recent-inputs.ts';
 
 /** A sample that is late by no more than this corrects the ledger; a later one is for history only. */
 export const LATENESS_MS = 600_000;
@@ -112,7 +113,7 @@ function classThen(state: EngineState, asset: AssetPlan, track: number, atMs: nu
     points[at] = value;
   };
   for (const slot of recent.slotsSince(atMs)) {
-    if (slot !== PARENT_DEAD) put(slot, recent.valueAt(slot, atMs, points[slot * STRIDE + VALUE] as number));
+    if (slot >= 0) put(slot, recent.valueAt(slot, atMs, points[slot * STRIDE + VALUE] as number));
   }
   put(DARK_SLOT, plan.calendar.dark(atMs) ? 1 : 0);
   put(HOUR_SLOT, plan.calendar.hour(atMs));
@@ -123,14 +124,17 @@ function classThen(state: EngineState, asset: AssetPlan, track: number, atMs: nu
     return evaluate(points, slots);
   };
   const own = asset.tracks.find((candidate) => candidate.track === track);
-  const plannedFromMs = state.plannedFromMs[asset.index] as number;
+  const provenThen =
+    asset.windows.length > 0
+      ? recent.valueAt(PROVEN, atMs, resultOf(state, asset, asset.proven, 1))
+      : told(asset.proven);
   const input: ClassInput = {
     required: told(own ? own.due : asset.required),
     up: told(own ? own.good : asset.up),
-    proven: own ? 1 : told(asset.proven),
+    proven: own ? 1 : provenThen,
     parentDead: recent.valueAt(PARENT_DEAD, atMs, state.underDead[asset.index] as number) === 1,
-    commissioning: state.commissioning[asset.index] === 1,
-    planned: plannedFromMs > 0 && atMs >= plannedFromMs,
+    commissioning: recent.valueAt(COMMISSIONING, atMs, state.commissioning[asset.index] as number) === 1,
+    planned: recent.valueAt(PLANNED, atMs, (state.plannedUntilMs[asset.index] as number) > 0 ? 1 : 0) === 1,
     downBefore: state.downBefore[asset.index] === 1,
   };
   for (const [at, value] of patched) points[at] = value;

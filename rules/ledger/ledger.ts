@@ -48,9 +48,8 @@ export function observedClass({ required, up, proven, parentDead, commissioning 
  */
 export function classify(input: ClassInput): number {
   const observed = observedClass(input);
-  if (!input.planned) return observed;
-  if (observed === classNumber.unknown) return classNumber.planned;
-  return observed === classNumber.down && !input.downBefore ? classNumber.planned : observed;
+  if (!input.planned || input.downBefore) return observed;
+  return observed === classNumber.unknown || observed === classNumber.down ? classNumber.planned : observed;
 }
 
 const CLASSES = ledgerClasses.length;

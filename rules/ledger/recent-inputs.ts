@@ -3,6 +3,10 @@ const MAX_RECENT = 64;
 
 /** Stands for "a parent's state proves it dead" among the slots. */
 export const PARENT_DEAD = -1;
+/** Stand for "planned work is in progress", "not handed over yet", and the result of `proven` where windows decide it. */
+export const PLANNED = -2;
+export const COMMISSIONING = -3;
+export const PROVEN = -4;
 
 /**
  * What the inputs of one asset's class were lately: each change with what was before it, so that what was at an earlier

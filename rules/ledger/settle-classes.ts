@@ -14,11 +14,16 @@ export function settleClasses(work: Work, look: Look): number {
   const input = classInput(work, look, asset.required, asset.up, asset.proven);
   const observed = observedClass(input);
   // What was down when planned work began stays down until it is up again, however long the work goes on.
-  if (observed !== classNumber.down) state.downBefore[index] = 0;
+  // Silence is no proof that it was up.
+  if (observed === classNumber.up || observed === classNumber.notRequired) state.downBefore[index] = 0;
   const downBefore = state.downBefore[index] === 1;
   settleTrack(work, look, index, { ...input, downBefore }, [asset.required, asset.up, asset.proven], true);
   for (const { track, due, good } of asset.tracks) {
-    settleTrack(work, look, track, { ...classInput(work, look, due, good, NONE), downBefore }, [due, good], false);
+    const wasDown =
+      state.ledger.classes[track] === classNumber.down &&
+      (state.ledger.sinceMs[track] as number) < (state.plannedFromMs[index] as number);
+    const own = { ...classInput(work, look, due, good, NONE), downBefore: wasDown };
+    settleTrack(work, look, track, own, [due, good], false);
   }
   // Data is there, of a standby whose proof is overdue: what is missing is the test, which has an alarm of its own.
   return observedClass({ ...input, proven: 1 });
@@ -57,7 +62,7 @@ function settleTrack(
   if (classNo === classNumber.planned) fromMs = Math.max(fromMs, plannedFromMs[asset.index] as number);
   // What a device says of itself once it answers again proves nothing about the time in which nobody heard it: unknown
   // ends as up when the answer came, whatever stamp it carries. A fault of that time counts from its own stamp.
-  if (before === classNumber.unknown && classNo === classNumber.up) fromMs = logMs;
+  if ((before === classNumber.unknown || before === classNumber.planned) && classNo === classNumber.up) fromMs = logMs;
   ledger.set(track, classNo, Math.min(fromMs, logMs), work.plan.calendar);
   if (!isLedger) return;
   work.changes.push({

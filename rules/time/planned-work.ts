@@ -1,5 +1,6 @@
 import { type AssetPlan, familyOf } from '../compile.ts';
 import { classNumber } from '../ledger/ledger.ts';
+import { PLANNED } from '../ledger/recent-inputs.ts';
 import type { EngineState } from '../state.ts';
 import type { Work } from '../work.ts';
 
@@ -7,7 +8,7 @@ import type { Work } from '../work.ts';
 const PLANS_KEPT_MS = 40 * 86_400_000;
 
 /** Follows what is planned up to `atMs`: marks what enters or leaves planned work since the last look, at its own time. */
-export function followPlanned(work: Work, atMs = work.state.logMs): void {
+export function followPlanned(work: Work, atMs = work.state.logMs, notBeforeMs = 0): void {
   const { state } = work;
   if (atMs < state.nextPlannedMs) return;
   const { decisions } = state;
@@ -16,16 +17,16 @@ export function followPlanned(work: Work, atMs = work.state.logMs): void {
   for (const { index } of work.plan.assets) {
     const now = until.get(index);
     const was = state.plannedUntilMs[index] as number;
-    if (now) enter(work, index, now.fromMs, now.toMs);
+    if (now) enter(work, index, Math.max(now.fromMs, notBeforeMs), now.toMs);
     else if (was > 0) leave(work, index, Math.min(was, atMs));
   }
   state.nextPlannedMs = nextAfter(state, atMs);
 }
 
 /** What is planned was changed by somebody: it is looked at again now. */
-export function replan(work: Work): void {
+export function replan(work: Work, notBeforeMs = 0): void {
   work.state.nextPlannedMs = 0;
-  followPlanned(work);
+  followPlanned(work, work.state.logMs, notBeforeMs);
 }
 
 function enter(work: Work, index: number, fromMs: number, toMs: number): void {
@@ -34,6 +35,7 @@ function enter(work: Work, index: number, fromMs: number, toMs: number): void {
   state.plannedUntilMs[index] = toMs;
   if (wasPlanned) return;
   state.plannedFromMs[index] = fromMs;
+  state.recent[index]?.note(fromMs, PLANNED, 0);
   // What was down before it is no planned work; a start that nobody watched says nothing of that.
   const isDown = state.ledger.classes[index] === classNumber.down;
   state.downBefore[index] = isDown && (state.ledger.sinceMs[index] as number) < fromMs ? 1 : 0;
@@ -44,6 +46,7 @@ function leave(work: Work, index: number, atMs: number): void {
   const { state } = work;
   state.plannedUntilMs[index] = 0;
   state.downBefore[index] = 0;
+  state.recent[index]?.note(atMs, PLANNED, 1);
   work.settle(index, atMs);
 }
 
