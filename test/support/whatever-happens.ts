@@ -1,6 +1,7 @@
 import { deepStrictEqual, ok } from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Action } from '../../model/log.ts';
+import type { Site } from '../../model/site.ts';
 import { openActivations } from '../../rules/alarms/activation.ts';
 import { alarmHealth } from '../../rules/alarms/alarm-health.ts';
 import { rateDetail, systemFigures } from '../../rules/rates/figures.ts';
@@ -16,7 +17,12 @@ const alarmKeys = ['trip', 'lamp-out', 'unsteady', 'data-lost', 'failed', 'high'
 const MAX_EVENTS = 60;
 
 /** Something that can happen at a site; numbers are places and shares, so that every one of them can happen always. */
-type Event = { readonly kind: (typeof kinds)[number]; readonly a: number; readonly b: number; readonly c: number };
+type Event = {
+  readonly kind: (typeof kinds)[number] | 'site';
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+};
 
 /** By weight: a kind that stands here more often happens more often. */
 const kinds = [
@@ -29,6 +35,30 @@ const events: fc.Arbitrary<Event[]> = fc.array(
   fc.record({ kind: fc.constantFrom(...kinds), a: share, b: share, c: share }),
   { minLength: 1, maxLength: MAX_EVENTS, size: 'max' },
 );
+
+/** The same, and now and then another site file. */
+const eventsAndSites: fc.Arbitrary<Event[]> = fc.array(
+  fc.record({ kind: fc.constantFrom<Event['kind'][]>(...kinds, 'site'), a: share, b: share, c: share }),
+  { minLength: 1, maxLength: MAX_EVENTS, size: 'max' },
+);
+
+/** What the site file can become: an asset less, one with another name, other alarms, planned work that is dropped. */
+const sites: readonly Site[] = [
+  richSite,
+  { ...richSite, hash: 'fewer', assets: richSite.assets.filter(({ key }) => key !== 'lamp-2') },
+  { ...richSite, hash: 'signed', assets: richSite.assets.map(({ commissioning: _, ...rest }) => rest) },
+  {
+    ...richSite,
+    hash: 'other-alarms',
+    planned: [],
+    profiles: Object.fromEntries(
+      Object.entries(richSite.profiles).map(([key, profile]) => [
+        key,
+        { ...profile, alarms: profile.alarms.toReversed() },
+      ]),
+    ),
+  },
+];
 
 const pick = <T>(from: readonly T[], place: number): T => from[Math.floor(place * from.length)] as T;
 
@@ -67,6 +97,8 @@ function happen(line: Timeline, { kind, a, b, c }: Event): void {
       return void line.report(Object.fromEntries(pointKeys.map((key, n) => [key, valueFor(key, (a + n * b) % 1)])));
     case 'well':
       return line.run(1 + Math.floor(a * 120), well);
+    case 'site':
+      return void line.put({ kind: 'site', site: pick(sites, a) });
     case 'link':
       return void line.put({
         kind: 'link',
@@ -124,7 +156,7 @@ function picture(line: Timeline): unknown {
     figures: systemFigures(state, plan(state), 0, line.nowMs),
     groups: [0, 1, 2, 3].map((rateNo) => rateDetail(state, plan(state), 0, rateNo, line.nowMs)?.groups),
     health: alarmHealth(state.health, openActivations(state), line.nowMs),
-    times: assetKeys.map((key) => line.times(key)),
+    times: assetKeys.filter((key) => plan(state).assetIndex.has(key)).map((key) => line.times(key)),
     decisions: state.decisions,
     counters: state.counters,
   };
@@ -182,10 +214,10 @@ export const properties: readonly {
     }) as fc.IProperty<unknown>,
   },
   {
-    name: 'a snapshot at any record, and the tail after it, give the same changes, alarms and figures as the live run',
+    name: 'a snapshot at any record, and the tail after it, give the same changes, alarms and figures as the live run, across site files',
     runs: 30,
     property: fc.property(
-      events,
+      eventsAndSites,
       fc.array(fc.nat({ max: MAX_EVENTS - 1 }), { minLength: 1, maxLength: 5 }),
       (happenings, crashes) => {
         const live = began();
