@@ -37,6 +37,7 @@ export async function watchSite({ path, read, onChange, signal, pace = usualPace
   let restlessSinceMs: number | undefined;
   let notBeforeMs = 0;
   for (;;) {
+    // It rejects only where it is aborted, which the next line sees.
     await realDelay(pace.lookEveryMs, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
     const now = await fileMarks(path);

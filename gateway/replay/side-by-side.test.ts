@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { Activation, AlarmEvent } from '../../model/alarm.ts';
 import type { Change } from '../../model/history.ts';
 import type { LedgerClass } from '../../model/ledger.ts';
+import { raisedAlarm } from '../../test/support/raised-alarm.ts';
 import { RunAccount } from './run-account.ts';
 import { type SideBySide, sideBySide } from './side-by-side.ts';
 
@@ -12,28 +13,14 @@ const TO_MS = 1_100_000;
 type Times = Partial<Activation> & { readonly sinceMs: number };
 
 function activation(asset: string, times: Times): Activation {
-  return {
-    activationId: `${asset}.dark.${times.sinceMs}`,
-    asset,
+  const { sinceMs } = times;
+  const dark = {
+    activationId: `${asset}.dark.${sinceMs}`,
     alarm: 'dark',
     priority: 3,
-    state: 'unacknowledged',
-    raisedMs: times.sinceMs + 2000,
-    returnedMs: null,
-    acknowledgedMs: null,
-    acknowledgedBy: null,
-    text,
-    consequence: text,
-    action: text,
-    children: [],
-    silence: null,
-    shelf: null,
-    annunciations: 1,
-    test: false,
-    firstTold: null,
-    chattering: false,
-    ...times,
-  };
+    raisedMs: sinceMs + 2000,
+  } as const;
+  return raisedAlarm({ ...dark, asset, text, consequence: text, action: text, ...times });
 }
 
 function alarm(event: AlarmEvent, asset: string, times: Times): Change {

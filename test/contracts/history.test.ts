@@ -4,6 +4,7 @@ import type { CountedHome } from '../../gateway/history/counted-home.ts';
 import { openEmbeddedHistory } from '../../gateway/history/embedded.ts';
 import { influxHistory } from '../../gateway/history/influx.ts';
 import { type HistorySeries, MAX_HISTORY_BUCKETS, type PlacedChange } from '../../model/history.ts';
+import { raisedAlarm } from '../support/raised-alarm.ts';
 import { describeWithServer, type RunningServer, startInfluxd } from '../support/servers.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { blockOf, lookup, pointOf, type Row } from './history-samples.ts';
@@ -219,28 +220,14 @@ const changes: readonly PlacedChange[] = [
       kind: 'alarm',
       event: 'raised',
       atMs: T + 1,
-      activation: {
+      activation: raisedAlarm({
         activationId: 'lift-1/trapped/8',
         asset: 'lift-1',
         alarm: 'trapped',
-        priority: 1,
-        state: 'unacknowledged',
         sinceMs: T,
         raisedMs: T + 1,
-        returnedMs: null,
-        acknowledgedMs: null,
-        acknowledgedBy: null,
         text,
-        consequence: text,
-        action: text,
-        children: [],
-        silence: null,
-        shelf: null,
-        annunciations: 1,
-        test: false,
-        firstTold: null,
-        chattering: false,
-      },
+      }),
     },
   },
   {
