@@ -61,7 +61,9 @@ export type LogEntry =
   /** New numbers of point keys; append-only, never reused. `formerly` renames: the number stays. */
   | { readonly kind: 'points'; readonly numbers: readonly (readonly [key: string, number: number])[] }
   /** The gateway started; what happened since the record before is not known. */
-  | { readonly kind: 'start'; readonly version: string };
+  | { readonly kind: 'start'; readonly version: string }
+  /** What the gateway finds of itself, by point of its built-in profile; a point that is absent is as it was. */
+  | { readonly kind: 'health'; readonly figures: Readonly<Record<string, number>> };
 
 /** Place and time that the log gave a record: `logSeq` counts from 1 without a gap, `logMs` never goes back. */
 export interface Stamp {
@@ -79,7 +81,24 @@ export type LogRecord = Stamp &
     | { readonly kind: 'samples'; readonly link: string; readonly batch: Batch; readonly firstOrdinal: number }
     | Exclude<LogEntry, { kind: 'samples' }>
     | { readonly kind: 'damaged' }
+    /** Records from this one through `throughSeq` were shown to the rules and never reached the disk. */
+    | { readonly kind: 'lost'; readonly throughSeq: number; readonly samples: number }
   );
+
+/** How the log does, for metrics, API and the gateway's own alarms. Counts are since the start. */
+export interface LogFacts {
+  /** Why entries do not reach the disk now, and since when (epoch ms of site time); null while they do. */
+  readonly failing: { readonly reason: Text; readonly sinceMs: number } | null;
+  /** Bytes of entries that wait for the disk. */
+  readonly waitingBytes: number;
+  /** Samples that the rules saw and the disk never did. */
+  readonly lostSamples: number;
+  /** Bytes of the log's file that are in use, and of its archive. */
+  readonly bytes: number;
+  readonly archiveBytes: number;
+  /** Stamp of the oldest record that is still in the log itself, not only in the archive; zeros for an empty log. */
+  readonly oldest: Stamp;
+}
 
 /** The durable, ordered log: the one idea of the whole program. */
 export interface Log {

@@ -22,6 +22,8 @@ export interface PointInfo {
   readonly system: string;
   readonly kind: ValueKind;
   readonly unit?: string;
+  /** History keeps a good sample that repeats the one before only after this many ms; absent: it keeps all. */
+  readonly heartbeatMs?: number;
 }
 
 /** Joins an asset's and a point's name to the point's key. */

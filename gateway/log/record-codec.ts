@@ -21,10 +21,16 @@ const HEADER_BYTES = 16;
 const Constant = { sourceMs: 1, receivedMs: 2, point: 4, reason: 8, quality: 16 } as const;
 
 /** Numbers of the kinds as stored; never reused. */
-const kindNumbers = { samples: 1, tick: 2, link: 3, action: 4, site: 5, points: 6, start: 7 } as const satisfies Record<
-  LogEntry['kind'],
-  number
->;
+const kindNumbers = {
+  samples: 1,
+  tick: 2,
+  link: 3,
+  action: 4,
+  site: 5,
+  points: 6,
+  start: 7,
+  health: 8,
+} as const satisfies Record<LogEntry['kind'], number>;
 const kindByNumber = new Map<number, LogEntry['kind']>(
   (Object.keys(kindNumbers) as LogEntry['kind'][]).map((kind) => [kindNumbers[kind], kind]),
 );
