@@ -81,8 +81,11 @@ export type LogRecord = Stamp &
     | { readonly kind: 'samples'; readonly link: string; readonly batch: Batch; readonly firstOrdinal: number }
     | Exclude<LogEntry, { kind: 'samples' }>
     | { readonly kind: 'damaged' }
-    /** Records from this one through `throughSeq` were shown to the rules and never reached the disk. */
-    | { readonly kind: 'lost'; readonly throughSeq: number; readonly samples: number }
+    /**
+     * Records from `fromSeq` through this one were shown to the rules and never reached the disk, or are no longer kept
+     * anywhere.
+     */
+    | { readonly kind: 'lost'; readonly fromSeq: number; readonly samples: number }
   );
 
 /** How the log does, for metrics, API and the gateway's own alarms. Counts are since the start. */
