@@ -116,7 +116,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       numbers: present.numbers,
       clock,
       log: logger.child({ part: 'links' }),
-      append: (entry) => log.append(entry),
+      hand: (entry) => log.hand(entry),
       env: process.env,
     });
     ending.push(() => links?.close());
@@ -130,7 +130,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       { url: http.url, site: site.key, assets: site.assets.length, links: site.links.length },
       'gateway started',
     );
-    return { url: http.url, failed: engine.failed, reload: () => reloads.reload(), close: end };
+    return {
+      url: http.url,
+      failed: Promise.race([engine.failed, log.failed]),
+      reload: () => reloads.reload(),
+      close: end,
+    };
   } catch (error) {
     await end();
     throw error;
@@ -145,13 +150,13 @@ async function adoptSite(
   version: string,
 ): Promise<ReadonlyMap<string, number>> {
   await engine.reached(log.last.logSeq);
-  await log.append({ kind: 'start', version });
+  await log.hand({ kind: 'start', version }).taken;
   const numbers = await numbersOf(site, log);
   await engine.reached(log.last.logSeq);
   // A points record that was damaged since it was written has told the engine nothing.
   const untold = [...numbers].filter(([key, number]) => engine.state.numbers.get(key) !== number);
-  if (untold.length > 0) await log.append({ kind: 'points', numbers: untold });
-  if (engine.state.plan?.site.hash !== site.hash) await log.append({ kind: 'site', site });
+  if (untold.length > 0) await log.hand({ kind: 'points', numbers: untold }).taken;
+  if (engine.state.plan?.site.hash !== site.hash) await log.hand({ kind: 'site', site }).taken;
   await engine.reached(log.last.logSeq);
   return numbers;
 }
@@ -229,7 +234,7 @@ function startTicks(log: DurableLog, clock: Clock, logger: Logger): () => void {
   const timer = setInterval(() => {
     if (writing) return;
     writing = true;
-    log.append({ kind: 'tick' }).then(
+    log.hand({ kind: 'tick' }).taken.then(
       () => {
         writing = false;
         failing = false;
