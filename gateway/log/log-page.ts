@@ -84,9 +84,9 @@ class PageBuilder {
   missing(throughSeq: number, next?: CheckedRecord): void {
     const fromSeq = this.#expectedSeq;
     if (throughSeq < fromSeq || this.#records.length >= this.#limit) return;
-    const firstOrdinal = next && (this.#nextOrdinal ?? this.#ordinalFrom(fromSeq));
+    const firstOrdinal = this.#nextOrdinal ?? this.#ordinalFrom(fromSeq);
     const samples =
-      firstOrdinal === undefined
+      next === undefined || firstOrdinal === undefined
         ? this.#log.samplesGone(fromSeq - 1, throughSeq)
         : Math.max(0, next.ordinal - firstOrdinal);
     const ms = next?.ms ?? this.#records.at(-1)?.ms ?? 0;

@@ -53,15 +53,16 @@ export function openLogFile(options: LogFileOptions): LogFile {
   if (existsSync(savedPath(options.path))) {
     const setAside = putInPlace(options.path);
     return {
-      ...openSound(options, [], true),
+      ...openSound(options, [], false),
       setAside: [setAside],
       told: [{ fields: { setAside }, message: SET_ASIDE }],
     };
   }
-  const passedOver = existsSync(options.path) ? recordsPassedOver(options.path) : { commits: 0, records: [] };
+  const isNew = !existsSync(options.path);
+  const passedOver = !isNew ? recordsPassedOver(options.path) : { commits: 0, records: [] };
   if (passedOver.commits > POWER_CUT_COMMITS) return replaceLogFile(options, 'the write-ahead file is damaged');
   try {
-    return openSound(options, passedOver.records);
+    return openSound(options, passedOver.records, isNew);
   } catch (error) {
     const damage = damageOf(options.path, error);
     if (damage === undefined) throw error;
@@ -95,11 +96,11 @@ class Damaged extends Error {
   readonly errcode = 11;
 }
 
-/** `wasDamaged`: a log without any record is one that has lost them all, and not a new one. */
+/** A log without any record that is not new has lost them all. */
 function openSound(
   { path, minimumSeq }: LogFileOptions,
   passedOver: readonly CheckedRecord[],
-  wasDamaged = false,
+  isNew: boolean,
 ): LogFile {
   const database = openDatabase(path, logMigrations, { addsOnly: true });
   try {
@@ -111,7 +112,7 @@ function openSound(
     insertRecords(database, saved);
     if (isEmpty || saved.length > 0) insertPoints(database, withPoints(pairs, saved));
     const end = endOf(archive, saved.at(-1) ?? newest);
-    const last = end.seq > 0 || wasDamaged ? goOnAfter(database, end, minimumSeq) : end;
+    const last = end.seq > 0 || !isNew ? goOnAfter(database, end, minimumSeq) : end;
     const points = pointsOf(database);
     const told =
       last.seq > end.seq ? [{ fields: { fromSeq: end.seq + 1, throughSeq: last.seq }, message: END_LOST }] : [];
@@ -138,6 +139,8 @@ const NOT_SAVED = 'the disk does not take what can be read of the damaged log; i
 function newestRecord(database: DatabaseSync): CheckedRecord | undefined {
   const newest = new LogRows(database).newest();
   if (newest === undefined) return undefined;
+  // The first is where records are removed.
+  new LogRows(database).oldest();
   const record = new LogRows(database).after(newest.logSeq - 1, newest.logSeq, 1, 1)[0];
   if (record?.seq !== newest.logSeq || !isWhole(record)) throw new Damaged('the newest record is damaged');
   return record;
@@ -196,7 +199,7 @@ export function replaceLogFile(options: LogFileOptions, reason: string): LogFile
   renameSync(next, savedPath(path));
   syncFolder(dirname(path));
   const setAside = putInPlace(path);
-  const opened = openSound(options, [], true);
+  const opened = openSound(options, [], false);
   const fields = { reason, setAside, savedRecords: saved.count, throughSeq: opened.last.logSeq };
   return {
     ...opened,
