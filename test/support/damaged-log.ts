@@ -147,7 +147,8 @@ function compare(written: readonly LogRecord[], found: readonly LogRecord[], whe
     ms = record.logMs;
     const original = written[record.logSeq - 1];
     if (record.kind === 'lost' || record.kind === 'damaged' || original === undefined) continue;
-    if (!isDeepStrictEqual(record, original)) throw new Error(`${when}: record ${record.logSeq} is not what was written`);
+    if (!isDeepStrictEqual(record, original))
+      throw new Error(`${when}: record ${record.logSeq} is not what was written`);
     whole++;
   }
   if (seq <= written.length) throw new Error(`${when}: the log ends at ${seq - 1}`);
