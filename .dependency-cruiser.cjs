@@ -42,7 +42,7 @@ const parts = [
     [
       '^gateway/site/',
       '^model/',
-      '^rules/(profile\\.ts|link-profile\\.ts|compile\\.ts|expressions/|time/)',
+      '^rules/(profile\\.ts|virtual-assets/|compile\\.ts|expressions/|time/)',
       '^adapters/registry\\.ts$',
       '^gateway/duty/channels/registry\\.ts$',
     ],

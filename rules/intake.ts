@@ -106,7 +106,12 @@ function clockIsOff(work: Work, link: string): void {
 
 /** Sets one of a link's points: 0 answering, 1 clock off. */
 function setLinkPoint(work: Work, link: number, place: number, value: number, eventMs: number): void {
-  const slot = (work.plan.assets[link] as AssetPlan).slots[place] as number;
+  setOwnPoint(work, (work.plan.assets[link] as AssetPlan).slots[place] as number, value, eventMs);
+}
+
+/** Sets a point of what is an asset to the engine only; NaN where it cannot be told. */
+export function setOwnPoint(work: Work, slot: number, value: number, eventMs: number): void {
+  if (Number.isNaN(value)) return work.forget(slot, eventMs);
   const at = slot * STRIDE;
   const { points, logMs } = work.state;
   points[at + GOOD] = logMs;

@@ -113,6 +113,7 @@ export const AssetReply = Type.Object({
   }),
   contractor: Nullable(Type.String()),
   group: Nullable(Type.String()),
+  warrantyUntil: Nullable(Type.String({ description: 'last day of its warranty, a site date: 2027-03-31' })),
   /** Not handed over: pages nobody, enters no figure. */
   commissioning: Type.Boolean(),
   outOfService: Nullable(Type.Object({ by: Type.String(), reason: Type.String(), sinceMs: Type.Number() })),

@@ -11,7 +11,18 @@ import { plan, START_MS, Timeline, text } from './timeline.ts';
 
 const pointKeys = richSite.assets.flatMap(({ points }) => points.map(({ key }) => key));
 const assetKeys = richSite.assets.map(({ key }) => key);
-const alarmKeys = ['trip', 'lamp-out', 'unsteady', 'data-lost', 'failed', 'high', 'filling'];
+const ruleKeys = ['link:bus', 'rate:streetlight:lit', 'rate:streetlight:night'];
+const alarmKeys = [
+  'trip',
+  'lamp-out',
+  'unsteady',
+  'data-lost',
+  'failed',
+  'high',
+  'filling',
+  'below-target',
+  'warranty-due',
+];
 
 /** What one history holds at most. */
 const MAX_EVENTS = 60;
@@ -46,6 +57,12 @@ const eventsAndSites: fc.Arbitrary<Event[]> = fc.array(
 const sites: readonly Site[] = [
   richSite,
   { ...richSite, hash: 'fewer', assets: richSite.assets.filter(({ key }) => key !== 'lamp-2') },
+  {
+    ...richSite,
+    hash: 'other-dates',
+    assets: richSite.assets.map((asset) => (asset.warrantyUntil ? { ...asset, warrantyUntil: '2026-08-20' } : asset)),
+    systems: richSite.systems.map((system) => ({ ...system, rates: system.rates.toReversed() })),
+  },
   { ...richSite, hash: 'signed', assets: richSite.assets.map(({ commissioning: _, ...rest }) => rest) },
   {
     ...richSite,
@@ -122,7 +139,7 @@ function happen(line: Timeline, { kind, a, b, c }: Event): void {
 
 /** Any action, on anything, whether it can be taken or not: the engine leaves out what is refused. */
 function actionOf(line: Timeline, a: number, b: number, c: number): Action {
-  const asset = pick([...assetKeys, 'pump', 'pump'], b);
+  const asset = pick([...assetKeys, ...ruleKeys, 'pump', 'pump'], b);
   const activationId = pick(openActivations(line.state), b)?.activationId ?? 'none';
   const alarm = pick(alarmKeys, c);
   const ahead = line.nowMs + Math.floor(c * 7_200_000);
@@ -250,7 +267,9 @@ export const properties: readonly {
         line.put({ kind: 'tick' });
       }
       line.run(180, well);
-      const standing = openActivations(line.state).filter(({ state, alarm }) =>
+      // A window that is lost stays so until it ends, and a warranty until it is over.
+      const open = openActivations(line.state).filter(({ alarm }) => !['target-lost', 'warranty-due'].includes(alarm));
+      const standing = open.filter(({ state, alarm }) =>
         alarm === 'failed' ? state === 'acknowledged' : state !== 'returned-unacknowledged',
       );
       deepStrictEqual(standing, []);
