@@ -1,4 +1,4 @@
-import { linkAssetKey, rateAssetKey } from '../model/asset-key.ts';
+import { gatewayAssetKey, linkAssetKey, rateAssetKey } from '../model/asset-key.ts';
 import { type PointKey, type PointNumber, pointKey, type ValueKind } from '../model/point.ts';
 import type { AlarmDefinition, Asset, PlannedWork, Profile, Site } from '../model/site.ts';
 import {
@@ -10,6 +10,7 @@ import {
 } from './expressions/expression.ts';
 import { type Calendar, createCalendar } from './time/calendar.ts';
 import { compilePlannedWork, type Occurrences } from './time/planned.ts';
+import { gatewayProfile } from './virtual-assets/gateway-profile.ts';
 import { linkProfile } from './virtual-assets/link-profile.ts';
 import { isAlarmed, rateProfile } from './virtual-assets/rate-profile.ts';
 import { warrantyAlarm, warrantyDue } from './virtual-assets/warranty-alarm.ts';
@@ -72,7 +73,8 @@ export interface WindowPlan {
 export type Subject =
   | { readonly kind: 'asset'; readonly asset: Asset }
   | { readonly kind: 'link' }
-  | { readonly kind: 'rate'; readonly system: number; readonly rate: number };
+  | { readonly kind: 'rate'; readonly system: number; readonly rate: number }
+  | { readonly kind: 'gateway' };
 
 export interface AssetPlan {
   readonly index: number;
@@ -135,7 +137,7 @@ export interface PlannedPlan {
 export interface Plan {
   readonly site: Site;
   readonly calendar: Calendar;
-  /** Links first, then the site's assets, parents before children, then rates that have an alarm. */
+  /** Links first, then the site's assets, parents before children, then rates that have an alarm, then the gateway. */
   readonly assets: readonly AssetPlan[];
   readonly assetIndex: ReadonlyMap<string, number>;
   /** Index of a link's asset by the link's key. */
@@ -496,6 +498,7 @@ function draftsOf(site: Site, ordered: readonly Asset[]): readonly Draft[] {
         return [{ key: rateAssetKey(system.key, rate.key), subject, profile: rateProfile(rate) }];
       }),
     ),
+    { key: gatewayAssetKey, subject: { kind: 'gateway' }, profile: gatewayProfile },
   ];
 }
 

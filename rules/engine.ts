@@ -7,7 +7,7 @@ import { alarmChange, openActivations } from './alarms/activation.ts';
 import { followFlood, forgetOldSources } from './alarms/alarm-health.ts';
 import { ALL_BITS, compileSite, GOOD, type Plan, STRIDE, VALUE } from './compile.ts';
 import { evaluateMarked } from './evaluate.ts';
-import { forgetAsset, setSiteValues, sweepClocks, sweepStale, takeLink, takeSamples } from './intake.ts';
+import { forgetAsset, setSiteValues, sweepClocks, sweepStale, takeHealth, takeLink, takeSamples } from './intake.ts';
 import { followRates } from './rates/follow-rates.ts';
 import { adoptSite, takeSnapshot } from './snapshot.ts';
 import type { EngineState } from './state.ts';
@@ -64,6 +64,9 @@ export function step(state: EngineState, record: LogRecord): readonly Change[] {
       break;
     case 'action':
       takeAction(work, record.action);
+      break;
+    case 'health':
+      takeHealth(work, record.figures);
       break;
   }
   return work.changes;

@@ -1,3 +1,4 @@
+import { gatewayAssetKey } from '../model/asset-key.ts';
 import { type Batch, Quality } from '../model/sample.ts';
 import { type AssetPlan, DARK_SLOT, GOOD, HOUR_SLOT, REPLY, SOURCE, STRIDE, TIME_SLOT, VALUE } from './compile.ts';
 import { evaluate, evaluateMarked } from './evaluate.ts';
@@ -130,6 +131,21 @@ export function takeLink(work: Work, key: string, up: boolean, atMs: number): vo
   if (!up) {
     for (const asset of work.plan.assets) if (asset.link === index) forgetAsset(work, asset, logMs);
   }
+  evaluateMarked(work);
+}
+
+/**
+ * What the gateway finds of itself. A figure that is left out is as it was; one that this version does not know, of a
+ * log that a later one wrote, is passed over.
+ */
+export function takeHealth(work: Work, figures: Readonly<Record<string, number>>): void {
+  const gateway = work.plan.assets[work.plan.assetIndex.get(gatewayAssetKey) ?? -1];
+  if (!gateway) return;
+  Object.keys(gateway.profile.points).forEach((point, place) => {
+    const value = Object.hasOwn(figures, point) ? figures[point] : undefined;
+    if (value === undefined) return;
+    setOwnPoint(work, gateway.slots[place] as number, Number.isFinite(value) ? value : Number.NaN, work.state.logMs);
+  });
   evaluateMarked(work);
 }
 

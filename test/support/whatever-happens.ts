@@ -11,7 +11,7 @@ import { plan, START_MS, Timeline, text } from './timeline.ts';
 
 const pointKeys = richSite.assets.flatMap(({ points }) => points.map(({ key }) => key));
 const assetKeys = richSite.assets.map(({ key }) => key);
-const ruleKeys = ['link:bus', 'rate:streetlight:lit', 'rate:streetlight:night'];
+const ruleKeys = ['gateway:self', 'link:bus', 'rate:streetlight:lit', 'rate:streetlight:night'];
 const alarmKeys = [
   'trip',
   'lamp-out',
@@ -22,6 +22,7 @@ const alarmKeys = [
   'filling',
   'below-target',
   'warranty-due',
+  'disk-not-written',
 ];
 
 /** What one history holds at most. */
@@ -38,7 +39,7 @@ type Event = {
 /** By weight: a kind that stands here more often happens more often. */
 const kinds = [
   ...['sample', 'sample', 'sample', 'late', 'late', 'late', 'batch', 'well', 'well', 'pass', 'pass', 'pass'],
-  ...['jump', 'link', 'restart', 'act', 'act', 'act'],
+  ...['jump', 'link', 'restart', 'act', 'act', 'act', 'health'],
 ] as const;
 // Not fc.double, which is even over bit patterns: nearly all of its numbers are next to nothing.
 const share = fc.nat({ max: 999_999 }).map((parts) => parts / 1_000_000);
@@ -126,6 +127,17 @@ function happen(line: Timeline, { kind, a, b, c }: Event): void {
       });
     case 'pass':
       return line.run(1 + Math.floor(a * 60), b > 0.3 ? one(c, b) : {});
+    case 'health':
+      return void line.put({
+        kind: 'health',
+        figures: {
+          logFailing: a > 0.5 ? 1 : 0,
+          stateFailing: 0,
+          historyBehindMin: pick([0, 5, 12, Number.NaN], b),
+          logLostSamples: pick([0, 3, 40], c),
+          ofALaterVersion: 1,
+        },
+      });
     case 'jump':
       line.nowMs += Math.floor(a ** 6 * 30_000_000);
       return void line.put({ kind: 'tick' });
@@ -264,6 +276,7 @@ export const properties: readonly {
       for (let minute = 0; minute < 25; minute++) {
         line.nowMs += 30_000;
         line.report(well);
+        line.put({ kind: 'health', figures: { logFailing: 0, stateFailing: 0, historyBehindMin: 0, logLostSamples: 40 } });
         line.put({ kind: 'tick' });
       }
       line.run(180, well);
