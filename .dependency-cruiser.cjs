@@ -65,8 +65,8 @@ const parts = [
   ]),
   importsOnly(
     'part-imports-model',
-    'Log, history, duty and http meet in the composition root, never each other.',
-    '^gateway/(log|history|duty|http)/',
+    'Log, history, health, duty and http meet in the composition root, never each other.',
+    '^gateway/(log|history|health|duty|http)/',
     ['^gateway/($1|storage)/', '^model/'],
   ),
   importsOnly(

@@ -276,7 +276,10 @@ export const properties: readonly {
       for (let minute = 0; minute < 25; minute++) {
         line.nowMs += 30_000;
         line.report(well);
-        line.put({ kind: 'health', figures: { logFailing: 0, stateFailing: 0, historyBehindMin: 0, logLostSamples: 40 } });
+        line.put({
+          kind: 'health',
+          figures: { logFailing: 0, stateFailing: 0, historyBehindMin: 0, logLostSamples: 40 },
+        });
         line.put({ kind: 'tick' });
       }
       line.run(180, well);
