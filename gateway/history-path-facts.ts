@@ -1,5 +1,5 @@
-import type { HistoryFacts } from './history/history-reader.ts';
 import type { HistoryPathFacts } from './health/path-facts.ts';
+import type { HistoryFacts } from './history/history-reader.ts';
 
 /** What history tells of itself, in the words of the path. */
 export function historyPathFacts(facts: HistoryFacts): HistoryPathFacts {

@@ -65,7 +65,12 @@ test('figures follow from facts; what nobody can tell is left out', () => {
 test('a folder tells its room, and each damaged file once', async () => {
   const dir = tempFolder();
   mkdirSync(join(dir, 'log'));
-  const names = ['log.db', 'log.db.damaged-20261124T1', 'log.db.damaged-20261124T1-wal', 'log.db.damaged-20261124T1-shm'];
+  const names = [
+    'log.db',
+    'log.db.damaged-20261124T1',
+    'log.db.damaged-20261124T1-wal',
+    'log.db.damaged-20261124T1-shm',
+  ];
   for (const name of names) writeFileSync(join(dir, 'log', name), '');
   const { disk, damagedFiles } = await lookAtFolder(dir);
   expect(damagedFiles).toEqual(['log/log.db.damaged-20261124T1']);
@@ -98,7 +103,9 @@ async function watched(rate: number) {
 
 test('it is told at the start, at once when a fault begins, and once a minute of site time', async () => {
   const { told, parts } = await watched(30);
-  await until('the disk was told, too', WITHIN_MS, () => told().some(({ figures }) => figures.diskFreeBytes !== undefined));
+  await until('the disk was told, too', WITHIN_MS, () =>
+    told().some(({ figures }) => figures.diskFreeBytes !== undefined),
+  );
   expect(told()[0]?.figures).toMatchObject({ logFailing: 0, historyBehindMin: 0 });
   const before = told().length;
   parts.clockBehindMs = 30_000;

@@ -98,6 +98,7 @@ export class CommitQueue {
   #nextOrdinal: number;
   /** While true, entries are shown before they are on disk. */
   #volatile = false;
+  #held = false;
   #failing: LogFacts['failing'] = null;
   #failures = 0;
   #toldAt = Number.NEGATIVE_INFINITY;
@@ -208,6 +209,15 @@ export class CommitQueue {
     }, delayMs);
   }
 
+  /** While true nothing is committed, and sources wait: the log is full, and the engine has not worked in what would go. */
+  hold(full: boolean): void {
+    if (full === this.#held) return;
+    this.#held = full;
+    if (full)
+      this.#options.log.warn({}, 'the log is full of what the engine has not worked in yet; sources wait for it');
+    else this.#commitNext();
+  }
+
   /** Takes nothing more, and resolves when all is on disk, or after `withinMs` real ms. */
   async drain(withinMs: number): Promise<void> {
     this.#ended ??= new StorageError('closed', { zh: '日志已关闭', en: 'the log is closed' });
@@ -235,7 +245,7 @@ export class CommitQueue {
 
   /** Hands the next group to the writer, unless it is at work or waits for its next try. */
   #commitNext(): void {
-    if (this.#committing > 0 || this.#retryTimer) return;
+    if (this.#committing > 0 || this.#retryTimer || (this.#held && !this.#ended)) return;
     if (this.#placed.length === 0) this.#placeWaiting();
     if (this.#placed.length === 0) {
       this.#onIdle?.();
