@@ -11,9 +11,9 @@ import { noticesFor } from './duty/notices.ts';
 import { openChannels } from './duty/open-channels.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
 import { openState, type State } from './engine/open-state.ts';
-import { historyPathFacts } from './history-path-facts.ts';
 import { type HealthOptions, watchHealth } from './health/watch-health.ts';
 import { type History, openHistory } from './history/open-history.ts';
+import { historyPathFacts } from './history-path-facts.ts';
 import type { LiveFeed } from './http/live-feed.ts';
 import { LiveValues } from './http/live-values.ts';
 import type { HttpServer } from './http/server.ts';
@@ -168,7 +168,7 @@ function pathParts({ log, state, history, clock }: PathParts): ReturnType<Health
   return {
     log: log.facts(),
     stateFailing: state.writer.failing,
-    history: historyPathFacts(history.facts()),
+    history: historyPathFacts(history.facts(), log.last.logSeq),
     clockBehindMs: clock.behindMs(),
   };
 }

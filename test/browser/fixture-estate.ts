@@ -677,7 +677,7 @@ export function fixturePath(): HealthReply {
       rejectedRows: 0,
       deadLetters: 0,
       lostRecords: 0,
-      queuedBytes: 0,
+      waitingRecords: 0,
       lastError: null,
     },
     disk: { freeBytes: 41.3e9, sizeBytes: 118.8e9 },
