@@ -87,7 +87,7 @@ const parts = [
     severity: 'error',
     from: {
       path: '^gateway/',
-      pathNot: [...TESTS, ROOT_PART, '^gateway/(site|engine|replay|links|log|history|duty|http|storage)/'],
+      pathNot: [...TESTS, ROOT_PART, '^gateway/(site|engine|replay|links|log|history|health|duty|http|storage)/'],
     },
     to: {},
   },
