@@ -1,5 +1,5 @@
 import type { Dirent } from 'node:fs';
-import { mkdir, readdir, realpath, rm } from 'node:fs/promises';
+import { readdir, realpath, rm } from 'node:fs/promises';
 import { basename, join, sep } from 'node:path';
 import { makeFolder } from '../storage/make-folder.ts';
 import { StorageError } from '../storage/storage-error.ts';
@@ -22,7 +22,7 @@ export async function openBackupFolder(dir: string, dataDir: string): Promise<Ma
   try {
     makeFolder(dir);
     names = await readdir(dir);
-    await mkdir(join(dir, ARCHIVE_FOLDER), { recursive: true, mode: 0o700 });
+    makeFolder(join(dir, ARCHIVE_FOLDER), 0o700);
   } catch (error) {
     throw targetError(dir, error);
   }

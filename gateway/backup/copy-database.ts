@@ -2,7 +2,7 @@ import { closeSync, fdatasyncSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { backup, type DatabaseSync } from 'node:sqlite';
 import { type Migration, openDatabaseForReading, refuseNewer } from '../storage/open-database.ts';
-import { type StorageError, unreadable } from '../storage/storage-error.ts';
+import { StorageError, unreadable } from '../storage/storage-error.ts';
 import type { CopyOptions } from './copy-file.ts';
 import type { Pace } from './pace.ts';
 import { targetError } from './target-error.ts';
@@ -30,8 +30,7 @@ export async function copyDatabase(
 ): Promise<number> {
   const database = openDatabaseForReading(from);
   try {
-    const version = refuseNewer(database, from, migrations);
-    holdMoment(database);
+    const version = beginAtMoment(database, from, migrations);
     await copyPages(database, from, to, options);
     return version;
   } finally {
@@ -40,12 +39,16 @@ export async function copyDatabase(
 }
 
 /**
- * Keeps the connection at one moment of the file. Without that SQLite begins the copy anew at each commit of the gateway,
- * and would never end.
+ * Keeps the connection at one moment of the file, and gives the version of its tables. Without that SQLite begins the copy
+ * anew at each commit of the gateway, and would never end.
  */
-function holdMoment(database: DatabaseSync): void {
-  database.exec('BEGIN');
-  database.prepare('SELECT count(*) FROM sqlite_schema').get();
+function beginAtMoment(database: DatabaseSync, path: string, migrations: readonly Migration[]): number {
+  try {
+    database.exec('BEGIN');
+    return refuseNewer(database, path, migrations);
+  } catch (error) {
+    throw error instanceof StorageError ? error : unreadable(path, error);
+  }
 }
 
 async function copyPages(

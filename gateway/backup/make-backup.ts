@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { type Stats, statSync } from 'node:fs';
-import { mkdir, rename, rm, statfs, utimes } from 'node:fs/promises';
+import { rename, rm, statfs, utimes } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { type FolderLock, lockFolder } from '../storage/folder-lock.ts';
+import { makeFolder } from '../storage/make-folder.ts';
 import { StorageError } from '../storage/storage-error.ts';
 import { filesIn, openBackupFolder, removeFormer } from './backup-folder.ts';
 import { type BoxFile, boxFileOf } from './box-file.ts';
@@ -103,19 +104,31 @@ class BackupRun {
 
   async make(): Promise<Manifest> {
     const { dir, boxFiles } = this.#job;
+    let manifest: Manifest;
     try {
       await this.#refuseFullDisk();
-      await this.#makeFolder(dir, this.#folder);
+      this.#makeFolder(dir, this.#folder);
       for (const file of boxFiles) await this.#take(file);
       await this.#takeSite();
-      const manifest = await this.#manifest();
+      manifest = await this.#manifest();
       await this.#syncFolders(manifest);
       await writeManifest(dir, manifest);
-      await removeFormer(dir, manifest, (path) => this.#isShared(path));
-      return manifest;
     } catch (error) {
       await this.#undo();
       throw error;
+    }
+    // From here on the folder holds this backup, whatever happens.
+    await this.#replaceFormer(manifest);
+    return manifest;
+  }
+
+  async #replaceFormer(manifest: Manifest): Promise<void> {
+    const { dir } = this.#job;
+    try {
+      await syncFolder(dir);
+      await removeFormer(dir, manifest, (path) => this.#isShared(path));
+    } catch (error) {
+      throw notRemoved(dir, error);
     }
   }
 
@@ -129,7 +142,7 @@ class BackupRun {
     const found = existing(from);
     if (!found) return;
     this.#job.tell(file.path, found.size + (existing(`${from}-wal`)?.size ?? 0));
-    const to = await this.#place(`data/${file.path}`);
+    const to = this.#place(`data/${file.path}`);
     if (file.kind === 'file') {
       this.#note(`data/${file.path}`, await copyFile(from, to, this.#job), null);
       return;
@@ -177,7 +190,7 @@ class BackupRun {
       await rm(join(dir, this.#folder, 'site'), { recursive: true, force: true });
       for (const from of [site.path, ...(await site.packs())]) {
         const path = `site/${relative(dirname(site.path), from).split(sep).join('/')}`;
-        files.push({ path, ...(await copyFile(from, await this.#place(path), this.#job)), version: null });
+        files.push({ path, ...(await copyFile(from, this.#place(path), this.#job)), version: null });
       }
       if ((await site.marks()) === before || tries === SITE_TRIES) {
         this.#files.push(...files);
@@ -212,17 +225,17 @@ class BackupRun {
   }
 
   /** Full path of a file of this backup, its folder made. */
-  async #place(path: string): Promise<string> {
+  #place(path: string): string {
     const { dir } = this.#job;
     const to = `${this.#folder}/${path}`;
-    await this.#makeFolder(dir, dirname(to));
+    this.#makeFolder(dir, dirname(to));
     return join(dir, to);
   }
 
-  async #makeFolder(dir: string, path: string): Promise<void> {
+  #makeFolder(dir: string, path: string): void {
     try {
       // The key and the notices in it are nobody else's business.
-      await mkdir(join(dir, path), { recursive: true, mode: 0o700 });
+      makeFolder(join(dir, path), 0o700);
     } catch (error) {
       throw targetError(dir, error);
     }
@@ -271,4 +284,16 @@ function aheadOfLog(progress: number, logSeq: number): StorageError {
     zh: `state.db 记到第 ${progress} 条记录，日志只到第 ${logSeq} 条：二者不属于同一日志，未做备份`,
     en: `state.db knows of record ${progress}, the log ends at ${logSeq}: they do not belong together, nothing was backed up`,
   });
+}
+
+function notRemoved(dir: string, cause: unknown): StorageError {
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  return new StorageError(
+    'write-failed',
+    {
+      zh: `备份已完成，但 ${dir} 中被取代的旧备份未能清除：${detail}`,
+      en: `the backup is whole, but what it replaces in ${dir} could not be removed: ${detail}`,
+    },
+    { cause },
+  );
 }

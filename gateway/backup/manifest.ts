@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { StorageError, unreadable } from '../storage/storage-error.ts';
-import { syncFolder } from './copy-file.ts';
 import { targetError } from './target-error.ts';
 
 /** Version of the backup's own form; one that is higher was made by a newer program. */
@@ -74,7 +73,8 @@ export async function readManifest(dir: string): Promise<Manifest | undefined> {
   return manifest;
 }
 
-/** Replaces the manifest of `dir`: a crash leaves the old one or the new one. Rejects with a StorageError. */
+/** Replaces the manifest of `dir`: a crash leaves the old one or the new one. What it names must be on disk already. Rejects with a
+ * StorageError; the old one is then still there. */
 export async function writeManifest(dir: string, manifest: Manifest): Promise<void> {
   const next = join(dir, `${MANIFEST_FILE}.next`);
   try {
@@ -89,7 +89,6 @@ export async function writeManifest(dir: string, manifest: Manifest): Promise<vo
   } catch (error) {
     throw targetError(dir, error);
   }
-  await syncFolder(dir);
 }
 
 /** Where in the backup's folder a file of it lies, with slashes. */

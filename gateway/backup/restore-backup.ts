@@ -132,7 +132,7 @@ async function openTemporary(dataDir: string, { files }: Manifest): Promise<stri
 async function bring(file: BackupFile, from: string, to: string, { tell, ...options }: RestoreJob): Promise<void> {
   tell(file.path, file.bytes);
   try {
-    await mkdir(dirname(to), { recursive: true });
+    makeFolder(dirname(to));
   } catch (error) {
     throw targetError(dirname(to), error);
   }
