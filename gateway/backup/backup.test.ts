@@ -357,7 +357,12 @@ describe('a restore', () => {
       rewrite((m) => ({ ...m, files: m.files.map((f) => ({ ...f, version: 2 })) })),
       'newer program',
     ],
-    ['a file of a newer program', 'data/the.key', rewrite(withFile('data/accounts.db')), 'accounts.db'],
+    [
+      'a file of a newer program',
+      'data/the.key',
+      rewrite(withFile('data/accounts.db')),
+      'newer program; restore it with that one: data/accounts.db',
+    ],
     ['a way out of the folder', 'data/the.key', rewrite(withFile('data/../../x')), 'manifest.json is damaged'],
     ['another way out', 'data/the.key', rewrite(withFile('site/a\\..\\..\\x')), 'manifest.json is damaged'],
     [
@@ -375,6 +380,16 @@ describe('a restore', () => {
     await expect(restoring(dir, dataDir)).rejects.toThrow(words);
     expect(existsSync(dataDir)).toBe(false);
     expect(existsSync(join(folder, 'new')) ? readdirSync(join(folder, 'new')) : []).toEqual([]);
+  });
+
+  test('looks at all files before it copies the first', async () => {
+    const { folder, dir, job } = box();
+    const manifest = await makeBackup(job());
+    truncateSync(pathOf(dir, manifest, 'data/log/archive/2.zst'), 2);
+    const told: string[] = [];
+    const restore = restoring(dir, join(folder, 'new'), { tell: (path) => void told.push(path) });
+    await expect(restore).rejects.toThrow('2.zst is not what its list says');
+    expect(told).toEqual([]);
   });
 
   test('says which one is in the way: a gateway that runs, or one that did', async () => {
