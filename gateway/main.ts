@@ -1,6 +1,7 @@
 import { backupCommand } from './backup-command.ts';
 import { checkCommand } from './check-command.ts';
 import { CommandFailed, type ExitCode, runToExit } from './exit.ts';
+import { exportCommand } from './export-command.ts';
 import { reloadCommand } from './reload-command.ts';
 import { replayCommand } from './replay-command.ts';
 import { restoreCommand } from './restore-command.ts';
@@ -11,6 +12,7 @@ import { simulateCommand } from './simulate-command.ts';
 const commands: Readonly<Record<string, (args: readonly string[]) => Promise<ExitCode>>> = {
   backup: backupCommand,
   check: checkCommand,
+  export: exportCommand,
   reload: reloadCommand,
   replay: replayCommand,
   restore: restoreCommand,

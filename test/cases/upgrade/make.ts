@@ -74,7 +74,8 @@ await recorded.pass(1140);
 await recorded.settled();
 
 const history = await keepHistory();
-const { log, engine, stateDb } = recorded;
+const { log, engine } = recorded;
+const { db: stateDb } = recorded.stored;
 const last = log.last;
 const expected = {
   last,
@@ -109,7 +110,7 @@ async function keepHistory(): Promise<object> {
       return info && { ...info, number };
     },
     changes: {
-      after: (place, limit) => recorded.stateDb.changesAfter(place.logSeq, place.ordinal, limit),
+      after: (place, limit) => recorded.stored.db.changesAfter(place.logSeq, place.ordinal, limit),
       onChanged: () => () => undefined,
     },
     logger: quiet,
@@ -117,7 +118,7 @@ async function keepHistory(): Promise<object> {
   await until('history has caught up', 30_000, () => kept.facts().offset.logSeq === recorded.log.last.logSeq);
   await until('the changes are in history', 30_000, () => {
     const { change } = kept.facts().offset;
-    return recorded.stateDb.changesAfter(change.logSeq, change.ordinal, 1).length === 0;
+    return recorded.stored.db.changesAfter(change.logSeq, change.ordinal, 1).length === 0;
   });
   await kept.close();
   const stored = openHistoryForReading(made);
