@@ -383,6 +383,34 @@ describe('log', () => {
     expect(log.facts().failing).toBeNull();
   });
 
+  test('sources wait for a disk that is slow, and no longer for one that hangs', async () => {
+    const dir = tempFolder();
+    const { log } = await open(dir);
+    await log.append({ kind: 'tick' });
+    const other = new DatabaseSync(join(dir, 'log.db'));
+    other.exec('BEGIN IMMEDIATE');
+    const first = log.hand({ kind: 'tick' });
+    await first.taken;
+    const big = Array.from({ length: 60 }, () => log.hand(samplesOf(batchOf(10_000))));
+    const shown: number[] = [];
+    const stop = new AbortController();
+    onTestFinished(() => stop.abort());
+    void (async () => {
+      for await (const page of log.follow(2, stop.signal, { volatile: true })) shown.push(...page.map((r) => r.logSeq));
+    })();
+    await until('all are shown', 5000, () => shown.length === 60);
+    const told: number[] = [];
+    for (const { taken } of big) void taken.then(({ logSeq }) => told.push(logSeq));
+    await until('the first are told', 5000, () => told.length > 0);
+    expect(told.length).toBeLessThan(60);
+    await until('the others are told', 10_000, () => told.length === 60);
+    expect(log.last.logSeq).toBe(1);
+    other.exec('COMMIT');
+    other.close();
+    await Promise.all(big.map(({ kept }) => kept));
+    expect(log.facts()).toMatchObject({ failing: null, lostSamples: 0 });
+  });
+
   test('a log that closes while the disk fails ends, and says what it did not keep', async () => {
     const dir = tempFolder();
     const { log } = await open(dir);
