@@ -22,7 +22,15 @@ test('tells what lies in a data folder that it neither takes nor leaves out on p
   const files = [
     ...['state.db', 'state.db-wal', 'state.db.before-v2', 'state.db.of-lost-log-1781526600000', 'instance.json'],
     ...['acknowledge.key', 'acknowledge.key.new', 'gateway.log', 'gateway.log.1', '.writable-1'],
-    ...['log/log.db', 'log/lock.db', 'log/lock.json', 'log/archive/1-500.zst', 'history/offset.json.next'],
+    ...[
+      'log/log.db',
+      'log/lock.db',
+      'log/lock.json',
+      'log/log.db.damaged-20261124T104805.123Z',
+      'log/archive/1-500.zst',
+      'log/archive/2.zst.unfinished',
+      'history/offset.json.next',
+    ],
     ...['accounts.db', 'log/unheard-of', 'stuff/inside'],
   ];
   for (const file of files) {

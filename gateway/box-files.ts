@@ -27,9 +27,10 @@ const leftOut: readonly RegExp[] = [
   /^instance\.json$/,
   /(^|\/)\.[^/]*$/,
   /-(wal|shm|journal)$/,
-  /\.(new|next|tmp|part|partial)$/,
-  // Of the past: from before a file was brought up to date, of another log, what the demo's processes said.
+  /\.(new|next|saved|unfinished)$/,
+  // Of the past: from before a file was brought up to date, damaged, of another log, what the demo's processes said.
   /\.before-v\d+$/,
+  /\.damaged-[^/]+$/,
   /\.of-lost-log-\d+$/,
   /^[^/]+\.log(\.1)?$/,
 ];

@@ -71,7 +71,7 @@ export async function filesIn(folder: string): Promise<readonly string[]> {
   return names.filter((name) => !UNFINISHED.test(name)).sort();
 }
 
-const UNFINISHED = /^\.|\.(new|next|tmp|part|partial)$|-(wal|shm|journal)$/;
+const UNFINISHED = /^\.|\.(new|next|unfinished)$/;
 
 async function refuseWithin(dir: string, dataDir: string): Promise<void> {
   const [target, data] = [await realpath(dir), await realpath(dataDir)];

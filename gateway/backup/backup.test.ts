@@ -49,7 +49,7 @@ function box(): { folder: string; dataDir: string; dir: string; job: (more?: Par
   write(join(dataDir, 'instance.json'), '{}');
   write(join(dataDir, 'log', 'archive', '1.zst'), 'first');
   write(join(dataDir, 'log', 'archive', '2.zst'), 'second');
-  write(join(dataDir, 'log', 'archive', '3.zst.next'), 'being written');
+  write(join(dataDir, 'log', 'archive', '3.zst.unfinished'), 'being written');
   const state = openDatabase(join(dataDir, 'state.db'), stateTables);
   state.exec('INSERT INTO state VALUES (7)');
   state.close();

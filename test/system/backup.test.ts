@@ -51,13 +51,15 @@ describe('of a gateway at work', () => {
 
   test('a blank box goes on from it: alarms, figures, history, numbers, to the digit', async () => {
     const { dataDir } = estate;
+    const now = async () => (await estate.get<{ nowMs: number }>('/api/site')).nowMs;
+    const beganMs = await now();
     const isOpen = async (asset: string) => (await estate.alarms()).find((alarm) => alarm.asset === asset);
     await estate.fault('feeder-trip', 'feeder-1');
     await estate.fault('door-forced', 'door-2');
     const trip = await until('the trip is an alarm', WITHIN_MS, () => isOpen('feeder-1'));
     await until('the door is an alarm', WITHIN_MS, () => isOpen('door-2'));
     await estate.acknowledge(trip.activationId, 'zhang-san');
-    const fromMs = (await estate.get<{ nowMs: number }>('/api/site')).nowMs;
+    const fromMs = await now();
     const standing = (await estate.alarms()).map(({ activationId, state, acknowledgedBy, raisedMs, children }) => ({
       ...{ activationId, state, acknowledgedBy, raisedMs, children },
     }));
@@ -112,7 +114,7 @@ describe('of a gateway at work', () => {
     await until('all is known again', WITHIN_MS, async () =>
       (await estate.systems()).every(({ counts }) => counts.unknown === 0),
     );
-    const replayed = await command('replay', '--data', dataDir, '--from', String(fromMs), '--to', String(ms));
+    const replayed = await command('replay', '--data', dataDir, '--from', String(beganMs), '--to', String(ms));
     expect(replayed.lines.at(-1)).toMatch(/^[1-9]\d+ records, [1-9]\d* changes, 0 differences$/);
     const numbers = rows(
       join(dataDir, 'log', 'log.db'),
