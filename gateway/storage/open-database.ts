@@ -93,7 +93,8 @@ function refuseOtherVersion(database: DatabaseSync, path: string, newest: number
 }
 
 function migrate(database: DatabaseSync, path: string, migrations: readonly Migration[]): void {
-  const version = refuseNewer(database, path, migrations);
+  const version = versionOf(database);
+  if (version > migrations.length) throw newer(path, version, migrations.length);
   if (version === migrations.length) return;
   if (version > 0) {
     const copy = `${path}.before-v${migrations.length}`;
