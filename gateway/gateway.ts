@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { protocols } from '../adapters/registry.ts';
-import { type Clock, steadyClock } from '../model/clock.ts';
+import { type Clock, type SteadyClock, steadyClock } from '../model/clock.ts';
 import type { Site } from '../model/site.ts';
 import { acknowledgeKey } from './acknowledge-key.ts';
 import { signPermission, TOKEN_LIFE_MS } from './duty/acknowledge-token.ts';
@@ -10,8 +10,10 @@ import { type Duty, startDuty } from './duty/duty.ts';
 import { noticesFor } from './duty/notices.ts';
 import { openChannels } from './duty/open-channels.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
-import { openState } from './engine/open-state.ts';
-import { openHistory } from './history/open-history.ts';
+import { openState, type State } from './engine/open-state.ts';
+import { historyPathFacts } from './history-path-facts.ts';
+import { type HealthOptions, watchHealth } from './health/watch-health.ts';
+import { type History, openHistory } from './history/open-history.ts';
 import type { LiveFeed } from './http/live-feed.ts';
 import { LiveValues } from './http/live-values.ts';
 import type { HttpServer } from './http/server.ts';
@@ -97,6 +99,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       logger: logger.child({ part: 'history' }),
     });
     ending.push(() => history.close());
+    const health = watchHealth({
+      dataDir,
+      log,
+      clock,
+      parts: () => pathParts({ log, state, history, clock }),
+      logger: logger.child({ part: 'health' }),
+    });
+    ending.push(() => health.stop());
 
     // The page's address is had before any controller is touched: a second gateway must not take their connections.
     let links: Links | undefined;
@@ -107,7 +117,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       () => links,
       () => http.feed,
     );
-    const parts = { clock, log, stateDb: state.db, engine, history, live, present, reloads, linkFacts };
+    const parts = { clock, log, stateDb: state.db, engine, history, health, live, present, reloads, linkFacts };
     const http: HttpServer = await serve(options, parts);
     ending.push(() => http.close());
     links = startLinks({
@@ -141,6 +151,23 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await end();
     throw error;
   }
+}
+
+/** What the parts of the path tell of themselves. */
+function pathParts({ log, state, history, clock }: PathParts): ReturnType<HealthOptions['parts']> {
+  return {
+    log: log.facts(),
+    stateFailing: state.writer.failing,
+    history: historyPathFacts(history.facts()),
+    clockBehindMs: clock.behindMs(),
+  };
+}
+
+interface PathParts {
+  readonly log: DurableLog;
+  readonly state: State;
+  readonly history: History;
+  readonly clock: SteadyClock;
 }
 
 /** Tells the log that the gateway is back, and the engine of the site file where it is another than the last. */
