@@ -15,6 +15,9 @@ import { diskFull, targetError } from './target-error.ts';
 /** How often the site's files are copied again where somebody writes them meanwhile. */
 const SITE_TRIES = 5;
 
+/** Ms by which the times of a file and of its copy may differ: FAT, as on a USB stick, keeps them to two seconds. */
+const MTIME_TOLERANCE_MS = 2000;
+
 /** The site file and what belongs to it. */
 export interface SiteFiles {
   /** Full path of the site file. */
@@ -176,7 +179,7 @@ class BackupRun {
     const entry = this.#former?.files.find((file) => file.path === path);
     const stored = existing(at);
     if (!entry || !stored || stored.size !== source.size) return undefined;
-    if (Math.trunc(stored.mtimeMs) !== Math.trunc(source.mtimeMs)) return undefined;
+    if (Math.abs(stored.mtimeMs - source.mtimeMs) > MTIME_TOLERANCE_MS) return undefined;
     const mark = await markFile(at, this.#job);
     return mark.sha256 === entry.sha256 ? mark : undefined;
   }
