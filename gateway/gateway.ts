@@ -17,9 +17,11 @@ import { type History, openHistory } from './history/open-history.ts';
 import type { LiveFeed } from './http/live-feed.ts';
 import { LiveValues } from './http/live-values.ts';
 import type { HttpServer } from './http/server.ts';
+import { newestKnownSeq, releaseWorkedIn } from './known-records.ts';
 import { type Links, startLinks } from './links/supervisor.ts';
 import { loadSiteAside } from './load-site-aside.ts';
 import { lastLogMs } from './log/last-log-ms.ts';
+import type { LogBounds } from './log/log-bounds.ts';
 import { type DurableLog, openLog } from './log/open-log.ts';
 import { PresentSite } from './present-site.ts';
 import { type ReloadOutcome, Reloads } from './reloads.ts';
@@ -42,6 +44,7 @@ export interface GatewayOptions {
   readonly publicUrl: string | undefined;
   /** InfluxDB for history, `http://user:password@host:8086/database`; the embedded store if absent. */
   readonly influxUrl: string | undefined;
+  readonly logBounds: LogBounds;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly version: string;
@@ -76,10 +79,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   try {
     mkdirSync(dataDir, { recursive: true });
     const clock = steadyClock(options.clock, lastLogMs(join(dataDir, 'log')));
-    const log = await openLog({ dir: join(dataDir, 'log'), clock, log: logger.child({ part: 'log' }) });
+    const log = await openLog({
+      dir: join(dataDir, 'log'),
+      clock,
+      log: logger.child({ part: 'log' }),
+      bounds: options.logBounds,
+      minimumSeq: await newestKnownSeq(dataDir),
+    });
     ending.push(() => log.close());
     const state = await openState(dataDir, log.last.logSeq, logger);
     ending.push(() => state.close());
+    ending.push(releaseWorkedIn(log, state.db));
 
     const engine = startEngine({ log, state, logger: logger.child({ part: 'engine' }), outboxRows: noticesFor });
     ending.push(() => engine.close());

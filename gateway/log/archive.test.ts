@@ -153,6 +153,7 @@ test('what the engine has not worked in stays, and the log says that it is over 
   const one = await bench();
   await one.fill(1200);
   one.log.keepFrom(200);
+  await until('what it has worked in has moved', 5000, () => one.log.diskFacts().oldest.logSeq === 201);
   await until('the log says so', 5000, () => one.log.diskFacts().overfull === 'engine');
   expect(one.log.diskFacts().oldest.logSeq).toBe(201);
   expect(one.log.diskFacts().bytes).toBeGreaterThan(SMALL.logBytes);
