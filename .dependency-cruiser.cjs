@@ -93,7 +93,11 @@ const parts = [
     severity: 'error',
     from: {
       path: '^gateway/',
-      pathNot: [...TESTS, ROOT_PART, '^gateway/(site|engine|replay|backup|links|log|history|duty|http|storage)/'],
+      pathNot: [
+        ...TESTS,
+        ROOT_PART,
+        '^gateway/(site|engine|replay|backup|links|log|history|health|duty|http|storage)/',
+      ],
     },
     to: {},
   },
