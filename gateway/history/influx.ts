@@ -1,45 +1,43 @@
-import { InfluxDB, escape as influxEscape } from 'influx';
-import type { HistorySeries, Outcome, PlacedChange, PointLookup, SampleBlock } from '../../model/history.ts';
+import { escape as influxEscape } from 'influx';
+import type { HistorySeries, Outcome, PlacedChange, SampleBlock } from '../../model/history.ts';
 import type { PointInfo } from '../../model/point.ts';
 import { Quality } from '../../model/sample.ts';
 import type { CountedHome, Skipped } from './counted-home.ts';
 import { type BucketFigures, type Buckets, divide, seriesOf } from './history-buckets.ts';
-import { faultText, INFLUX_TIMEOUT_MS, type InfluxTarget, writeLines } from './influx-writer.ts';
-import { changeLines, fieldOf, measurementOf, sampleLines } from './line-protocol.ts';
-
-export interface InfluxHistoryOptions extends InfluxTarget {
-  readonly lookup: PointLookup;
-}
+import { InfluxClient } from './influx-client.ts';
+import { InfluxSink, type InfluxSinkOptions } from './influx-sink.ts';
+import { fieldOf, measurementOf } from './line-protocol.ts';
 
 /**
  * History in InfluxDB 1.x (or the 1.x interface of a later one). Nothing is connected yet: the database is made with
  * the first write, and a server that is not there is an outcome. Throws a TypeError where `url` is none.
  */
-export function influxHistory(options: InfluxHistoryOptions): CountedHome {
+export function influxHistory(options: InfluxSinkOptions): CountedHome {
   return new InfluxHistory(options);
 }
 
 class InfluxHistory implements CountedHome {
   readonly identity: string;
-  readonly skipped: Skipped = { unknownPoint: 0, impossibleTime: 0, changes: 0 };
-  readonly #options: InfluxHistoryOptions;
-  readonly #client: InfluxDB;
-  readonly #closing = new AbortController();
-  #hasDatabase = false;
+  readonly #client: InfluxClient;
+  readonly #sink: InfluxSink;
 
-  constructor(options: InfluxHistoryOptions) {
-    this.#options = options;
-    this.#client = clientOf(options);
+  constructor(options: InfluxSinkOptions) {
+    this.#client = new InfluxClient(options);
+    this.#sink = new InfluxSink(options, this.#client);
     const { origin, pathname } = new URL(options.url);
     this.identity = `influx ${origin}${pathname} ${options.database}`;
   }
 
+  get skipped(): Readonly<Skipped> {
+    return this.#sink.skipped;
+  }
+
   writeSamples(blocks: readonly SampleBlock[], signal: AbortSignal): Promise<Outcome> {
-    return this.#write(sampleLines(blocks, this.#options.lookup, this.skipped), signal);
+    return this.#sink.writeSamples(blocks, signal);
   }
 
   writeChanges(changes: readonly PlacedChange[], signal: AbortSignal): Promise<Outcome> {
-    return this.#write(changeLines(changes, this.skipped), signal);
+    return this.#sink.writeChanges(changes, signal);
   }
 
   async series(
@@ -55,32 +53,8 @@ class InfluxHistory implements CountedHome {
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
-  }
-
-  async #write(lines: readonly string[], signal: AbortSignal): Promise<Outcome> {
-    if (lines.length === 0) return { outcome: 'done' };
-    if (!this.#hasDatabase) {
-      const made = await this.#makeDatabase(signal);
-      if (made.outcome !== 'done') return made;
-      this.#hasDatabase = true;
-    }
-    const outcome = await writeLines(this.#options, lines, AbortSignal.any([signal, this.#closing.signal]));
-    // It may be that somebody dropped the database; making it again does no harm.
-    if (outcome.outcome === 'retry') this.#hasDatabase = false;
-    return outcome;
-  }
-
-  async #makeDatabase(signal: AbortSignal): Promise<Outcome> {
-    const name = influxEscape.quoted(this.#options.database);
-    try {
-      await this.#query(`CREATE DATABASE ${name}`, {}, 'POST', signal);
-      return { outcome: 'done' };
-    } catch (error) {
-      // A server that has no such statement may have the database all the same: the write will tell.
-      if (error instanceof Error && 'res' in error) return { outcome: 'done' };
-      return { outcome: 'retry', afterMs: 1000, reason: faultText(error) };
-    }
+    await this.#sink.close();
+    this.#client.close();
   }
 
   async #numberFigures(point: PointInfo, parts: Buckets, signal?: AbortSignal): Promise<[number, BucketFigures][]> {
@@ -127,51 +101,8 @@ class InfluxHistory implements CountedHome {
 
   async #rows(queries: readonly string[], point: PointInfo, signal?: AbortSignal): Promise<Row[][]> {
     const placeholders = { asset: point.asset, point: point.point };
-    const answer = await this.#query(queries.join('; '), placeholders, 'GET', signal);
-    return resultsOf(answer);
+    return resultsOf(await this.#client.ask({ query: queries.join('; '), placeholders, signal }));
   }
-
-  /**
-   * Asks the server; rejects with what it says is wrong. The client gives no answer at all where the connection ends
-   * in the middle of one, so the time is bounded here.
-   */
-  async #query(
-    query: string,
-    placeholders: Record<string, string>,
-    method: 'GET' | 'POST',
-    signal?: AbortSignal,
-  ): Promise<unknown> {
-    const end = AbortSignal.any([
-      AbortSignal.timeout(INFLUX_TIMEOUT_MS),
-      this.#closing.signal,
-      ...(signal === undefined ? [] : [signal]),
-    ]);
-    const ended = Promise.withResolvers<never>();
-    const onEnd = () => ended.reject(end.reason);
-    if (end.aborted) onEnd();
-    end.addEventListener('abort', onEnd, { once: true });
-    try {
-      const asked = this.#client.queryRaw(query, { placeholders, method, precision: 'ms', signal: end });
-      return await Promise.race([asked, ended.promise]);
-    } finally {
-      end.removeEventListener('abort', onEnd);
-    }
-  }
-}
-
-/** One host, tried once: when to try again is the reader's to decide, not the client's. */
-function clientOf(options: InfluxHistoryOptions): InfluxDB {
-  const { protocol, hostname, port, pathname } = new URL(options.url);
-  const noBackoff = { getDelay: () => 0, next: () => noBackoff, reset: () => noBackoff };
-  return new InfluxDB({
-    host: hostname,
-    port: Number(port || (protocol === 'https:' ? 443 : 80)),
-    protocol: protocol === 'https:' ? 'https' : 'http',
-    path: pathname.replace(/\/+$/, ''),
-    database: options.database,
-    ...(options.username === undefined ? {} : { username: options.username, password: options.password ?? '' }),
-    pool: { maxRetries: 0, requestTimeout: INFLUX_TIMEOUT_MS, backoff: noBackoff },
-  });
 }
 
 /** Good samples of one point by bucket; the point's names are bound by the server. */

@@ -8,7 +8,7 @@ import type { CountedHome } from './counted-home.ts';
 import { openEmbeddedHistory } from './embedded.ts';
 import { type ChangeSource, type HistoryFacts, startHistoryReader } from './history-reader.ts';
 import { influxHistory } from './influx.ts';
-import type { InfluxTarget } from './influx-writer.ts';
+import type { InfluxTarget } from './influx-target.ts';
 
 /** Database where the address names none. */
 const DEFAULT_DATABASE = 'lamplighter';
