@@ -8,6 +8,8 @@ export interface InfluxQuestion {
   /** What changes something is a POST. */
   readonly method?: 'GET' | 'POST';
   readonly signal?: AbortSignal | undefined;
+  /** Times as text to the nanosecond, which a number cannot hold, in place of ms. */
+  readonly exactTimes?: boolean;
 }
 
 /** Asks InfluxDB through its client library; each question once, and no longer than {@link INFLUX_TIMEOUT_MS}. */
@@ -21,10 +23,16 @@ export class InfluxClient {
   }
 
   /**
-   * The server's answer, times in ms; rejects with what it says is wrong. The library gives no answer at all where the
+   * The server's answer, times in ms unless they are asked for exactly; rejects with what it says is wrong. The library gives no answer at all where the
    * connection ends in the middle of one, so the time is bounded here.
    */
-  async ask({ query, placeholders = {}, method = 'GET', signal }: InfluxQuestion): Promise<unknown> {
+  async ask({
+    query,
+    placeholders = {},
+    method = 'GET',
+    signal,
+    exactTimes = false,
+  }: InfluxQuestion): Promise<unknown> {
     const end = AbortSignal.any([
       AbortSignal.timeout(INFLUX_TIMEOUT_MS),
       this.#closing.signal,
@@ -35,7 +43,12 @@ export class InfluxClient {
     if (end.aborted) onEnd();
     end.addEventListener('abort', onEnd, { once: true });
     try {
-      const asked = this.#influx.queryRaw(query, { placeholders, method, precision: 'ms', signal: end });
+      const asked = this.#influx.queryRaw(query, {
+        placeholders,
+        method,
+        signal: end,
+        ...(exactTimes ? {} : { precision: 'ms' }),
+      });
       return await Promise.race([asked, ended.promise]);
     } finally {
       end.removeEventListener('abort', onEnd);

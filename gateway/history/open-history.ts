@@ -58,8 +58,10 @@ export async function openHistory(options: HistoryOptions): Promise<History> {
   }
 }
 
-async function openHome({ dataDir, influxUrl, points }: HistoryOptions): Promise<CountedHome> {
-  if (influxUrl === undefined) return await openEmbeddedHistory({ dir: join(dataDir, 'history'), lookup: points });
+async function openHome({ dataDir, influxUrl, points, logger }: HistoryOptions): Promise<CountedHome> {
+  if (influxUrl === undefined) {
+    return await openEmbeddedHistory({ dir: join(dataDir, 'history'), lookup: points, logger });
+  }
   return influxHistory({ ...parseInfluxUrl(influxUrl), lookup: points });
 }
 
