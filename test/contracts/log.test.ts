@@ -12,6 +12,7 @@ import { StorageError } from '../../gateway/storage/storage-error.ts';
 import { type Clock, systemClock } from '../../model/clock.ts';
 import type { LogEntry, LogRecord, Stamp } from '../../model/log.ts';
 import { type Batch, BatchBuilder } from '../../model/sample.ts';
+import { failingDisk } from '../support/failing-disk.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
 
@@ -286,7 +287,7 @@ describe('log', () => {
     const dir = tempFolder();
     const { log, warnings } = await open(dir);
     await log.append({ kind: 'tick' });
-    const disk = failingDisk(dir);
+    const disk = failingDisk(join(dir, 'log.db'), 'records');
     disk.fail();
     const shown: LogRecord[] = [];
     const kept: number[] = [];
@@ -319,7 +320,7 @@ describe('log', () => {
     const dir = tempFolder();
     const { log } = await open(dir);
     await log.append({ kind: 'tick' });
-    const disk = failingDisk(dir);
+    const disk = failingDisk(join(dir, 'log.db'), 'records');
     disk.fail();
     const shown: number[] = [];
     const stop = new AbortController();
@@ -382,10 +383,38 @@ describe('log', () => {
     expect(log.facts().failing).toBeNull();
   });
 
+  test('sources wait for a disk that is slow, and no longer for one that hangs', async () => {
+    const dir = tempFolder();
+    const { log } = await open(dir);
+    await log.append({ kind: 'tick' });
+    const other = new DatabaseSync(join(dir, 'log.db'));
+    other.exec('BEGIN IMMEDIATE');
+    const first = log.hand({ kind: 'tick' });
+    await first.taken;
+    const big = Array.from({ length: 60 }, () => log.hand(samplesOf(batchOf(10_000))));
+    const shown: number[] = [];
+    const stop = new AbortController();
+    onTestFinished(() => stop.abort());
+    void (async () => {
+      for await (const page of log.follow(2, stop.signal, { volatile: true })) shown.push(...page.map((r) => r.logSeq));
+    })();
+    await until('all are shown', 5000, () => shown.length === 60);
+    const told: number[] = [];
+    for (const { taken } of big) void taken.then(({ logSeq }) => told.push(logSeq));
+    await until('the first are told', 5000, () => told.length > 0);
+    expect(told.length).toBeLessThan(60);
+    await until('the others are told', 10_000, () => told.length === 60);
+    expect(log.last.logSeq).toBe(1);
+    other.exec('COMMIT');
+    other.close();
+    await Promise.all(big.map(({ kept }) => kept));
+    expect(log.facts()).toMatchObject({ failing: null, lostSamples: 0 });
+  });
+
   test('a log that closes while the disk fails ends, and says what it did not keep', async () => {
     const dir = tempFolder();
     const { log } = await open(dir);
-    const disk = failingDisk(dir);
+    const disk = failingDisk(join(dir, 'log.db'), 'records');
     disk.fail();
     const handed = log.hand({ kind: 'tick' });
     await handed.taken;
@@ -478,7 +507,7 @@ describe('point numbers', () => {
   test('are given also while the disk fails, and kept when it is back', async () => {
     const dir = tempFolder();
     const { log } = await open(dir);
-    const disk = failingDisk(dir);
+    const disk = failingDisk(join(dir, 'log.db'), 'records');
     disk.fail();
     expect(await log.numbersFor([{ key: 'a/x' }])).toEqual(new Map([['a/x', 1]]));
     expect(await log.numbersFor([{ key: 'b/x' }])).toEqual(new Map([['b/x', 2]]));
@@ -493,21 +522,6 @@ describe('point numbers', () => {
     );
   });
 });
-
-/** Makes the disk refuse every record, and take them again. */
-function failingDisk(dir: string): { fail(): void; mend(): void } {
-  const change = (sql: string) => {
-    const other = new DatabaseSync(join(dir, 'log.db'), { timeout: 5000 });
-    other.exec(sql);
-    other.close();
-  };
-  return {
-    fail: () =>
-      change(`CREATE TRIGGER refuse BEFORE INSERT ON records
-              BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END`),
-    mend: () => change('DROP TRIGGER refuse'),
-  };
-}
 
 /** Runs the appender on `dir` and kills it after `records` acknowledgements; gives those that were told. */
 async function appendUntilKilled(
