@@ -47,8 +47,11 @@ export class EmbeddedReader {
   /** Groups that were read before, by id; as many as the file has. */
   #groups = new Map<number, SampleGroup>();
 
-  constructor(database: DatabaseSync) {
+  readonly #maxTimelineSamples: number;
+
+  constructor(database: DatabaseSync, maxTimelineSamples = MAX_TIMELINE_SAMPLES) {
     this.#database = database;
+    this.#maxTimelineSamples = maxTimelineSamples;
   }
 
   /** Throws a RangeError where the span or the number of buckets is none. */
@@ -90,7 +93,7 @@ export class EmbeddedReader {
   ): StateTimeline {
     const { bucketMs: pixelMs } = divide(fromMs, toMs, pixels);
     return this.#inOneMoment(() => {
-      const exact = this.#samplesToRead(point.number, fromMs, toMs) <= MAX_TIMELINE_SAMPLES;
+      const exact = this.#samplesToRead(point.number, fromMs, toMs) <= this.#maxTimelineSamples;
       const stretches = exact
         ? this.#exactStretches(point, fromMs, toMs, pixelMs, wanted)
         : this.#partStretches(point, fromMs, toMs, pixelMs, wanted);

@@ -32,7 +32,7 @@ import {
 /** An hour moves to its chunks this long after its end, by the gateway's time; what comes later is merged in. */
 const LATENESS_MS = 600_000;
 /** Samples of groups, and groups, after which they are joined into parts. */
-const MAX_GROUP_SAMPLES = 524_288;
+const MAX_GROUP_SAMPLES = 262_144;
 const MAX_GROUPS = 512;
 /** Samples after which moving to chunks pauses, so that what waits gets its turn. */
 const MOVE_SAMPLES = 100_000;

@@ -27,8 +27,11 @@ const TIMELINE_PAGE = 10_000;
 export class InfluxQueries implements HistoryQueries {
   readonly #client: InfluxClient;
 
-  constructor(client: InfluxClient) {
+  readonly #maxTimelineSamples: number;
+
+  constructor(client: InfluxClient, maxTimelineSamples = MAX_TIMELINE_SAMPLES) {
     this.#client = client;
+    this.#maxTimelineSamples = maxTimelineSamples;
   }
 
   async series(
@@ -100,7 +103,7 @@ export class InfluxQueries implements HistoryQueries {
       point,
       signal,
     );
-    const exact = Number(n) <= MAX_TIMELINE_SAMPLES;
+    const exact = Number(n) <= this.#maxTimelineSamples;
     const stretches = exact
       ? await this.#exactStretches(point, fromMs, toMs, pixelMs, signal)
       : await this.#partStretches(point, fromMs, toMs, pixelMs, signal);
