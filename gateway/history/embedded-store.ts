@@ -115,9 +115,11 @@ export class EmbeddedStore {
     });
   }
 
-  /** Adds samples of one point and hour to their chunk. */
-  addToChunk(point: PointNumber, columns: PointColumns): void {
-    this.#transaction(() => this.#addToChunk(point, hourOf(columns.ms[0] ?? 0), columns));
+  /** Adds samples, each entry of one point and one hour, to their chunks; on disk when it returns. */
+  addToChunks(entries: readonly { readonly point: PointNumber; readonly columns: PointColumns }[]): void {
+    this.#transaction(() => {
+      for (const { point, columns } of entries) this.#addToChunk(point, hourOf(columns.ms[0] ?? 0), columns);
+    });
   }
 
   /** Whether {@link tidy} has something to do. */

@@ -7,7 +7,7 @@ import { bytesOf, isDamage } from './embedded-rows.ts';
 import type { EmbeddedStore } from './embedded-store.ts';
 
 /** Rows of a damaged file that are taken over at a time. */
-const SALVAGE_ROWS = 50;
+const SALVAGE_ROWS = 200;
 
 /**
  * Takes over, some rows at a time, the hours that damaged files still hold: row by row, since what is damaged costs its
@@ -33,11 +33,8 @@ export class Salvage {
     if (next === undefined) return false;
     const file = String(next.file);
     const found = this.#rows(file, Number(next.at_row));
-    let saved = Number(next.rows);
-    for (const { point, columns } of found.rows) {
-      this.#store.addToChunk(point, columns);
-      saved++;
-    }
+    const saved = Number(next.rows) + found.rows.length;
+    this.#store.addToChunks(found.rows);
     if (found.atRow === undefined) {
       this.#database.prepare('DELETE FROM salvages WHERE file = ?').run(file);
       this.#damaged?.close();
@@ -82,7 +79,7 @@ export class Salvage {
     afterRow: number,
   ): { id: number; point: number; columns: PointColumns | undefined } | 'unreadable' | 'end' {
     try {
-      this.#damaged ??= new DatabaseSync(join(this.#folder, file), { readOnly: true });
+      this.#damaged ??= openDamaged(join(this.#folder, file));
       const row = this.#damaged
         .prepare('SELECT rowid AS id, point, body FROM chunks WHERE rowid > ? ORDER BY rowid LIMIT 1')
         .get(afterRow);
@@ -94,6 +91,13 @@ export class Salvage {
       return this.#damaged === undefined || !hasChunks(this.#damaged) ? 'end' : 'unreadable';
     }
   }
+}
+
+function openDamaged(path: string): DatabaseSync {
+  const database = new DatabaseSync(path, { readOnly: true, defensive: false });
+  // SQLite's own way to read a file that is shorter than it says, for which it would else refuse every row.
+  database.exec('PRAGMA writable_schema = ON');
+  return database;
 }
 
 function hasChunks(damaged: DatabaseSync): boolean {
