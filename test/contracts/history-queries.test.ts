@@ -206,7 +206,7 @@ function contract(lab: () => Lab): void {
   const timelines = fc.record({
     pixels: fc.integer({ min: 1, max: 60 }),
     from: fc.nat(60),
-    hold: fc.option(fc.integer({ min: 1, max: 60 }), { nil: undefined }),
+    hold: fc.option(fc.oneof(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 5, max: 60 })), { nil: undefined }),
     kind: fc.constantFrom('enum', 'bool', 'bitset'),
   });
   const asBool = ({ samples, ...rest }: typeof script extends fc.Arbitrary<infer S> ? S : never) => ({
