@@ -410,6 +410,57 @@ export const HistoryReply = Type.Object({
 });
 export type HistoryReply = Wire<Static<typeof HistoryReply>>;
 
+/** A page of raw samples as columns: `GET /api/history/samples`. */
+export const SamplesReply = Type.Object({
+  point: Type.String(),
+  ms: Type.Array(Type.Number()),
+  value: Type.Array(Type.Union([Type.Number(), Type.String(), Type.Null()]), {
+    description: 'null where the sample is bad; 0 or 1 of a bool',
+  }),
+  quality: Type.Array(Type.Enum(['good', 'uncertain', 'bad'])),
+  next: Nullable(Type.String({ description: '`after` of the next page; null where nothing follows' })),
+});
+export type SamplesReply = Wire<Static<typeof SamplesReply>>;
+
+/** The states of a point over time: `GET /api/history/states`. */
+export const TimelineReply = Type.Object({
+  point: Type.String(),
+  fromMs: Type.Number(),
+  toMs: Type.Number(),
+  pixelMs: Type.Number(),
+  exact: Type.Boolean({ description: 'begins and ends to the ms; else to half a pixel' }),
+  stretches: Type.Array(
+    Type.Object({
+      kind: Type.Enum(['state', 'unknown', 'changes']),
+      fromMs: Type.Number(),
+      toMs: Type.Number(),
+      state: Type.Optional(Type.Number({ description: 'of kind `state`' })),
+      changes: Type.Optional(
+        Type.Integer({ description: 'of kind `changes`: so many stretches shorter than a pixel' }),
+      ),
+    }),
+  ),
+});
+export type TimelineReply = Wire<Static<typeof TimelineReply>>;
+
+const DayTimes = Type.Array(Type.Number(), { description: 'ms of each day' });
+
+/** Time by class of several assets, day by day: `GET /api/ledger/days`. */
+export const LedgerDaysReply = Type.Object({
+  days: Type.Array(Type.Object({ date: Type.String(), fromMs: Type.Number(), toMs: Type.Number() })),
+  assets: Type.Array(
+    Type.Object({
+      asset: Type.String(),
+      up: DayTimes,
+      down: DayTimes,
+      unknown: DayTimes,
+      planned: DayTimes,
+      notRequired: DayTimes,
+    }),
+  ),
+});
+export type LedgerDaysReply = Wire<Static<typeof LedgerDaysReply>>;
+
 /**
  * Events of `/api/live` (SSE; `event:` is the key, `data:` one JSON value). A snapshot on every connect; then deltas,
  * coalesced to one per {@link LIVE_DELTA_MS}; alarm changes at once and never coalesced; a heartbeat each
