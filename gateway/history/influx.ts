@@ -2,11 +2,11 @@ import { escape as influxEscape } from 'influx';
 import type { HistorySeries, Outcome, PlacedChange, SampleBlock } from '../../model/history.ts';
 import type { PointInfo } from '../../model/point.ts';
 import { Quality } from '../../model/sample.ts';
-import type { CountedHome, Skipped } from './counted-home.ts';
+import type { CountedHome, SentRows, Skipped } from './counted-home.ts';
+import { measurementOf } from './field-names.ts';
 import { type BucketFigures, type Buckets, divide, seriesOf } from './history-buckets.ts';
 import { InfluxClient } from './influx-client.ts';
-import { InfluxSink, type InfluxSinkOptions } from './influx-sink.ts';
-import { fieldOf, measurementOf } from './line-protocol.ts';
+import { INFLUX_WRITES_IN_FLIGHT, InfluxSink, type InfluxSinkOptions } from './influx-sink.ts';
 
 /**
  * History in InfluxDB 1.x (or the 1.x interface of a later one). Nothing is connected yet: the database is made with
@@ -18,18 +18,23 @@ export function influxHistory(options: InfluxSinkOptions): CountedHome {
 
 class InfluxHistory implements CountedHome {
   readonly identity: string;
+  readonly writesInFlight = INFLUX_WRITES_IN_FLIGHT;
   readonly #client: InfluxClient;
   readonly #sink: InfluxSink;
 
   constructor(options: InfluxSinkOptions) {
     this.#client = new InfluxClient(options);
-    this.#sink = new InfluxSink(options, this.#client);
+    this.#sink = new InfluxSink(options);
     const { origin, pathname } = new URL(options.url);
     this.identity = `influx ${origin}${pathname} ${options.database}`;
   }
 
   get skipped(): Readonly<Skipped> {
     return this.#sink.skipped;
+  }
+
+  get sent(): Readonly<SentRows> {
+    return this.#sink.sent;
   }
 
   writeSamples(blocks: readonly SampleBlock[], signal: AbortSignal): Promise<Outcome> {
@@ -58,10 +63,10 @@ class InfluxHistory implements CountedHome {
   }
 
   async #numberFigures(point: PointInfo, parts: Buckets, signal?: AbortSignal): Promise<[number, BucketFigures][]> {
-    const field = fieldOf(point.kind);
+    const field = this.#sink.fieldOf(point);
     const what =
-      field === 'text'
-        ? 'COUNT("text") AS n'
+      point.kind === 'text'
+        ? `COUNT("${field}") AS n`
         : ['COUNT', 'MIN', 'MAX', 'MEAN', 'LAST']
             .map((f) => `${f}("${field}") AS ${f === 'COUNT' ? 'n' : f}`)
             .join(', ');

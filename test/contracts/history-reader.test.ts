@@ -210,7 +210,8 @@ test('a refusal is told once, counted, and does not stop what follows; a retry i
   const server = createServer((request, response) => {
     request.resume().on('end', () => {
       const isWrite = request.url?.startsWith('/write') ?? false;
-      const { status, body } = (isWrite ? answers.shift() : undefined) ?? { status: 200, body: '{"results":[]}' };
+      const usual = isWrite ? { status: 204, body: '' } : { status: 200, body: '{"results":[]}' };
+      const { status, body } = (isWrite ? answers.shift() : undefined) ?? usual;
       response.writeHead(status, { 'content-type': 'application/json' }).end(body);
     });
   });
