@@ -10,7 +10,7 @@ import { type Duty, startDuty } from './duty/duty.ts';
 import { noticesFor } from './duty/notices.ts';
 import { openChannels } from './duty/open-channels.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
-import { openStateDb } from './engine/open-state-db.ts';
+import { openState } from './engine/open-state.ts';
 import { openHistory } from './history/open-history.ts';
 import type { LiveFeed } from './http/live-feed.ts';
 import { LiveValues } from './http/live-values.ts';
@@ -76,10 +76,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const clock = steadyClock(options.clock, lastLogMs(join(dataDir, 'log')));
     const log = await openLog({ dir: join(dataDir, 'log'), clock, log: logger.child({ part: 'log' }) });
     ending.push(() => log.close());
-    const stateDb = openStateDb(dataDir, log.last.logSeq, logger);
-    ending.push(() => stateDb.close());
+    const state = await openState(dataDir, log.last.logSeq, logger);
+    ending.push(() => state.close());
 
-    const engine = startEngine({ log, stateDb, logger: logger.child({ part: 'engine' }), outboxRows: noticesFor });
+    const engine = startEngine({ log, state, logger: logger.child({ part: 'engine' }), outboxRows: noticesFor });
     ending.push(() => engine.close());
     const present = new PresentSite(site, await adoptSite(log, engine, site, options.version));
     const live = new LiveValues();
@@ -91,8 +91,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       log,
       points: (number) => present.pointOf(number),
       changes: {
-        after: (place, limit) => stateDb.changesAfter(place.logSeq, place.ordinal, limit),
-        onChanged: (listener) => engine.onChanges(() => listener()),
+        after: (place, limit) => state.db.changesAfter(place.logSeq, place.ordinal, limit),
+        onChanged: (listener) => engine.onStored(() => listener()),
       },
       logger: logger.child({ part: 'history' }),
     });
@@ -107,7 +107,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       () => links,
       () => http.feed,
     );
-    const parts = { clock, log, stateDb, engine, history, live, present, reloads, linkFacts };
+    const parts = { clock, log, stateDb: state.db, engine, history, live, present, reloads, linkFacts };
     const http: HttpServer = await serve(options, parts);
     ending.push(() => http.close());
     links = startLinks({
@@ -121,7 +121,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     });
     ending.push(() => links?.close());
 
-    const duty = wireDuty(options, { stateDb, engine, http });
+    const duty = wireDuty(options, { engine, http });
+    engine.onWentBack(() => http.feed.renew());
     ending.push(() => duty.close());
     ending.push(startTicks(log, clock, logger));
     ending.push(watch(options.siteFile, reloads));
@@ -205,12 +206,12 @@ function watch({ path }: SiteFile, reloads: Reloads): () => Promise<void> {
 
 function wireDuty(
   { clock, logger, dataDir, publicUrl }: GatewayOptions,
-  { stateDb, engine, http }: Pick<ServeParts, 'stateDb' | 'engine'> & { http: HttpServer },
+  { engine, http }: Pick<ServeParts, 'engine'> & { http: HttpServer },
 ): Duty {
   const key = acknowledgeKey(dataDir);
   const dutyLogger = logger.child({ part: 'duty' });
   const duty = startDuty({
-    outbox: stateDb,
+    outbox: engine.outbox,
     site: () => engine.state.plan?.site,
     channelsOf: openChannels(process.env, dutyLogger),
     acknowledgeUrl: (activationId, person) => {

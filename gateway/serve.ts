@@ -86,7 +86,7 @@ function httpOptions(options: GatewayOptions, parts: ServeParts): Parameters<typ
     },
     actions: {
       activation(activationId) {
-        const activation = stateDb.activation(activationId);
+        const activation = engine.activation(activationId);
         return activation && alarmView(activation, engine.state);
       },
       refusal: (action) => refusalOf(engine.state, action, clock.now()),

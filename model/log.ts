@@ -133,7 +133,7 @@ export interface Log {
   /**
    * Committed records after `afterSeq` for as long as `signal` is not aborted, a bounded number at a time. The next
    * ones are fetched when the caller asks for them, so a slow reader holds up nobody. With `volatile` also those that
-   * are not on disk yet because it fails; they are after {@link Log.last}.
+   * are not on disk yet because it fails; they are after {@link Log.last}, and an empty page says that more of them are on disk.
    */
   follow(
     afterSeq: number,

@@ -165,10 +165,15 @@ class SqliteLog implements DurableLog {
     options = { volatile: false },
   ): AsyncGenerator<readonly LogRecord[], void> {
     let after = afterSeq;
-    while (!signal.aborted && !this.#closing) {
+    let durableSeq = this.last.logSeq;
+    while (!signal.aborted && this.#closing === undefined) {
       const throughSeq = options.volatile ? this.#queue.shownSeq : this.last.logSeq;
       if (after >= throughSeq) {
-        await this.#nextCommit(signal);
+        // Whoever has seen it before the disk had it hears that the disk has it.
+        if (options.volatile && durableSeq < this.last.logSeq) {
+          durableSeq = this.last.logSeq;
+          yield [];
+        } else await this.#nextCommit(signal);
         continue;
       }
       const page = await this.#page(after, throughSeq, FOLLOW_RECORDS);
@@ -210,7 +215,7 @@ class SqliteLog implements DurableLog {
   }
 
   #onWriterEnd(cause: unknown): void {
-    if (this.#broken || this.#closing) return;
+    if (this.#broken || this.#closing !== undefined) return;
     this.#broken = true;
     const reason = new StorageError(
       'write-failed',

@@ -12,6 +12,7 @@ import { StorageError } from '../../gateway/storage/storage-error.ts';
 import { type Clock, systemClock } from '../../model/clock.ts';
 import type { LogEntry, LogRecord, Stamp } from '../../model/log.ts';
 import { type Batch, BatchBuilder } from '../../model/sample.ts';
+import { failingDisk } from '../support/failing-disk.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
 
@@ -286,7 +287,7 @@ describe('log', () => {
     const dir = tempFolder();
     const { log, warnings } = await open(dir);
     await log.append({ kind: 'tick' });
-    const disk = failingDisk(dir);
+    const disk = failingDisk(join(dir, 'log.db'), 'records');
     disk.fail();
     const shown: LogRecord[] = [];
     const kept: number[] = [];
@@ -319,7 +320,7 @@ describe('log', () => {
     const dir = tempFolder();
     const { log } = await open(dir);
     await log.append({ kind: 'tick' });
-    const disk = failingDisk(dir);
+    const disk = failingDisk(join(dir, 'log.db'), 'records');
     disk.fail();
     const shown: number[] = [];
     const stop = new AbortController();
@@ -385,7 +386,7 @@ describe('log', () => {
   test('a log that closes while the disk fails ends, and says what it did not keep', async () => {
     const dir = tempFolder();
     const { log } = await open(dir);
-    const disk = failingDisk(dir);
+    const disk = failingDisk(join(dir, 'log.db'), 'records');
     disk.fail();
     const handed = log.hand({ kind: 'tick' });
     await handed.taken;
@@ -478,7 +479,7 @@ describe('point numbers', () => {
   test('are given also while the disk fails, and kept when it is back', async () => {
     const dir = tempFolder();
     const { log } = await open(dir);
-    const disk = failingDisk(dir);
+    const disk = failingDisk(join(dir, 'log.db'), 'records');
     disk.fail();
     expect(await log.numbersFor([{ key: 'a/x' }])).toEqual(new Map([['a/x', 1]]));
     expect(await log.numbersFor([{ key: 'b/x' }])).toEqual(new Map([['b/x', 2]]));
@@ -493,21 +494,6 @@ describe('point numbers', () => {
     );
   });
 });
-
-/** Makes the disk refuse every record, and take them again. */
-function failingDisk(dir: string): { fail(): void; mend(): void } {
-  const change = (sql: string) => {
-    const other = new DatabaseSync(join(dir, 'log.db'), { timeout: 5000 });
-    other.exec(sql);
-    other.close();
-  };
-  return {
-    fail: () =>
-      change(`CREATE TRIGGER refuse BEFORE INSERT ON records
-              BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END`),
-    mend: () => change('DROP TRIGGER refuse'),
-  };
-}
 
 /** Runs the appender on `dir` and kills it after `records` acknowledgements; gives those that were told. */
 async function appendUntilKilled(
