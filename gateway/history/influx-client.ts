@@ -77,9 +77,9 @@ export class InfluxClient {
     const answer = await this.ask(question);
     const results = typeof answer === 'object' && answer !== null && 'results' in answer ? answer.results : undefined;
     if (!Array.isArray(results)) throw new Error('this is not an answer of InfluxDB');
-    const [result] = results as { error?: string; series?: InfluxSeries[] }[];
+    const [result] = results as { error?: string; series?: (Omit<InfluxSeries, 'values'> & Partial<InfluxSeries>)[] }[];
     if (result?.error !== undefined) throw new InfluxRefusal(200, cleaned(result.error, this.#target));
-    return result?.series ?? [];
+    return (result?.series ?? []).map(({ name, columns, values = [] }) => ({ name, columns, values }));
   }
 
   /** Ends what is being asked; nothing may be asked after. */

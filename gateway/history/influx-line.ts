@@ -33,6 +33,8 @@ export class InfluxLine {
   readonly #names = new FieldNames();
   readonly #points = new Map<PointNumber, ToldPoint[1]>();
   #heads = new Map<PointNumber, SeriesHead>();
+  /** How often fields have got other names. */
+  #renamings = 0;
   /** Resolves once the database is there; undefined where that must be looked at. */
   #ready: Promise<Retry | undefined> | undefined;
   /** Measurements of samples that have been seen; as many as there are systems. */
@@ -63,6 +65,7 @@ export class InfluxLine {
       return notReady;
     }
     void this.#downsample();
+    const renamings = this.#renamings;
     const skipped: Skipped = { unknownPoint: 0, impossibleTime: 0, changes: 0 };
     const writer = new LineWriter();
     if (request.type === 'samples') encodeSamples(request.blocks, (number) => this.#head(number), skipped, writer);
@@ -76,7 +79,7 @@ export class InfluxLine {
       return { type: 'retry', reason: written.reason, afterMs };
     }
     const { deadLetters } = written;
-    if (deadLetters.length > 0 && (await this.#learnFields(deadLetters, signal))) {
+    if (deadLetters.length > 0 && (await this.#learnFields(deadLetters, renamings, signal))) {
       return { type: 'retry', reason: deadLetters[0]?.reason ?? '', afterMs: 0 };
     }
     const deadLettered = await this.#bury(deadLetters);
@@ -135,9 +138,11 @@ export class InfluxLine {
   }
 
   /** Whether lines were refused because of a field's type, and would be called otherwise now. */
-  async #learnFields(deadLetters: readonly DeadLetter[], signal: AbortSignal): Promise<boolean> {
+  async #learnFields(deadLetters: readonly DeadLetter[], renamings: number, signal: AbortSignal): Promise<boolean> {
     const nowMs = performance.now();
     if (!deadLetters.some(({ reason }) => /type conflict/.test(reason))) return false;
+    // Another write that was under way at the same time has found out meanwhile.
+    if (renamings !== this.#renamings) return true;
     if (nowMs - this.#fieldsLookedAtMs < FIELDS_EVERY_MS) return false;
     this.#fieldsLookedAtMs = nowMs;
     try {
@@ -152,6 +157,7 @@ export class InfluxLine {
     const fields = this.#names.learn(found);
     if (fields.length === 0) return false;
     this.#heads = new Map();
+    this.#renamings++;
     this.#tell({ type: 'renamed', fields });
     return true;
   }

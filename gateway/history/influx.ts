@@ -79,10 +79,11 @@ class InfluxHistory implements CountedHome {
 
   /** InfluxQL knows no mean of booleans: it is the share of those that are true. */
   async #boolFigures(point: PointInfo, parts: Buckets, signal?: AbortSignal): Promise<[number, BucketFigures][]> {
+    const field = influxEscape.quoted(this.#sink.fieldOf(point));
     const [all = [], on = []] = await this.#rows(
       [
-        selection(point, parts, 'COUNT("on") AS n, LAST("on") AS LAST', ''),
-        selection(point, parts, 'COUNT("on") AS n', ' AND "on" = true'),
+        selection(point, parts, `COUNT(${field}) AS n, LAST(${field}) AS LAST`, ''),
+        selection(point, parts, `COUNT(${field}) AS n`, ` AND ${field} = true`),
       ],
       point,
       signal,
