@@ -12,6 +12,9 @@ const MAX_COMMIT_SIZE = 20_000;
 /** Changes and notices that may wait before the engine takes no further record, as long as the disk takes any. */
 const MAX_WAITING_SIZE = 50_000;
 
+/** Real ms after which is looked whether the disk fails. */
+const LOOK_AGAIN_MS = 500;
+
 /** Told what the engine says; called with changes in their order, each once. */
 export type ChangeListener = (changes: readonly PlacedChange[]) => void;
 
@@ -107,25 +110,30 @@ export class ChangeJournal {
 
   /** Resolves when there is room for more, when the disk fails, or when `signal` aborts. */
   async room(signal: AbortSignal): Promise<void> {
-    while (this.#size > MAX_WAITING_SIZE && !this.#writer.failing && this.#isWriting && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        const end = () => {
-          this.#waiters.delete(end);
-          signal.removeEventListener('abort', end);
-          resolve();
-        };
-        this.#waiters.add(end);
-        signal.addEventListener('abort', end, { once: true });
-      });
+    while (this.#size > MAX_WAITING_SIZE && this.#isWriting && !this.#writer.failing && !signal.aborted) {
+      await this.#nextWritten(signal);
     }
   }
 
-  /** Resolves when everything that can be written has been handed to the writer. */
+  /** Resolves when everything that can be written has been handed to the writer, or when the disk fails. */
   async handOver(): Promise<void> {
-    while (this.#isWriting && !this.#writer.failing) {
-      await new Promise<void>((resolve) => this.#waiters.add(resolve));
-    }
+    while (this.#isWriting && !this.#writer.failing) await this.#nextWritten();
     clearTimeout(this.#timer);
+  }
+
+  /** Resolves when something has been written, or at the latest after {@link LOOK_AGAIN_MS}. */
+  #nextWritten(signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        this.#waiters.delete(end);
+        signal?.removeEventListener('abort', end);
+        resolve();
+      };
+      const timer = setTimeout(end, LOOK_AGAIN_MS);
+      this.#waiters.add(end);
+      signal?.addEventListener('abort', end, { once: true });
+    });
   }
 
   get #isWriting(): boolean {

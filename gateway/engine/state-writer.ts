@@ -5,6 +5,8 @@ import type { StateReply, StateRequest, StateThreadData, StateWork } from './sta
 /** Real ms between two tries of what the disk did not take, doubled from the first to the last. */
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 5000;
+/** Real ms after which a disk that does not answer counts as one that fails. */
+const HUNG_MS = 2000;
 /** Real ms that what is not written yet has for it at the end. */
 const CLOSE_WITHIN_MS = 3000;
 /**
@@ -29,6 +31,7 @@ export class StateWriter {
   readonly #onIdle = new Set<() => void>();
   #size = 0;
   #busy = false;
+  #busyAt = 0;
   #failures = 0;
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
@@ -55,9 +58,9 @@ export class StateWriter {
     return this.#size;
   }
 
-  /** Whether the disk did not take the last try. */
+  /** Whether the disk did not take the last try, or does not answer. */
   get failing(): boolean {
-    return this.#failures > 0;
+    return this.#failures > 0 || (this.#busy && performance.now() - this.#busyAt > HUNG_MS);
   }
 
   /** Writes after all that was given before; `done` is called when it is on disk. */
@@ -71,11 +74,6 @@ export class StateWriter {
       this.#fail(new StorageError('write-failed', text));
     }
     this.#next();
-  }
-
-  /** Resolves when at most `size` waits, when the disk fails, or when `signal` aborts. */
-  async below(size: number, signal: AbortSignal): Promise<void> {
-    while (this.#size > size && !this.failing && !signal.aborted && !this.#ended) await this.#settled(signal);
   }
 
   /** Writes what waits, for a bounded time, and ends. */
@@ -106,6 +104,7 @@ export class StateWriter {
     const [first] = this.#waiting;
     if (this.#busy || this.#timer || !first || this.#ended) return;
     this.#busy = true;
+    this.#busyAt = performance.now();
     this.#thread.postMessage(first.work satisfies StateRequest);
   }
 

@@ -15,6 +15,8 @@ const MAX_COMMIT_BYTES = 8 * 1024 * 1024;
 const MAX_READY_BYTES = 16 * 1024 * 1024;
 /** Real ms that the disk may take for a commit before the rules are shown what it has not got yet. */
 export const STALL_MS = 500;
+/** Real ms after which a disk that stalls is one that fails: sources no longer wait for it. */
+const HUNG_MS = 5000;
 /** Bytes of samples and ticks that are kept for a disk that takes nothing; what comes then is shown and lost. */
 const MAX_KEPT_BYTES = 64 * 1024 * 1024;
 /** Bytes of everything else, so that no decision of a person is lost to samples; what comes then is refused. */
@@ -101,6 +103,9 @@ export class CommitQueue {
   #toldAt = Number.NEGATIVE_INFINITY;
   #told = false;
   #lostSamples = 0;
+  /** Sources wait for a disk that is slow, not for one that takes nothing. */
+  #givenUp = false;
+  #deferred: (() => void)[] = [];
   #stallTimer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   #ended: StorageError | undefined;
@@ -183,6 +188,8 @@ export class CommitQueue {
     this.#told = false;
     for (const item of items) this.#settle(item);
     if (this.#placed.length === 0) this.#volatile = false;
+    this.#givenUp = false;
+    this.#releaseDeferred();
     if (items.some(({ kind }) => kind === 'lost')) this.#options.onLost();
     this.#options.onVisible();
     this.#commitNext();
@@ -192,7 +199,7 @@ export class CommitQueue {
     clearTimeout(this.#stallTimer);
     this.#committing = 0;
     this.#fail(reason);
-    this.#goVolatile();
+    this.#giveUp();
     if (this.#ended) return;
     const delayMs = Math.min(FIRST_RETRY_MS * 2 ** this.#failures++, LAST_RETRY_MS);
     this.#retryTimer = setTimeout(() => {
@@ -221,6 +228,7 @@ export class CommitQueue {
     clearTimeout(this.#retryTimer);
     for (const item of this.#placed.splice(0)) if (item.kind === 'entry') refuse(item.pending, reason);
     for (const pending of this.#waiting.splice(0)) refuse(pending, reason);
+    for (const tell of this.#deferred.splice(0)) tell();
     this.#committing = 0;
     this.#onIdle?.();
   }
@@ -298,6 +306,13 @@ export class CommitQueue {
     };
     this.#fail(new StorageError('write-failed', text));
     this.#goVolatile();
+    this.#stallTimer = setTimeout(() => this.#giveUp(), HUNG_MS - STALL_MS);
+  }
+
+  #giveUp(): void {
+    this.#givenUp = true;
+    this.#goVolatile();
+    this.#releaseDeferred();
   }
 
   #fail(reason: StorageError): void {
@@ -336,7 +351,17 @@ export class CommitQueue {
     if (item.shown) return;
     item.shown = true;
     this.#options.onShown(recordOf(item), item.pending.bytes);
-    item.pending.taken.resolve({ logSeq: item.seq, logMs: item.pending.ms, kept });
+    const { taken, ms } = item.pending;
+    const tell = () => taken.resolve({ logSeq: item.seq, logMs: ms, kept });
+    if (kept || this.#givenUp || this.#samplesBytes <= MAX_READY_BYTES) tell();
+    else this.#deferred.push(tell);
+  }
+
+  /** The sources of what is shown may go on once there is room, or no hope. */
+  #releaseDeferred(): void {
+    if (!this.#givenUp && this.#samplesBytes > MAX_READY_BYTES) return;
+    for (const tell of this.#deferred) tell();
+    this.#deferred = [];
   }
 
   /** Shows what there is no room to keep. */

@@ -256,16 +256,12 @@ describe('log', () => {
     });
   });
 
-  test('refuses a file of a newer program, and one that is no database', async () => {
+  test('refuses a file of a newer program, and a folder that cannot be', async () => {
     const newer = tempFolder();
     const database = new DatabaseSync(join(newer, 'log.db'));
     database.exec('PRAGMA user_version = 999');
     database.close();
     expect(await errorCode(open(newer))).toBe('newer');
-
-    const foreign = tempFolder();
-    writeFileSync(join(foreign, 'log.db'), 'this is not a database, but long enough to be taken for one'.repeat(100));
-    expect(await errorCode(open(foreign))).toBe('unreadable');
 
     const file = join(tempFolder(), 'file');
     writeFileSync(file, '');
@@ -381,6 +377,34 @@ describe('log', () => {
     other.close();
     expect(await handed.kept).toMatchObject({ logSeq: 2 });
     expect(log.facts().failing).toBeNull();
+  });
+
+  test('sources wait for a disk that is slow, and no longer for one that hangs', async () => {
+    const dir = tempFolder();
+    const { log } = await open(dir);
+    await log.append({ kind: 'tick' });
+    const other = new DatabaseSync(join(dir, 'log.db'));
+    other.exec('BEGIN IMMEDIATE');
+    const first = log.hand({ kind: 'tick' });
+    await first.taken;
+    const big = Array.from({ length: 60 }, () => log.hand(samplesOf(batchOf(10_000))));
+    const shown: number[] = [];
+    const stop = new AbortController();
+    onTestFinished(() => stop.abort());
+    void (async () => {
+      for await (const page of log.follow(2, stop.signal, { volatile: true })) shown.push(...page.map((r) => r.logSeq));
+    })();
+    await until('all are shown', 5000, () => shown.length === 60);
+    const told: number[] = [];
+    for (const { taken } of big) void taken.then(({ logSeq }) => told.push(logSeq));
+    await until('the first are told', 5000, () => told.length > 0);
+    expect(told.length).toBeLessThan(60);
+    await until('the others are told', 10_000, () => told.length === 60);
+    expect(log.last.logSeq).toBe(1);
+    other.exec('COMMIT');
+    other.close();
+    await Promise.all(big.map(({ kept }) => kept));
+    expect(log.facts()).toMatchObject({ failing: null, lostSamples: 0 });
   });
 
   test('a log that closes while the disk fails ends, and says what it did not keep', async () => {
