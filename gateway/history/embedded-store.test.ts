@@ -191,6 +191,28 @@ test('keeps no longer than it is told, and no more bytes', () => {
   expect(count(path, 'chunks')).toBe(0);
 });
 
+test('a day is summed up once it is over, and is right again when one of its hours changes', () => {
+  const path = tempFile();
+  const store = openStore(path);
+  const hours = Array.from({ length: 24 }, (_, hour): Row => [1, hour * HOUR_MS, hour, hour]);
+  store.write(columns(hours, 23 * HOUR_MS));
+  tidyAll(store);
+  expect(count(path, 'days')).toBe(0);
+  store.write(columns([[1, 30 * HOUR_MS, 50, 5]], 30 * HOUR_MS));
+  tidyAll(store);
+  expect(count(path, 'days')).toBe(1);
+  expect(store.series(point, 0, DAY_MS, 1)).toMatchObject({
+    count: [24],
+    min: [0],
+    max: [23],
+    mean: [11.5],
+    last: [23],
+  });
+  const one = columns([[1, 5, 100, 99]]);
+  store.addToChunks([{ point: 1, columns: one }]);
+  expect(store.series(point, 0, DAY_MS, 1)).toMatchObject({ count: [25], max: [99], last: [23] });
+});
+
 test('a damaged chunk is a gap of its hour only', () => {
   const path = tempFile();
   const store = openStore(path);
