@@ -1,16 +1,16 @@
-import type { HistoryFacts } from './history/history-reader.ts';
 import type { HistoryPathFacts } from './health/path-facts.ts';
+import type { HistoryFacts } from './history/history-reader.ts';
 
 /** What history tells of itself, in the words of the path. */
 export function historyPathFacts(facts: HistoryFacts): HistoryPathFacts {
-  const { behindMs, writtenSamples, writtenChanges, refused, lastError } = facts;
+  const { behindMs, writtenSamples, writtenChanges, refused, sent, lostRecords, lastError } = facts;
   return {
     behindMs,
     writtenSamples,
     writtenChanges,
     rejectedRows: refused,
-    deadLetters: null,
-    lostRecords: null,
+    deadLetters: sent?.deadLettered ?? null,
+    lostRecords,
     queuedBytes: null,
     lastError,
   };

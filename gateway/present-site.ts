@@ -55,7 +55,7 @@ function pointsOf(site: Site, numbers: ReadonlyMap<PointKey, PointNumber>): Poin
   const byKey = new Map<PointKey, PointInfo>();
   const byNumber = new Map<PointNumber, PointInfo>();
   for (const asset of site.assets) {
-    for (const { key, point, kind, unit } of asset.points) {
+    for (const { key, point, kind, unit, heartbeatMs } of asset.points) {
       const number = numbers.get(key);
       if (number === undefined) continue;
       const info = {
@@ -66,6 +66,7 @@ function pointsOf(site: Site, numbers: ReadonlyMap<PointKey, PointNumber>): Poin
         system: asset.system,
         kind,
         ...(unit !== undefined && { unit }),
+        ...(heartbeatMs !== undefined && { heartbeatMs }),
       };
       byKey.set(key, info);
       byNumber.set(number, info);
