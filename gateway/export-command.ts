@@ -17,11 +17,6 @@ import { type Moment, momentMs, stampFormat } from './replay/moment.ts';
 import { momentOf } from './replay-command.ts';
 import { lastSite, openSources, type ReplaySources } from './replay-sources.ts';
 
-const HOUR_MS = 3_600_000;
-/** Site ms before the newest record that are looked through at most: more than history keeps. */
-const MAX_BACK_MS = 410 * 24 * HOUR_MS;
-/** Site ms beyond the newest record up to which a device's own stamps are looked for. */
-const MAX_AHEAD_MS = 24 * HOUR_MS;
 /** Characters of output that are gathered before they are handed on. */
 const PIECE_CHARACTERS = 64 * 1024;
 
@@ -36,8 +31,8 @@ interface Wanted {
 
 /**
  * `export --points GLOB --from T --to T [--out FILE] [--data DATA] [--excel]`: the samples of points from the history of a
- * data folder as CSV, also while a gateway writes it; to stdout where there is no `--out`. Both times are inclusive. How
- * many there were goes to stderr.
+ * data folder as CSV, also while a gateway writes it, or through that gateway where history is in InfluxDB; to stdout where
+ * there is no `--out`. Both times are inclusive. How many there were goes to stderr.
  */
 export async function exportCommand(args: readonly string[]): Promise<ExitCode> {
   const wanted = readArguments(args);
@@ -105,8 +100,8 @@ function exportJob(wanted: Wanted, site: Site, { log }: ReplaySources, source: S
   return {
     points,
     source,
-    fromMs: Math.max(fromMs, log.last.logMs - MAX_BACK_MS),
-    endMs: Math.min(toMs, log.last.logMs + MAX_AHEAD_MS) + 1,
+    fromMs,
+    endMs: toMs + 1,
     form: { language: terminalLanguage(process.env), stamp: stampFormat(timeZone), spreadsheet: wanted.spreadsheet },
     samples: 0,
   };

@@ -16,7 +16,7 @@ test.each([
   const recorded = new RecordedSite(join(folder, 'data'), before);
   await recorded.open();
   await recorded.pass(5);
-  if (snapshot) recorded.snapshot();
+  if (snapshot) await recorded.snapshot();
   await recorded.put({ kind: 'site', site: after });
   await recorded.pass(5);
   // Nothing is saved on the way out.
