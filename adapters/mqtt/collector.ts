@@ -1,6 +1,14 @@
 import type { Emit } from '../../model/adapter.ts';
 import { BatchBuilder, MAX_BATCH_SAMPLES } from '../../model/sample.ts';
 
+/** Who has many messages on their way at once. */
+export interface Receiver {
+  /** The messages of these ids are on disk, or could not be brought there. Those that want no acknowledgement have none. */
+  settled(ids: readonly number[], error?: Error): void;
+  /** There is room again for the message that found none. */
+  hasRoom(): void;
+}
+
 /** Told when a message's samples are on disk, or that they could not be brought there. */
 export type Settled = (error?: Error) => void;
 
@@ -15,7 +23,9 @@ export class Collector {
   readonly #capacity: number;
   readonly #builder = new BatchBuilder();
   #settled: Settled[] = [];
+  #receipts: { readonly receiver: Receiver; readonly ids: number[] }[] = [];
   #waiting: { readonly samples: number; readonly take: () => void }[] = [];
+  #admitting = false;
   #scheduled = false;
   #underWay = false;
   #closed = false;
@@ -45,11 +55,34 @@ export class Collector {
     return false;
   }
 
+  /**
+   * The same for a receiver, without a closure for each message: gives the batch that collects, for the caller to add
+   * the message's `samples` at once. Undefined where there is no room: then `receiver.hasRoom` is called in its turn. An
+   * `id` is given back with `settled`; 0 asks for none.
+   */
+  place(samples: number, receiver: Receiver, id: number): BatchBuilder | undefined {
+    const inTurn = this.#waiting.length === 0 || this.#admitting;
+    if (!inTurn || !this.#fits(samples)) {
+      this.#waiting.push({ samples, take: () => receiver.hasRoom() });
+      return undefined;
+    }
+    // Messages of one connection come many at a time, so that the last receipt is mostly theirs.
+    let receipt = this.#receipts.at(-1);
+    if (receipt?.receiver !== receiver) {
+      receipt = { receiver, ids: [] };
+      this.#receipts.push(receipt);
+    }
+    if (id !== 0) receipt.ids.push(id);
+    this.#schedule();
+    return this.#builder;
+  }
+
   /** Forgets everything that is not committed yet; nobody is told any more. */
   close(): void {
     this.#closed = true;
     this.#waiting = [];
     this.#settled = [];
+    this.#receipts = [];
   }
 
   /** An empty batch takes any message, so that one with more points than a batch holds is not stuck. */
@@ -67,9 +100,11 @@ export class Collector {
   }
 
   async #flush(): Promise<void> {
-    if (this.#closed || this.#settled.length === 0) return;
+    if (this.#closed || this.#isEmpty()) return;
     const settled = this.#settled;
+    const receipts = this.#receipts;
     this.#settled = [];
+    this.#receipts = [];
     const batch = this.#builder.take();
     this.#underWay = true;
     let failure: Error | undefined;
@@ -84,17 +119,22 @@ export class Collector {
     this.#underWay = false;
     if (this.#closed) return;
     for (const tell of settled) tell(failure);
-    if (this.#settled.length > 0) this.#schedule();
+    for (const { receiver, ids } of receipts) receiver.settled(ids, failure);
+    if (!this.#isEmpty()) this.#schedule();
   }
 
+  #isEmpty(): boolean {
+    return this.#settled.length === 0 && this.#receipts.length === 0;
+  }
+
+  /** Who is let in may bring more than it asked room for, and waits again, behind the others, where that is too much. */
   #admit(): void {
-    const waiting = this.#waiting;
-    let taken = 0;
-    for (const { samples, take } of waiting) {
-      if (!this.#fits(samples)) break;
-      take();
-      taken += 1;
+    this.#admitting = true;
+    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+      if (!this.#fits(first.samples)) break;
+      this.#waiting.shift();
+      first.take();
     }
-    this.#waiting = waiting.slice(taken);
+    this.#admitting = false;
   }
 }
