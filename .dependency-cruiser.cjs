@@ -42,7 +42,7 @@ const parts = [
     [
       '^gateway/site/',
       '^model/',
-      '^rules/(profile\\.ts|link-profile\\.ts|compile\\.ts|expressions/|time/)',
+      '^rules/(profile\\.ts|virtual-assets/|compile\\.ts|expressions/|time/)',
       '^adapters/registry\\.ts$',
       '^gateway/duty/channels/registry\\.ts$',
     ],
@@ -65,8 +65,8 @@ const parts = [
   ]),
   importsOnly(
     'part-imports-model',
-    'Log, history, duty and http meet in the composition root, never each other.',
-    '^gateway/(log|history|duty|http)/',
+    'Log, history, health, duty and http meet in the composition root, never each other.',
+    '^gateway/(log|history|health|duty|http)/',
     ['^gateway/($1|storage)/', '^model/'],
   ),
   importsOnly(

@@ -8,6 +8,7 @@ import { CommandFailed, type ExitCode, terminalLanguage } from './exit.ts';
 import { type Gateway, startGateway } from './gateway.ts';
 import { isLoopback } from './http/server.ts';
 import { DEFAULT_DATA_DIR, type Instance, removeInstance, writeInstance } from './instance.ts';
+import { logBounds } from './log-settings.ts';
 import { loadSite } from './site/load-site.ts';
 import { formatProblem } from './site/problem.ts';
 import { fileMarks } from './site-watch.ts';
@@ -64,6 +65,7 @@ export async function runCommand(args: readonly string[]): Promise<ExitCode> {
     token,
     publicUrl: values['public-url'],
     influxUrl: values.influx ?? (process.env.LAMPLIGHTER_INFLUX_URL || undefined),
+    logBounds: logBounds(process.env),
     clock: siteClock(values.clock),
     logger,
     version: version(),

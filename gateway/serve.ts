@@ -8,9 +8,10 @@ import type { Engine } from './engine/engine.ts';
 import type { StateDb } from './engine/state-db.ts';
 import { alarmView, alarmViews, assetViews, decisionsView, ledgerView, rateViews, systemViews } from './engine/view.ts';
 import type { GatewayOptions } from './gateway.ts';
+import type { HealthWatch } from './health/watch-health.ts';
 import type { History } from './history/open-history.ts';
 import type { ActionTaken } from './http/action-routes.ts';
-import type { SiteReply } from './http/contract.ts';
+import type { HealthReply, SiteReply } from './http/contract.ts';
 import type { LiveFeed } from './http/live-feed.ts';
 import type { LiveValues } from './http/live-values.ts';
 import { type HttpServer, startHttp } from './http/server.ts';
@@ -34,6 +35,7 @@ export interface ServeParts {
   readonly stateDb: StateDb;
   readonly engine: Engine;
   readonly history: History;
+  readonly health: HealthWatch;
   readonly live: LiveValues;
   readonly present: PresentSite;
   readonly reloads: Reloads;
@@ -59,7 +61,7 @@ export async function serve(options: GatewayOptions, parts: ServeParts): Promise
 
 function httpOptions(options: GatewayOptions, parts: ServeParts): Parameters<typeof startHttp>[0] {
   const { host, port, token, logger, pageDir } = options;
-  const { clock, log, stateDb, engine, history, live, present, reloads, linkFacts } = parts;
+  const { clock, log, stateDb, engine, history, health, live, present, reloads, linkFacts } = parts;
   const key = acknowledgeKey(options.dataDir);
   return {
     host,
@@ -86,7 +88,7 @@ function httpOptions(options: GatewayOptions, parts: ServeParts): Parameters<typ
     },
     actions: {
       activation(activationId) {
-        const activation = stateDb.activation(activationId);
+        const activation = engine.activation(activationId);
         return activation && alarmView(activation, engine.state);
       },
       refusal: (action) => refusalOf(engine.state, action, clock.now()),
@@ -94,12 +96,47 @@ function httpOptions(options: GatewayOptions, parts: ServeParts): Parameters<typ
     },
     reload: async () => reloadAnswer(await reloads.reload()),
     readPermission: (permission) => readPermission(permission, key, Date.now()),
-    metrics: createMetrics({ engine, stateDb, history, linkFacts, log, reloads, now: () => clock.now() }),
-    notReady: () => [
-      ...(log.last.logSeq - engine.state.logSeq > MAX_ENGINE_LAG ? ['engine-behind'] : []),
-      ...(clock.behindMs() > 0 ? ['clock-set-back'] : []),
-    ],
+    metrics: createMetrics({ engine, stateDb, health, linkFacts, log, reloads, now: () => clock.now() }),
+    health: () => healthReply(parts),
+    notReady: () => notReady(parts),
     pageDir,
+  };
+}
+
+/** Why the site is not watched as it should be, or what it says is not kept; empty when all is well. */
+function notReady({ log, engine, clock, health }: ServeParts): string[] {
+  return [
+    ...(log.last.logSeq - engine.state.logSeq > MAX_ENGINE_LAG ? ['engine-behind'] : []),
+    ...(health.facts().log.failing === null ? [] : ['log-failing']),
+    ...(clock.behindMs() > 0 ? ['clock-set-back'] : []),
+  ];
+}
+
+/** The path from a sample to a chart, as it does now. */
+function healthReply(parts: ServeParts): HealthReply {
+  const { log, engine, health, clock } = parts;
+  const facts = health.facts();
+  const { failing, waitingBytes, lostSamples, bytes, archiveBytes, oldest } = facts.log;
+  return {
+    nowMs: clock.now(),
+    notReady: notReady(parts),
+    log: {
+      failing,
+      waitingBytes,
+      lostSamples,
+      bytes: bytes ?? null,
+      archiveBytes: archiveBytes ?? null,
+      oldestMs: oldest && oldest.logSeq > 0 ? oldest.logMs : null,
+    },
+    engine: {
+      behindRecords: Math.max(0, log.last.logSeq - engine.state.logSeq),
+      stateFailing: facts.stateFailing,
+      divergences: engine.divergences,
+    },
+    history: facts.history,
+    disk: facts.disk,
+    clockBehindMs: facts.clockBehindMs,
+    damagedFiles: facts.damagedFiles ?? [],
   };
 }
 
@@ -120,13 +157,13 @@ function siteReply(version: string, { present, clock, reloads }: ServeParts): Si
 
 /** Puts what a person did into the log, and waits until the engine has worked it in. */
 async function act(action: Action, log: DurableLog, engine: Engine): Promise<ActionTaken> {
-  const { logSeq } = await log.append({ kind: 'action', action });
+  const { logSeq } = await log.hand({ kind: 'action', action }).taken;
   return { logSeq, workedIn: await engine.reachedWithin(logSeq, ACTION_WITHIN_MS) };
 }
 
 /** Keeps the live values at the log's end until told to stop. */
 async function followLive(log: DurableLog, live: LiveValues, signal: AbortSignal): Promise<void> {
-  for await (const records of log.follow(log.last.logSeq, signal)) live.take(records);
+  for await (const records of log.follow(log.last.logSeq, signal, { volatile: true })) live.take(records);
 }
 
 function tellChanges(engine: Engine, feed: LiveFeed): void {

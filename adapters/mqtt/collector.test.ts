@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import type { Delivery } from '../../model/adapter.ts';
 import type { Batch } from '../../model/sample.ts';
 import { Collector } from './collector.ts';
 
@@ -7,11 +8,12 @@ import { Collector } from './collector.ts';
 function heldEmit() {
   const batches: Batch[] = [];
   const ends: ((error?: Error) => void)[] = [];
-  const emit = (batch: Batch) => {
+  const emit = (batch: Batch): Delivery => {
     batches.push(batch);
-    return new Promise<void>((resolve, reject) => {
+    const kept = new Promise<void>((resolve, reject) => {
       ends.push((error) => (error ? reject(error) : resolve()));
     });
+    return { taken: kept.then(() => ({ kept: true })), kept };
   };
   return { emit, batches, end: (error?: Error) => ends.shift()?.(error) };
 }
@@ -24,7 +26,7 @@ function adder(collector: Collector) {
       (into) => {
         for (let i = 0; i < samples; i++) into.good(1, 1, 1, i);
       },
-      (error) => settled.push(error ? `${name}: ${error.message}` : name),
+      { kept: (error) => settled.push(error ? `${name}: ${error.message}` : name) },
     );
   return { add, settled };
 }
@@ -111,7 +113,8 @@ test('nobody is told after the end', async () => {
 function reader(collector: Collector, name: string, samples: number, told: string[]) {
   let next = 1;
   const receiver = {
-    settled: (ids: readonly number[], error?: Error) =>
+    taken: () => undefined,
+    kept: (ids: readonly number[], _late: boolean, error?: Error) =>
       void told.push(`${name} ${error?.message ?? 'stored'} ${ids.join(' ')}`),
     hasRoom: () => read(),
   };
@@ -141,14 +144,35 @@ test('connections that find no room go on in turn, and each hears of its own mes
   expect(told).toEqual(['a stored 1 2 3', 'a disk full 4 5', 'b disk full 1', 'b stored 2']);
 });
 
-test('a message that wants no acknowledgement is none of the ids, and its receiver hears all the same', async () => {
+test('a message that wants no acknowledgement hears that it is taken, and no more', async () => {
   const held = heldEmit();
   const collector = new Collector(held.emit);
-  const told: (readonly number[])[] = [];
-  const receiver = { settled: (ids: readonly number[]) => void told.push(ids), hasRoom: () => undefined };
+  const told: string[] = [];
+  const receiver = {
+    taken: (kept: boolean) => void told.push(`taken, kept ${kept}`),
+    kept: () => void told.push('kept'),
+    hasRoom: () => undefined,
+  };
   collector.place(1, receiver, 0)?.good(1, 1, 1, 1);
   await turn();
   held.end();
   await turn();
-  expect(told).toEqual([[]]);
+  expect(told).toEqual(['taken, kept true']);
+});
+
+test('while the disk fails the rules go on, and who waits for the disk hears of it late', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const collector = new Collector(() => ({ taken: Promise.resolve({ kept: false }), kept: promise }));
+  const told: string[] = [];
+  const receiver = {
+    taken: (kept: boolean) => void told.push(`taken, kept ${kept}`),
+    kept: (ids: readonly number[], late: boolean) => void told.push(`kept ${ids.join(' ')}, late ${late}`),
+    hasRoom: () => undefined,
+  };
+  collector.place(1, receiver, 5)?.good(1, 1, 1, 1);
+  await turn();
+  expect(told).toEqual(['taken, kept false']);
+  resolve();
+  await turn();
+  expect(told).toEqual(['taken, kept false', 'kept 5, late true']);
 });

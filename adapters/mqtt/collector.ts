@@ -1,29 +1,46 @@
-import type { Emit } from '../../model/adapter.ts';
+import type { Delivery, Emit } from '../../model/adapter.ts';
 import { BatchBuilder, MAX_BATCH_SAMPLES } from '../../model/sample.ts';
 
-/** Who has many messages on their way at once. */
+/** Whom to tell what becomes of a message's samples. */
+export interface Hearer {
+  /** The rules can see them, or never will, which the error says; `kept`: they are on disk, too. */
+  taken?(kept: boolean, error?: Error): void;
+  /** They are on disk, or could not be brought there. */
+  kept?(error?: Error): void;
+}
+
+/** Who has many messages on their way at once, and hears of them together. */
 export interface Receiver {
-  /** The messages of these ids are on disk, or could not be brought there. Those that want no acknowledgement have none. */
-  settled(ids: readonly number[], error?: Error): void;
+  /** As {@link Hearer.taken}, once for all of its messages in a batch. */
+  taken(kept: boolean, error?: Error): void;
+  /** The messages of these ids are on disk, or could not be brought there; `late`: it was told before that they are not yet. */
+  kept(ids: readonly number[], late: boolean, error?: Error): void;
   /** There is room again for the message that found none. */
   hasRoom(): void;
 }
 
-/** Told when a message's samples are on disk, or that they could not be brought there. */
-export type Settled = (error?: Error) => void;
+interface Receipt {
+  readonly receiver: Receiver;
+  readonly ids: number[];
+}
+
+/** Messages that wait for the disk at most, while it fails and the rules see them all the same. */
+const MAX_UNKEPT = 100_000;
 
 /**
  * Joins the samples of many messages into one commit without delaying a lone one: what arrives in one turn of the
  * event loop goes together, and what arrives while a commit is under way goes with the next. Holds at most two
  * batches, one under way and one that fills; messages that find both full wait in `room`'s queue, and their sources
- * with them, because nobody reads their sockets meanwhile.
+ * with them, because nobody reads their sockets meanwhile. While the disk fails, what is under way is what the rules have
+ * not seen yet.
  */
 export class Collector {
   readonly #emit: Emit;
   readonly #capacity: number;
   readonly #builder = new BatchBuilder();
-  #settled: Settled[] = [];
-  #receipts: { readonly receiver: Receiver; readonly ids: number[] }[] = [];
+  #hearers: Hearer[] = [];
+  #receipts: Receipt[] = [];
+  #unkept = 0;
   #waiting: { readonly samples: number; readonly take: () => void }[] = [];
   #admitting = false;
   #scheduled = false;
@@ -38,13 +55,13 @@ export class Collector {
 
   /**
    * Calls `fill` with the batch that collects, at once or as soon as there is room for `samples` more, in the order of
-   * the calls; then `settled` when they are committed. Returns false where the message has to wait.
+   * the calls; then tells `hearer`. Returns false where the message has to wait.
    */
-  add(samples: number, fill: (into: BatchBuilder) => void, settled: Settled): boolean {
+  add(samples: number, fill: (into: BatchBuilder) => void, hearer: Hearer): boolean {
     if (this.#closed) return true;
     const take = () => {
       fill(this.#builder);
-      this.#settled.push(settled);
+      this.#hearers.push(hearer);
       this.#schedule();
     };
     if (this.#waiting.length === 0 && this.#fits(samples)) {
@@ -58,7 +75,7 @@ export class Collector {
   /**
    * The same for a receiver, without a closure for each message: gives the batch that collects, for the caller to add
    * the message's `samples` at once. Undefined where there is no room: then `receiver.hasRoom` is called in its turn. An
-   * `id` is given back with `settled`; 0 asks for none.
+   * `id` is given back with `kept`; 0 asks for none.
    */
   place(samples: number, receiver: Receiver, id: number): BatchBuilder | undefined {
     const inTurn = this.#waiting.length === 0 || this.#admitting;
@@ -81,12 +98,13 @@ export class Collector {
   close(): void {
     this.#closed = true;
     this.#waiting = [];
-    this.#settled = [];
+    this.#hearers = [];
     this.#receipts = [];
   }
 
   /** An empty batch takes any message, so that one with more points than a batch holds is not stuck. */
   #fits(samples: number): boolean {
+    if (this.#unkept >= MAX_UNKEPT) return false;
     return this.#builder.length === 0 || this.#builder.length + samples <= this.#capacity;
   }
 
@@ -101,30 +119,42 @@ export class Collector {
 
   async #flush(): Promise<void> {
     if (this.#closed || this.#isEmpty()) return;
-    const settled = this.#settled;
-    const receipts = this.#receipts;
-    this.#settled = [];
+    const told = new Told(this.#hearers, this.#receipts);
+    this.#hearers = [];
     this.#receipts = [];
     const batch = this.#builder.take();
     this.#underWay = true;
-    let failure: Error | undefined;
     // The next batch fills while this one is written.
-    const writing = batch.length === 0 ? undefined : this.#emit(batch);
+    const delivery: Delivery = batch.length === 0 ? nothing : this.#emit(batch);
     this.#admit();
-    try {
-      await writing;
-    } catch (error) {
-      failure = error instanceof Error ? error : new Error('emit failed', { cause: error });
-    }
+    const taken = await delivery.taken.catch((error: unknown) => ({ kept: false, error: asError(error) }));
     this.#underWay = false;
     if (this.#closed) return;
-    for (const tell of settled) tell(failure);
-    for (const { receiver, ids } of receipts) receiver.settled(ids, failure);
+    const error = 'error' in taken ? taken.error : undefined;
+    told.taken(taken.kept, error);
+    if (taken.kept || error) told.kept(false, error);
+    else this.#awaitKept(delivery.kept, told.waiting());
     if (!this.#isEmpty()) this.#schedule();
   }
 
   #isEmpty(): boolean {
-    return this.#settled.length === 0 && this.#receipts.length === 0;
+    return this.#hearers.length === 0 && this.#receipts.length === 0;
+  }
+
+  /** The rules have seen them; the disk may take its time. */
+  #awaitKept(kept: Promise<unknown>, told: Told): void {
+    const { messages } = told;
+    this.#unkept += messages;
+    const end = (error?: Error) => {
+      this.#unkept -= messages;
+      if (this.#closed) return;
+      told.kept(true, error);
+      this.#admit();
+    };
+    kept.then(
+      () => end(),
+      (error: unknown) => end(asError(error)),
+    );
   }
 
   /** Who is let in may bring more than it asked room for, and waits again, behind the others, where that is too much. */
@@ -137,4 +167,43 @@ export class Collector {
     }
     this.#admitting = false;
   }
+}
+
+/** All who hear of one batch. */
+class Told {
+  readonly #hearers: readonly Hearer[];
+  readonly #receipts: readonly Receipt[];
+
+  constructor(hearers: readonly Hearer[], receipts: readonly Receipt[]) {
+    this.#hearers = hearers;
+    this.#receipts = receipts;
+  }
+
+  get messages(): number {
+    return this.#receipts.reduce((sum, { ids }) => sum + ids.length, this.#hearers.length);
+  }
+
+  /** Those who want to hear when it is on disk. */
+  waiting(): Told {
+    return new Told(
+      this.#hearers.filter((hearer) => hearer.kept !== undefined),
+      this.#receipts.filter(({ ids }) => ids.length > 0),
+    );
+  }
+
+  taken(kept: boolean, error: Error | undefined): void {
+    for (const hearer of this.#hearers) hearer.taken?.(kept, error);
+    for (const { receiver } of this.#receipts) receiver.taken(kept, error);
+  }
+
+  kept(late: boolean, error: Error | undefined): void {
+    for (const hearer of this.#hearers) hearer.kept?.(error);
+    for (const { receiver, ids } of this.#receipts) if (ids.length > 0) receiver.kept(ids, late, error);
+  }
+}
+
+const nothing: Delivery = { taken: Promise.resolve({ kept: true }), kept: Promise.resolve() };
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error('emit failed', { cause: error });
 }

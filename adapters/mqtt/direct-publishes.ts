@@ -4,10 +4,7 @@ import type { Receiver } from './collector.ts';
 import type { Topic } from './decode.ts';
 import type { MessageReader } from './message-reader.ts';
 import type { Publish, Verdict } from './packet-splitter.ts';
-
-/** First byte and remaining length of a PUBACK, and all its bytes (MQTT 3.1.1, 3.4). */
-const PUBACK = 0x4002;
-const PUBACK_BYTES = 4;
+import { pubacks } from './puback.ts';
 
 export interface DirectOptions {
   readonly socket: Socket;
@@ -17,8 +14,10 @@ export interface DirectOptions {
   readonly now: () => number;
   /** Whether a message of this topic needs nothing but to be read. */
   readonly isDirect: (topic: Topic, retain: boolean) => boolean;
-  /** Told after each commit with messages of this connection; with the error where they are not on disk. */
-  readonly settled: (error: Error | undefined) => void;
+  /** As {@link Receiver.taken}. */
+  readonly taken: (kept: boolean, error: Error | undefined) => void;
+  /** Told of messages with an acknowledgement, after it was sent where they are on disk; as {@link Receiver.kept}. */
+  readonly kept: (late: boolean, error: Error | undefined) => void;
 }
 
 /**
@@ -69,14 +68,13 @@ export class DirectPublishes implements Tap, Receiver {
     return 'pass';
   }
 
-  settled(ids: readonly number[], error?: Error): void {
-    this.#options.settled(error);
-    if (error !== undefined || ids.length === 0 || this.connection.destroyed) return;
-    const bytes = Buffer.allocUnsafe(ids.length * PUBACK_BYTES);
-    ids.forEach((id, index) => {
-      bytes.writeUInt32BE(PUBACK * 0x10000 + id, index * PUBACK_BYTES);
-    });
-    this.connection.write(bytes);
+  taken(kept: boolean, error?: Error): void {
+    this.#options.taken(kept, error);
+  }
+
+  kept(ids: readonly number[], late: boolean, error?: Error): void {
+    if (error === undefined && !this.connection.destroyed) this.connection.write(pubacks(ids));
+    this.#options.kept(late, error);
   }
 
   hasRoom(): void {

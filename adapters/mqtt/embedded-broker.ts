@@ -1,10 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import { Aedes, type AedesOptions } from 'aedes';
+import { Aedes, type AedesOptions, type Client } from 'aedes';
 import { type Emit, LinkLost, type LinkPlan, SetupRefused } from '../../model/adapter.ts';
 import { DirectPublishes } from './direct-publishes.ts';
 import { MessageReader } from './message-reader.ts';
+import { pubacks } from './puback.ts';
 import { MAX_TOPIC_LEVELS } from './resolve.ts';
 import type { MqttAddress, MqttSettings } from './schema.ts';
 import { Subscriptions } from './subscriptions.ts';
@@ -45,6 +46,7 @@ export async function runEmbeddedBroker(
   const subscriptions = new Subscriptions();
   const devices = new Map<unknown, DirectPublishes>();
   const note = storing(plan);
+  const late = new LateAcknowledgements();
   const broker = await Aedes.createBroker({
     connectTimeout: CONNECT_TIMEOUT_MS,
     maxTopicLevels: MAX_TOPIC_LEVELS,
@@ -58,7 +60,7 @@ export async function runEmbeddedBroker(
       done(null, true);
     },
     authenticate: authenticate(settings),
-    authorizePublish: authorizePublish(reader, note, signal),
+    authorizePublish: authorizePublish(reader, note, late, signal),
     published: (packet, client, done) => {
       if (client) devices.get(client.conn)?.dealtWith(packet.topic);
       done();
@@ -83,10 +85,15 @@ export async function runEmbeddedBroker(
       now: () => plan.clock.now(),
       // The broker keeps what is retained, and delivers what somebody subscribes to.
       isDirect: (topic, retain) => !retain && !subscriptions.includes(topic.name),
-      settled: (error) => {
+      taken: (kept, error) => {
+        if (signal.aborted) return;
+        note(kept);
+        if (error !== undefined) device.connection.destroy(error);
+      },
+      kept: (isLate, error) => {
         if (signal.aborted) return;
         note(error === undefined);
-        if (error !== undefined) device.connection.destroy(error);
+        if (isLate) late.settled(device.connection, error === undefined);
       },
     });
     const { connection } = device;
@@ -131,9 +138,10 @@ function storing({ log }: LinkPlan<MqttSettings, MqttAddress>): (stored: boolean
 function authorizePublish(
   reader: MessageReader,
   note: (stored: boolean) => void,
+  late: LateAcknowledgements,
   signal: AbortSignal,
 ): NonNullable<AedesOptions['authorizePublish']> {
-  return (_client, packet, done) => {
+  return (client, packet, done) => {
     // $SYS belongs to the broker itself, which keeps a table by what it reads there.
     if (packet.topic.startsWith('$')) return done(new Error('topics that begin with $ are reserved'));
     // Last wills of the devices that our own end disconnects are not theirs.
@@ -141,12 +149,55 @@ function authorizePublish(
     // Retained messages stay in memory: only as many as there are points.
     if (!reader.topics.has(packet.topic)) packet.retain = false;
     const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
-    // To a broker, `retain` asks to keep the message for later subscribers: it comes from the device just now.
-    reader.read(packet.topic, payload, false, (error) => {
-      if (!signal.aborted) note(error === undefined);
+    // A last will is published for a device that is gone and has no identifier.
+    const messageId = packet.qos > 0 && 'messageId' in packet ? Number(packet.messageId) : undefined;
+    let answered = false;
+    const answer = (error?: Error) => {
+      if (answered) return;
+      answered = true;
       done(error);
+    };
+    // To a broker, `retain` asks to keep the message for later subscribers: it comes from the device just now.
+    reader.read(packet.topic, payload, false, {
+      taken(kept, error) {
+        if (signal.aborted) return;
+        note(kept);
+        if (error) return answer(error);
+        // Without its QoS the broker goes on reading the device and acknowledges nothing: that follows from the disk.
+        if (!kept && messageId !== undefined) packet.qos = 0;
+        answer();
+      },
+      ...(messageId !== undefined && {
+        kept(error?: Error) {
+          if (signal.aborted) return;
+          note(error === undefined);
+          if (!answered) answer(error);
+          else if (packet.qos === 0 && client) {
+            if (error === undefined && !client.conn.destroyed) client.conn.write(pubacks([messageId]));
+            late.settled(client.conn, error === undefined);
+          }
+        },
+      }),
     });
   };
+}
+
+/** Connections whose device has something to send again, at most; those beyond it send it at their own next one. */
+const MAX_OWING = MAX_CLIENTS;
+
+/** Remembers who has to send again what the rules saw and the disk never had. */
+class LateAcknowledgements {
+  readonly #owing = new Set<Client['conn']>();
+
+  /** `kept` false: the device has to send it again, which it does on a new connection, once the disk is back. */
+  settled(connection: Client['conn'], kept: boolean): void {
+    if (!kept) {
+      if (!connection.destroyed && this.#owing.size < MAX_OWING) this.#owing.add(connection);
+      return;
+    }
+    for (const owing of this.#owing) owing.destroy();
+    this.#owing.clear();
+  }
 }
 
 function authenticate(settings: MqttSettings): NonNullable<AedesOptions['authenticate']> {

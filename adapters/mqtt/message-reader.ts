@@ -1,5 +1,5 @@
 import type { Emit, LinkPlan } from '../../model/adapter.ts';
-import { Collector, type Receiver, type Settled } from './collector.ts';
+import { Collector, type Hearer, type Receiver } from './collector.ts';
 import { decodeMessage, type Topic, topicsOf } from './decode.ts';
 import type { Publish } from './packet-splitter.ts';
 import { plainNumber } from './plain-number.ts';
@@ -27,14 +27,15 @@ export class MessageReader {
   }
 
   /**
-   * Reads one message; `settled` hears when its samples are on disk. Returns false where the collector has no room, so
-   * that the caller takes no further message before `settled` was called.
+   * Reads one message; `hearer` hears what becomes of its samples. Returns false where the collector has no room, so that
+   * the caller takes no further message before they were taken.
    */
-  read(name: string, payload: Uint8Array, retained: boolean, settled: Settled): boolean {
+  read(name: string, payload: Uint8Array, retained: boolean, hearer: Hearer): boolean {
     const topic = this.topics.get(name);
     if (topic === undefined) {
       this.#countUnknown(name);
-      settled();
+      hearer.taken?.(true);
+      hearer.kept?.();
       return true;
     }
     // The time of receipt is taken here: it must not depend on how long the disk makes the message wait.
@@ -42,7 +43,7 @@ export class MessageReader {
     return this.#collector.add(
       topic.points.length,
       (into) => this.#noteClock(name, decodeMessage(into, topic, payload, receivedMs, retained).clockOff),
-      settled,
+      hearer,
     );
   }
 
@@ -52,7 +53,7 @@ export class MessageReader {
   }
 
   /**
-   * Reads a message where it lies. `receiver` hears of its packet identifier when its samples are on disk. False where
+   * Reads a message where it lies. `receiver` hears what becomes of its samples, by its packet identifier. False where
    * there is no room: then nothing was read, and `receiver.hasRoom` is called when there is.
    */
   readDirect(topic: Topic, publish: Publish, receivedMs: number, receiver: Receiver): boolean {

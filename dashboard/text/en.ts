@@ -78,6 +78,7 @@ export const en: Messages = {
   flood: (count) => `Alarm flood: ${count} in 10 minutes. P1 first, then the others by cause.`,
   consequence: 'Consequence',
   action: 'First',
+  offenders: (count) => `${count} missed the target`,
   children: (count) => `takes ${many(count, 'asset', 'assets')} with it`,
   returnedAt: (time) => `returned ${time}`,
   oldestUnacknowledged: 'Longest unacknowledged',

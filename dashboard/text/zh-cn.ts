@@ -77,6 +77,7 @@ export const zhCN = {
   flood: (count: number) => `报警洪水：近 10 分钟 ${count} 条。先处理一级报警，再按原因处理其余。`,
   consequence: '后果',
   action: '先做',
+  offenders: (count: number) => `${count} 项未达标`,
   children: (count: number) => `连带 ${count} 项设备`,
   returnedAt: (time: string) => `${time} 已恢复`,
   oldestUnacknowledged: '等待最久的未确认报警',

@@ -113,6 +113,7 @@ export const AssetReply = Type.Object({
   }),
   contractor: Nullable(Type.String()),
   group: Nullable(Type.String()),
+  warrantyUntil: Nullable(Type.String({ description: 'last day of its warranty, a site date: 2027-03-31' })),
   /** Not handed over: pages nobody, enters no figure. */
   commissioning: Type.Boolean(),
   outOfService: Nullable(Type.Object({ by: Type.String(), reason: Type.String(), sinceMs: Type.Number() })),
@@ -271,6 +272,41 @@ export const AlarmHealthReply = Type.Object({
   }),
 });
 export type AlarmHealthReply = Wire<Static<typeof AlarmHealthReply>>;
+
+/** The path from a sample to a chart: `GET /api/health`. Counts are since the start; null where nobody counts that. */
+export const HealthReply = Type.Object({
+  nowMs: Type.Number(),
+  notReady: Type.Array(Type.String(), { description: 'as /readyz has it; empty when all is well' }),
+  log: Type.Object({
+    failing: Nullable(
+      Type.Object({ reason: TextSchema, sinceMs: Type.Number() }, { description: 'why nothing reaches the disk' }),
+    ),
+    waitingBytes: Type.Number({ description: 'of entries that wait for the disk' }),
+    lostSamples: Type.Number({ description: 'that the rules saw and the disk never did' }),
+    bytes: Nullable(Type.Number()),
+    archiveBytes: Nullable(Type.Number()),
+    oldestMs: Nullable(Type.Number({ description: 'of the oldest record that is not in the archive only' })),
+  }),
+  engine: Type.Object({
+    behindRecords: Type.Integer(),
+    stateFailing: Type.Boolean({ description: 'its state does not reach the disk' }),
+    divergences: Type.Integer({ description: 'records whose re-run gave other changes than stored; a bug unless 0' }),
+  }),
+  history: Type.Object({
+    behindMs: Type.Number({ description: 'log time between the newest record and the last one written' }),
+    writtenSamples: Type.Number(),
+    writtenChanges: Type.Number(),
+    rejectedRows: Type.Number({ description: 'refused for good' }),
+    deadLetters: Nullable(Type.Number({ description: 'rows written to the file of dead letters' })),
+    lostRecords: Nullable(Type.Number({ description: 'that it never got because the log no longer had them' })),
+    queuedBytes: Nullable(Type.Number()),
+    lastError: Nullable(Type.String({ description: 'why the last try failed; null once one has gone through' })),
+  }),
+  disk: Nullable(Type.Object({ freeBytes: Type.Number(), sizeBytes: Type.Number() })),
+  clockBehindMs: Type.Number({ description: 'of the machine’s clock behind what it showed before' }),
+  damagedFiles: Type.Array(Type.String(), { description: 'set aside, in the data folder' }),
+});
+export type HealthReply = Wire<Static<typeof HealthReply>>;
 
 export const LinkReply = Type.Object({
   key: Type.String(),

@@ -16,7 +16,16 @@ import type { PointInfo } from '../../model/point.ts';
 import type { AlarmView } from '../../model/view.ts';
 import { acknowledgePage } from './acknowledge-page.ts';
 import { type ActionsSource, actionRoutes } from './action-routes.ts';
-import { AlarmReply, AssetReply, ErrorReply, HistoryReply, LinkReply, PointReply, SystemReply } from './contract.ts';
+import {
+  AlarmReply,
+  AssetReply,
+  ErrorReply,
+  HealthReply,
+  HistoryReply,
+  LinkReply,
+  PointReply,
+  SystemReply,
+} from './contract.ts';
 import { errorReply, fail } from './errors.ts';
 import { type FiguresSource, figureRoutes } from './figure-routes.ts';
 import { LiveFeed, type LiveSource } from './live-feed.ts';
@@ -62,6 +71,7 @@ export interface HttpOptions {
   readonly reload: SiteSource['reload'];
   readonly readPermission: (token: string) => { activationId: string; person: string } | 'forged' | 'expired';
   readonly metrics: () => Promise<{ contentType: string; text: string }>;
+  readonly health: () => HealthReply;
   /** Empty when all is well; otherwise what is not, e.g. `engine-behind`. */
   readonly notReady: () => readonly string[];
   /** Folder of the built page. */
@@ -252,7 +262,8 @@ function openStream(feed: LiveFeed, reply: FastifyReply): void {
   feed.add(reply.raw);
 }
 
-function health(app: FastifyInstance, { metrics, notReady }: HttpOptions): void {
+function health(app: FastifyInstance, { metrics, notReady, health: path }: HttpOptions): void {
+  app.get('/api/health', { schema: { response: { 200: HealthReply } } }, () => path());
   app.get('/healthz', () => ({ ok: true }));
   app.get('/readyz', (_request, reply) => {
     const reasons = notReady();

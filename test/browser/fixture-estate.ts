@@ -41,6 +41,7 @@ function asset(
     location: {},
     contractor: null,
     group: null,
+    warrantyUntil: null,
     commissioning: false,
     outOfService: null,
     job: null,
