@@ -168,7 +168,7 @@ function pathParts({ log, state, history, clock }: PathParts): ReturnType<Health
   return {
     log: log.facts(),
     stateFailing: state.writer.failing,
-    history: historyPathFacts(history.facts()),
+    history: historyPathFacts(history.facts(), log.last.logSeq),
     clockBehindMs: clock.behindMs(),
   };
 }

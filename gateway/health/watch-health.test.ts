@@ -15,7 +15,7 @@ const WITHIN_MS = 10_000;
 const quiet = { info: () => undefined, warn: () => undefined };
 
 const well: PathFacts = {
-  log: { failing: null, waitingBytes: 0, lostSamples: 0 },
+  log: { failing: null, waitingBytes: 0, lostSamples: 0, bytes: 0, archiveBytes: 0, oldest: { logSeq: 0, logMs: 0 } },
   stateFailing: false,
   history: {
     behindMs: 0,
@@ -24,7 +24,7 @@ const well: PathFacts = {
     rejectedRows: 0,
     deadLetters: 0,
     lostRecords: 0,
-    queuedBytes: 0,
+    waitingRecords: 0,
     lastError: null,
   },
   disk: { freeBytes: 50, sizeBytes: 200 },
@@ -36,7 +36,7 @@ test('figures follow from facts; what nobody can tell is left out', () => {
   const reason = { zh: '满', en: 'full' };
   const facts: PathFacts = {
     ...well,
-    log: { failing: { reason, sinceMs: 1 }, waitingBytes: 7, lostSamples: 3 },
+    log: { ...well.log, failing: { reason, sinceMs: 1 }, waitingBytes: 7, lostSamples: 3 },
     history: { ...well.history, behindMs: 90_000, rejectedRows: 2, lostRecords: 4, lastError: 'refused' },
     damagedFiles: ['log/a'],
     clockBehindMs: 20_000,

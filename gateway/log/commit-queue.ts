@@ -24,6 +24,8 @@ const MAX_KEPT_OTHER_BYTES = 16 * 1024 * 1024;
 /** Real ms between two tries of a commit that failed, doubled from the first to the last. */
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 5000;
+/** Real ms for which sources have to wait for the engine before that is told. */
+const HOLD_TOLD_MS = 2000;
 /** Real ms between two lines that tell of a failing disk: one that stalls again and again is told so often. */
 const TELL_EVERY_MS = 60_000;
 /** Bytes that an entry takes in memory besides its samples, about. */
@@ -99,6 +101,7 @@ export class CommitQueue {
   /** While true, entries are shown before they are on disk. */
   #volatile = false;
   #held = false;
+  #holdTimer: NodeJS.Timeout | undefined;
   #failing: LogFacts['failing'] = null;
   #failures = 0;
   #toldAt = Number.NEGATIVE_INFINITY;
@@ -213,9 +216,11 @@ export class CommitQueue {
   hold(full: boolean): void {
     if (full === this.#held) return;
     this.#held = full;
-    if (full)
-      this.#options.log.warn({}, 'the log is full of what the engine has not worked in yet; sources wait for it');
-    else this.#commitNext();
+    clearTimeout(this.#holdTimer);
+    if (!full) return this.#commitNext();
+    const message = 'the log is full of what the engine has not worked in yet; sources wait for it';
+    // One that passes at once, as at a start, is no matter.
+    this.#holdTimer = setTimeout(() => this.#options.log.warn({}, message), HOLD_TOLD_MS);
   }
 
   /** Takes nothing more, and resolves when all is on disk, or after `withinMs` real ms. */
@@ -236,6 +241,7 @@ export class CommitQueue {
     this.#ended = reason;
     clearTimeout(this.#stallTimer);
     clearTimeout(this.#retryTimer);
+    clearTimeout(this.#holdTimer);
     for (const item of this.#placed.splice(0)) if (item.kind === 'entry') refuse(item.pending, reason);
     for (const pending of this.#waiting.splice(0)) refuse(pending, reason);
     for (const tell of this.#deferred.splice(0)) tell();
