@@ -18,7 +18,7 @@ const WINDOW = 1000;
 const BURST_MS = 3000;
 const STEADY_MS = 6000;
 /** Shares of what is possible at all that are tried, until nothing is lost or late. */
-const SHARES = [1, 0.9, 0.8, 0.7, 0.6, 0.45, 0.3];
+const SHARES = [1.3, 1.15, 1, 0.9, 0.8, 0.65, 0.5, 0.35];
 /** Real ms after the last message within which all are in InfluxDB, if the rate can be kept up; 500 of them are the batch's. */
 const LATE_MS = 1500;
 /** Real ms without any further sample in InfluxDB after which what is missing counts as lost. */
