@@ -21,8 +21,8 @@ export interface ProbeEstateOptions {
   readonly dataDir?: string;
   /** Where notices go; nobody is told if absent. */
   readonly webhook?: string;
-  /** Programs and options before the gateway's own, e.g. a tracer. */
-  readonly under?: readonly string[];
+  /** Program with its options that runs the gateway, e.g. a tracer; `folder` is the estate's own, for its output. */
+  readonly under?: (folder: string) => readonly string[];
 }
 
 /** Site time at which the estate opens: ten minutes before a full hour, so that hours end under way. */
@@ -40,6 +40,7 @@ export class ProbeEstate {
   readonly dataDir: string;
   readonly devices: readonly Qos1Device[];
   readonly now: () => number;
+  readonly brokerPort: number;
   gateway: Child | undefined;
   readonly #options: ProbeEstateOptions;
   readonly #siteFile: string;
@@ -49,6 +50,7 @@ export class ProbeEstate {
   private constructor(options: ProbeEstateOptions, brokerPort: number, port: number) {
     this.#options = options;
     this.#port = port;
+    this.brokerPort = brokerPort;
     this.folder = mkdtempSync(join(tmpdir(), 'lamplighter-probes-'));
     this.dataDir = options.dataDir ?? join(this.folder, 'data');
     mkdirSync(this.dataDir, { recursive: true });
@@ -61,7 +63,7 @@ export class ProbeEstate {
       { length: options.probes },
       (_, n) =>
         new Qos1Device({
-          brokerUrl: `mqtt://127.0.0.1:${brokerPort}`,
+          brokerUrl: this.brokerUrl,
           topic: probeTopic(n + 1),
           messagesPerSecond,
           now: this.now,
@@ -72,6 +74,10 @@ export class ProbeEstate {
   /** Devices that begin to publish at once; no gateway yet. */
   static async open(options: ProbeEstateOptions): Promise<ProbeEstate> {
     return new ProbeEstate(options, await freePort(), await freePort());
+  }
+
+  get brokerUrl(): string {
+    return `mqtt://127.0.0.1:${this.brokerPort}`;
   }
 
   get url(): string {
@@ -88,7 +94,7 @@ export class ProbeEstate {
         ...['--clock', this.#clock, ...gatewayOptions],
       ],
       { LAMPLIGHTER_LOG_LEVEL: 'warn', LAMPLIGHTER_PHONE_SECRET: 'a-secret-of-the-test' },
-      under,
+      under?.(this.folder),
     );
     return this.gateway;
   }

@@ -18,6 +18,7 @@ const debianPackages = {
   influxd: { package: 'influxdb', service: 'influxdb' },
   mosquitto: { package: 'mosquitto', service: 'mosquitto' },
   chromium: { package: 'chromium', service: 'chromium' },
+  strace: { package: 'strace', service: 'strace' },
 } as const;
 export type ServerName = keyof typeof debianPackages;
 
