@@ -56,8 +56,8 @@ export async function killAtRandom(
     divergences = Math.max(divergences, metrics.get('lamplighter_engine_divergences') ?? Number.NaN);
   };
   const beforeTheEnd = async () => {
-    const delay = (await estate.metrics()).get('nodejs_eventloop_lag_p99_seconds') ?? 0;
-    loopDelayP99Ms = Math.max(loopDelayP99Ms, delay * 1000);
+    const delay = (await estate.metrics()).get('lamplighter_event_loop_delay_p99_ms') ?? Number.NaN;
+    loopDelayP99Ms = Math.max(loopDelayP99Ms, delay);
   };
   try {
     for (let n = 0; n < kills && !signal.aborted; n++) {

@@ -135,6 +135,11 @@ export class ProbeEstate {
     return response.ok;
   }
 
+  /** Every device tells of a fault from now on, or no longer. */
+  raiseFault(fault: boolean): void {
+    for (const device of this.devices) device.fault = fault;
+  }
+
   /** Every device makes no more messages and has all of its own acknowledged. */
   async drain(withinMs: number): Promise<void> {
     await Promise.all(this.devices.map((device) => device.drain(withinMs)));
