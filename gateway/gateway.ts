@@ -10,7 +10,7 @@ import { type Duty, startDuty } from './duty/duty.ts';
 import { noticesFor } from './duty/notices.ts';
 import { openChannels } from './duty/open-channels.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
-import { openStateDb } from './engine/open-state-db.ts';
+import { openState } from './engine/open-state.ts';
 import { openHistory } from './history/open-history.ts';
 import type { LiveFeed } from './http/live-feed.ts';
 import { LiveValues } from './http/live-values.ts';
@@ -76,10 +76,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const clock = steadyClock(options.clock, lastLogMs(join(dataDir, 'log')));
     const log = await openLog({ dir: join(dataDir, 'log'), clock, log: logger.child({ part: 'log' }) });
     ending.push(() => log.close());
-    const stateDb = openStateDb(dataDir, log.last.logSeq, logger);
-    ending.push(() => stateDb.close());
+    const state = await openState(dataDir, log.last.logSeq, logger);
+    ending.push(() => state.close());
 
-    const engine = startEngine({ log, stateDb, logger: logger.child({ part: 'engine' }), outboxRows: noticesFor });
+    const engine = startEngine({ log, state, logger: logger.child({ part: 'engine' }), outboxRows: noticesFor });
     ending.push(() => engine.close());
     const present = new PresentSite(site, await adoptSite(log, engine, site, options.version));
     const live = new LiveValues();
@@ -91,8 +91,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       log,
       points: (number) => present.pointOf(number),
       changes: {
-        after: (place, limit) => stateDb.changesAfter(place.logSeq, place.ordinal, limit),
-        onChanged: (listener) => engine.onChanges(() => listener()),
+        after: (place, limit) => state.db.changesAfter(place.logSeq, place.ordinal, limit),
+        onChanged: (listener) => engine.onStored(() => listener()),
       },
       logger: logger.child({ part: 'history' }),
     });
@@ -107,7 +107,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       () => links,
       () => http.feed,
     );
-    const parts = { clock, log, stateDb, engine, history, live, present, reloads, linkFacts };
+    const parts = { clock, log, stateDb: state.db, engine, history, live, present, reloads, linkFacts };
     const http: HttpServer = await serve(options, parts);
     ending.push(() => http.close());
     links = startLinks({
@@ -116,12 +116,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       numbers: present.numbers,
       clock,
       log: logger.child({ part: 'links' }),
-      append: (entry) => log.append(entry),
+      hand: (entry) => log.hand(entry),
       env: process.env,
     });
     ending.push(() => links?.close());
 
-    const duty = wireDuty(options, { stateDb, engine, http });
+    const duty = wireDuty(options, { engine, http });
+    engine.onWentBack(() => http.feed.renew());
     ending.push(() => duty.close());
     ending.push(startTicks(log, clock, logger));
     ending.push(watch(options.siteFile, reloads));
@@ -130,7 +131,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       { url: http.url, site: site.key, assets: site.assets.length, links: site.links.length },
       'gateway started',
     );
-    return { url: http.url, failed: engine.failed, reload: () => reloads.reload(), close: end };
+    return {
+      url: http.url,
+      failed: Promise.race([engine.failed, log.failed]),
+      reload: () => reloads.reload(),
+      close: end,
+    };
   } catch (error) {
     await end();
     throw error;
@@ -145,13 +151,13 @@ async function adoptSite(
   version: string,
 ): Promise<ReadonlyMap<string, number>> {
   await engine.reached(log.last.logSeq);
-  await log.append({ kind: 'start', version });
+  await log.hand({ kind: 'start', version }).taken;
   const numbers = await numbersOf(site, log);
   await engine.reached(log.last.logSeq);
   // A points record that was damaged since it was written has told the engine nothing.
   const untold = [...numbers].filter(([key, number]) => engine.state.numbers.get(key) !== number);
-  if (untold.length > 0) await log.append({ kind: 'points', numbers: untold });
-  if (engine.state.plan?.site.hash !== site.hash) await log.append({ kind: 'site', site });
+  if (untold.length > 0) await log.hand({ kind: 'points', numbers: untold }).taken;
+  if (engine.state.plan?.site.hash !== site.hash) await log.hand({ kind: 'site', site }).taken;
   await engine.reached(log.last.logSeq);
   return numbers;
 }
@@ -200,12 +206,12 @@ function watch({ path }: SiteFile, reloads: Reloads): () => Promise<void> {
 
 function wireDuty(
   { clock, logger, dataDir, publicUrl }: GatewayOptions,
-  { stateDb, engine, http }: Pick<ServeParts, 'stateDb' | 'engine'> & { http: HttpServer },
+  { engine, http }: Pick<ServeParts, 'engine'> & { http: HttpServer },
 ): Duty {
   const key = acknowledgeKey(dataDir);
   const dutyLogger = logger.child({ part: 'duty' });
   const duty = startDuty({
-    outbox: stateDb,
+    outbox: engine.outbox,
     site: () => engine.state.plan?.site,
     channelsOf: openChannels(process.env, dutyLogger),
     acknowledgeUrl: (activationId, person) => {
@@ -229,7 +235,7 @@ function startTicks(log: DurableLog, clock: Clock, logger: Logger): () => void {
   const timer = setInterval(() => {
     if (writing) return;
     writing = true;
-    log.append({ kind: 'tick' }).then(
+    log.hand({ kind: 'tick' }).taken.then(
       () => {
         writing = false;
         failing = false;

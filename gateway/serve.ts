@@ -86,7 +86,7 @@ function httpOptions(options: GatewayOptions, parts: ServeParts): Parameters<typ
     },
     actions: {
       activation(activationId) {
-        const activation = stateDb.activation(activationId);
+        const activation = engine.activation(activationId);
         return activation && alarmView(activation, engine.state);
       },
       refusal: (action) => refusalOf(engine.state, action, clock.now()),
@@ -120,13 +120,13 @@ function siteReply(version: string, { present, clock, reloads }: ServeParts): Si
 
 /** Puts what a person did into the log, and waits until the engine has worked it in. */
 async function act(action: Action, log: DurableLog, engine: Engine): Promise<ActionTaken> {
-  const { logSeq } = await log.append({ kind: 'action', action });
+  const { logSeq } = await log.hand({ kind: 'action', action }).taken;
   return { logSeq, workedIn: await engine.reachedWithin(logSeq, ACTION_WITHIN_MS) };
 }
 
 /** Keeps the live values at the log's end until told to stop. */
 async function followLive(log: DurableLog, live: LiveValues, signal: AbortSignal): Promise<void> {
-  for await (const records of log.follow(log.last.logSeq, signal)) live.take(records);
+  for await (const records of log.follow(log.last.logSeq, signal, { volatile: true })) live.take(records);
 }
 
 function tellChanges(engine: Engine, feed: LiveFeed): void {

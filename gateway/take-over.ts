@@ -29,7 +29,7 @@ export async function takeOver(parts: TakeOverParts, site: Site, signal: AbortSi
   const assets = assetChanges(present.site, site);
   const links = await parts.links.takeOver(site, async () => {
     const numbers = await numbersOf(site, log);
-    const { logSeq } = await log.append({ kind: 'site', site });
+    const { logSeq } = await log.hand({ kind: 'site', site }).taken;
     // An engine that is far behind comes to the record before it comes to any sample of the links' new points.
     await engine.reachedWithin(logSeq, ENGINE_WITHIN_MS, signal);
     present.adopt(site, numbers);

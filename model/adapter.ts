@@ -4,8 +4,19 @@ import type { PointKey, PointNumber, ValueKind } from './point.ts';
 import type { Batch } from './sample.ts';
 import type { Text } from './text.ts';
 
-/** Hands samples on; resolves when they are on disk. Only then may the adapter acknowledge to its source. */
-export type Emit = (batch: Batch) => Promise<void>;
+/** What becomes of a batch that was handed on. Either may be left unheard. */
+export interface Delivery {
+  /**
+   * The rules can see it, and the next one may come: it is on disk (`kept`), or the disk fails and it is in memory.
+   * Rejects where neither can be.
+   */
+  readonly taken: Promise<{ readonly kept: boolean }>;
+  /** It is on disk. Only then may the adapter acknowledge to its source. Rejects when it is not and will not be. */
+  readonly kept: Promise<unknown>;
+}
+
+/** Hands samples on, in the order of the calls. */
+export type Emit = (batch: Batch) => Delivery;
 
 /** Holds one link to controllers. */
 export interface Adapter {

@@ -81,8 +81,11 @@ export type LogRecord = Stamp &
     | { readonly kind: 'samples'; readonly link: string; readonly batch: Batch; readonly firstOrdinal: number }
     | Exclude<LogEntry, { kind: 'samples' }>
     | { readonly kind: 'damaged' }
-    /** Records from this one through `throughSeq` were shown to the rules and never reached the disk. */
-    | { readonly kind: 'lost'; readonly throughSeq: number; readonly samples: number }
+    /**
+     * Records from `fromSeq` through this one were shown to the rules and never reached the disk, or are no longer kept
+     * anywhere.
+     */
+    | { readonly kind: 'lost'; readonly fromSeq: number; readonly samples: number }
   );
 
 /** How the log does, for metrics, API and the gateway's own alarms. Counts are since the start. */
@@ -100,18 +103,46 @@ export interface LogFacts {
   readonly oldest: Stamp;
 }
 
+/** Place of an entry that the rules can see; `kept`: it is on disk already. */
+export interface Taken extends Stamp {
+  readonly kept: boolean;
+}
+
+/** What becomes of an entry that was handed to the log; in the order of the calls. Either may be left unheard. */
+export interface Handed {
+  /**
+   * The rules can see it: it is on disk, or the disk fails and it is in memory. Rejects where the log has ended, or has
+   * no room for it.
+   */
+  readonly taken: Promise<Taken>;
+  /** It is on disk. Rejects when it is not and will not be. */
+  readonly kept: Promise<Stamp>;
+}
+
 /** The durable, ordered log: the one idea of the whole program. */
 export interface Log {
-  /** Appends; resolves when the entry is on disk, in the order of the calls. Rejects when it is not and will not be. */
+  /**
+   * Takes an entry. While the disk fails or stalls it is shown to those who follow with `volatile`, kept for the disk in
+   * bounded memory, and beyond that lost: never held back from the rules.
+   */
+  hand(entry: LogEntry): Handed;
+  /** As {@link Log.hand}; resolves when the entry is on disk. */
   append(entry: LogEntry): Promise<Stamp>;
   /** Committed records after `afterSeq`, in order, at most `limit`; empty when there are none yet. */
   read(afterSeq: number, limit: number): Promise<readonly LogRecord[]>;
   /**
    * Committed records after `afterSeq` for as long as `signal` is not aborted, a bounded number at a time. The next
-   * ones are fetched when the caller asks for them, so a slow reader holds up nobody.
+   * ones are fetched when the caller asks for them, so a slow reader holds up nobody. With `volatile` also those that
+   * are not on disk yet because it fails; they are after {@link Log.last}, and an empty page says that more of them are on disk.
    */
-  follow(afterSeq: number, signal: AbortSignal): AsyncIterable<readonly LogRecord[]>;
+  follow(
+    afterSeq: number,
+    signal: AbortSignal,
+    options?: { readonly volatile: boolean },
+  ): AsyncIterable<readonly LogRecord[]>;
   /** Stamp of the newest committed record; zeros for an empty log. */
   readonly last: Stamp;
+  /** The first record that was shown, is lost, and of which the disk does not know yet; undefined for none. */
+  readonly firstLostSeq: number | undefined;
   close(): Promise<void>;
 }

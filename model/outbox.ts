@@ -42,7 +42,7 @@ export interface Recipient {
 /** Real ms that a notice is put off at most. One put off further was put off before the clock was set back, and is due. */
 export const MAX_PUT_OFF_MS = 300_000;
 
-/** The outbox as the duty worker sees it. Every change is on disk when the call returns. Times are real epoch ms. */
+/** The outbox as the duty worker sees it. What is changed is on disk soon after. Times are real epoch ms. */
 export interface OutboxStore {
   /** Recipients for whom something is pending. */
   recipients(): readonly Recipient[];

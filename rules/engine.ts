@@ -57,6 +57,8 @@ export function step(state: EngineState, record: LogRecord): readonly Change[] {
       takeLink(work, record.link, record.up, record.atMs);
       break;
     case 'start':
+    // What was lost was there, and nobody can say any more what it was.
+    case 'lost':
       start(work, beforeMs);
       break;
     case 'action':

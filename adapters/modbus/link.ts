@@ -150,7 +150,7 @@ class Poller {
     if (this.#plan.points.length === 0) this.#rise();
     for (let dueMs = clock.now(); !signal.aborted; ) {
       await this.#pollOnce();
-      if (this.#builder.length > 0 && !signal.aborted) await emit(this.#builder.take());
+      if (this.#builder.length > 0 && !signal.aborted) await emit(this.#builder.take()).taken;
       if (signal.aborted) return;
       if (this.#lost !== undefined) throw new LinkLost(this.#lost);
       if (this.#silentPolls >= SILENT_POLLS) throw new LinkLost(silentText(this.#settings.endpoint));

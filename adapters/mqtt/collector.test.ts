@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import type { Delivery } from '../../model/adapter.ts';
 import type { Batch } from '../../model/sample.ts';
 import { Collector } from './collector.ts';
 
@@ -7,11 +8,12 @@ import { Collector } from './collector.ts';
 function heldEmit() {
   const batches: Batch[] = [];
   const ends: ((error?: Error) => void)[] = [];
-  const emit = (batch: Batch) => {
+  const emit = (batch: Batch): Delivery => {
     batches.push(batch);
-    return new Promise<void>((resolve, reject) => {
+    const kept = new Promise<void>((resolve, reject) => {
       ends.push((error) => (error ? reject(error) : resolve()));
     });
+    return { taken: kept.then(() => ({ kept: true })), kept };
   };
   return { emit, batches, end: (error?: Error) => ends.shift()?.(error) };
 }
@@ -24,7 +26,7 @@ function adder(collector: Collector) {
       (into) => {
         for (let i = 0; i < samples; i++) into.good(1, 1, 1, i);
       },
-      (error) => settled.push(error ? `${name}: ${error.message}` : name),
+      { kept: (error) => settled.push(error ? `${name}: ${error.message}` : name) },
     );
   return { add, settled };
 }

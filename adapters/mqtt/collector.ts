@@ -1,20 +1,30 @@
-import type { Emit } from '../../model/adapter.ts';
+import type { Delivery, Emit } from '../../model/adapter.ts';
 import { BatchBuilder, MAX_BATCH_SAMPLES } from '../../model/sample.ts';
 
-/** Told when a message's samples are on disk, or that they could not be brought there. */
-export type Settled = (error?: Error) => void;
+/** Whom to tell what becomes of a message's samples. */
+export interface Hearer {
+  /** The rules can see them, or never will, which the error says; `kept`: they are on disk, too. */
+  taken?(kept: boolean, error?: Error): void;
+  /** They are on disk, or could not be brought there. */
+  kept?(error?: Error): void;
+}
+
+/** Messages that wait for the disk at most, while it fails and the rules see them all the same. */
+const MAX_UNKEPT = 100_000;
 
 /**
  * Joins the samples of many messages into one commit without delaying a lone one: what arrives in one turn of the
  * event loop goes together, and what arrives while a commit is under way goes with the next. Holds at most two
  * batches, one under way and one that fills; messages that find both full wait in `room`'s queue, and their sources
- * with them, because nobody reads their sockets meanwhile.
+ * with them, because nobody reads their sockets meanwhile. While the disk fails, what is under way is what the rules have
+ * not seen yet.
  */
 export class Collector {
   readonly #emit: Emit;
   readonly #capacity: number;
   readonly #builder = new BatchBuilder();
-  #settled: Settled[] = [];
+  #hearers: Hearer[] = [];
+  #unkept = 0;
   #waiting: { readonly samples: number; readonly take: () => void }[] = [];
   #scheduled = false;
   #underWay = false;
@@ -28,13 +38,13 @@ export class Collector {
 
   /**
    * Calls `fill` with the batch that collects, at once or as soon as there is room for `samples` more, in the order of
-   * the calls; then `settled` when they are committed. Returns false where the message has to wait.
+   * the calls; then tells `hearer`. Returns false where the message has to wait.
    */
-  add(samples: number, fill: (into: BatchBuilder) => void, settled: Settled): boolean {
+  add(samples: number, fill: (into: BatchBuilder) => void, hearer: Hearer): boolean {
     if (this.#closed) return true;
     const take = () => {
       fill(this.#builder);
-      this.#settled.push(settled);
+      this.#hearers.push(hearer);
       this.#schedule();
     };
     if (this.#waiting.length === 0 && this.#fits(samples)) {
@@ -49,11 +59,12 @@ export class Collector {
   close(): void {
     this.#closed = true;
     this.#waiting = [];
-    this.#settled = [];
+    this.#hearers = [];
   }
 
   /** An empty batch takes any message, so that one with more points than a batch holds is not stuck. */
   #fits(samples: number): boolean {
+    if (this.#unkept >= MAX_UNKEPT) return false;
     return this.#builder.length === 0 || this.#builder.length + samples <= this.#capacity;
   }
 
@@ -67,24 +78,38 @@ export class Collector {
   }
 
   async #flush(): Promise<void> {
-    if (this.#closed || this.#settled.length === 0) return;
-    const settled = this.#settled;
-    this.#settled = [];
+    if (this.#closed || this.#hearers.length === 0) return;
+    const hearers = this.#hearers;
+    this.#hearers = [];
     const batch = this.#builder.take();
     this.#underWay = true;
-    let failure: Error | undefined;
     // The next batch fills while this one is written.
-    const writing = batch.length === 0 ? undefined : this.#emit(batch);
+    const delivery: Delivery = batch.length === 0 ? nothing : this.#emit(batch);
     this.#admit();
-    try {
-      await writing;
-    } catch (error) {
-      failure = error instanceof Error ? error : new Error('emit failed', { cause: error });
-    }
+    const taken = await delivery.taken.catch((error: unknown) => ({ kept: false, error: asError(error) }));
     this.#underWay = false;
     if (this.#closed) return;
-    for (const tell of settled) tell(failure);
-    if (this.#settled.length > 0) this.#schedule();
+    const error = 'error' in taken ? taken.error : undefined;
+    for (const hearer of hearers) hearer.taken?.(taken.kept, error);
+    if (taken.kept || error) tellKept(hearers, error);
+    else this.#awaitKept(delivery.kept, hearers);
+    if (this.#hearers.length > 0) this.#schedule();
+  }
+
+  /** The rules have seen them; the disk may take its time. */
+  #awaitKept(kept: Promise<unknown>, all: readonly Hearer[]): void {
+    const hearers = all.filter((hearer) => hearer.kept !== undefined);
+    this.#unkept += hearers.length;
+    const end = (error?: Error) => {
+      this.#unkept -= hearers.length;
+      if (this.#closed) return;
+      tellKept(hearers, error);
+      this.#admit();
+    };
+    kept.then(
+      () => end(),
+      (error: unknown) => end(asError(error)),
+    );
   }
 
   #admit(): void {
@@ -97,4 +122,14 @@ export class Collector {
     }
     this.#waiting = waiting.slice(taken);
   }
+}
+
+const nothing: Delivery = { taken: Promise.resolve({ kept: true }), kept: Promise.resolve() };
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error('emit failed', { cause: error });
+}
+
+function tellKept(hearers: readonly Hearer[], error: Error | undefined): void {
+  for (const hearer of hearers) hearer.kept?.(error);
 }

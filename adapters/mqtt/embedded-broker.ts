@@ -1,10 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
-import { Aedes, type AedesOptions } from 'aedes';
+import { Aedes, type AedesOptions, type Client } from 'aedes';
 import { type Emit, LinkLost, type LinkPlan, SetupRefused } from '../../model/adapter.ts';
 import { BoundedConnection } from './bounded-connection.ts';
 import { MessageReader } from './message-reader.ts';
+import { puback } from './puback.ts';
 import { MAX_TOPIC_LEVELS } from './resolve.ts';
 import type { MqttAddress, MqttSettings } from './schema.ts';
 
@@ -96,7 +97,8 @@ function authorizePublish(
     if (stored) plan.log.info({}, 'samples are stored again');
     else plan.log.warn({}, 'samples cannot be stored; devices are not acknowledged and will send again');
   };
-  return (_client, packet, done) => {
+  const late = new LateAcknowledgements();
+  return (client, packet, done) => {
     // $SYS belongs to the broker itself, which keeps a table by what it reads there.
     if (packet.topic.startsWith('$')) return done(new Error('topics that begin with $ are reserved'));
     // Last wills of the devices that our own end disconnects are not theirs.
@@ -104,12 +106,54 @@ function authorizePublish(
     // Retained messages stay in memory: only as many as there are points.
     if (!reader.topics.has(packet.topic)) packet.retain = false;
     const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
-    // To a broker, `retain` asks to keep the message for later subscribers: it comes from the device just now.
-    reader.read(packet.topic, payload, false, (error) => {
-      if (!signal.aborted) note(error === undefined);
+    // A last will is published for a device that is gone and has no identifier.
+    const messageId = packet.qos > 0 && 'messageId' in packet ? Number(packet.messageId) : undefined;
+    let answered = false;
+    const answer = (error?: Error) => {
+      if (answered) return;
+      answered = true;
       done(error);
+    };
+    // To a broker, `retain` asks to keep the message for later subscribers: it comes from the device just now.
+    reader.read(packet.topic, payload, false, {
+      taken(kept, error) {
+        if (signal.aborted) return;
+        note(kept);
+        if (error) return answer(error);
+        // Without its QoS the broker goes on reading the device and acknowledges nothing: that follows from the disk.
+        if (!kept && messageId !== undefined) packet.qos = 0;
+        answer();
+      },
+      ...(messageId !== undefined && {
+        kept(error?: Error) {
+          if (signal.aborted) return;
+          note(error === undefined);
+          if (!answered) answer(error);
+          else if (packet.qos === 0) late.settle(client?.conn, messageId, error === undefined);
+        },
+      }),
     });
   };
+}
+
+/** Connections whose device has something to send again, at most; those beyond it send it at their own next one. */
+const MAX_OWING = MAX_CLIENTS;
+
+/** Acknowledges what the rules saw before the disk had it. */
+class LateAcknowledgements {
+  readonly #owing = new Set<Client['conn']>();
+
+  /** `kept` false: the device has to send it again, which it does on a new connection, once the disk is back. */
+  settle(connection: Client['conn'] | undefined, messageId: number, kept: boolean): void {
+    if (!connection || connection.destroyed) return;
+    if (!kept) {
+      if (this.#owing.size < MAX_OWING) this.#owing.add(connection);
+      return;
+    }
+    connection.write(Buffer.from(puback(messageId)));
+    for (const owing of this.#owing) owing.destroy();
+    this.#owing.clear();
+  }
 }
 
 function authenticate(settings: MqttSettings): NonNullable<AedesOptions['authenticate']> {

@@ -7,6 +7,7 @@ import { BatchBuilder } from '../../model/sample.ts';
 import type { Text } from '../../model/text.ts';
 import { BoundedConnection } from './bounded-connection.ts';
 import { MessageReader } from './message-reader.ts';
+import { puback } from './puback.ts';
 import type { MqttAddress, MqttSettings } from './schema.ts';
 
 /** Real ms for the broker to accept the connection. */
@@ -23,8 +24,6 @@ const MAX_UNSUBSCRIBED_TOPICS = 1_000;
 const SUBSCRIBE_TIMEOUT_MS = 5_000;
 /** Subscription was refused (MQTT 3.1.1, 3.9.3). */
 const SUBACK_FAILURE = 0x80;
-/** First byte and remaining length of a PUBACK (MQTT 3.1.1, 3.4). */
-const PUBACK = [0x40, 0x02] as const;
 
 /** Answers of CONNACK that trying again cannot mend (MQTT 3.1.1, 3.2.2.3). */
 const refusals: Readonly<Record<number, Text>> = {
@@ -165,7 +164,7 @@ async function subscribe(
       for (const { number } of reader.topics.get(topic)?.points ?? []) denied.bad(number, now, now, 'access-denied');
     });
   }
-  if (denied.length > 0) await emit(denied.take());
+  if (denied.length > 0) await emit(denied.take()).taken;
 }
 
 function subscribeSome(client: MqttClient, topics: string[]): Promise<readonly number[]> {
@@ -210,10 +209,14 @@ function messageHandler(
       client.unsubscribe(topic);
     }
     let hasRoom: boolean | undefined;
-    hasRoom = reader.read(topic, typeof payload === 'string' ? Buffer.from(payload) : payload, retain, (error) => {
-      if (error !== undefined) return failed(error);
-      if (qos > 0 && messageId !== undefined) acknowledge(messageId);
-      if (hasRoom === false) next();
+    hasRoom = reader.read(topic, typeof payload === 'string' ? Buffer.from(payload) : payload, retain, {
+      taken: () => {
+        if (hasRoom === false) next();
+      },
+      kept: (error) => {
+        if (error !== undefined) failed(error);
+        else if (qos > 0 && messageId !== undefined) acknowledge(messageId);
+      },
     });
     if (hasRoom) next();
   };
@@ -223,8 +226,9 @@ function messageHandler(
 function acknowledger(client: MqttClient): (messageId: number) => void {
   let bytes: number[] = [];
   return (messageId) => {
-    bytes.push(...PUBACK, messageId >> 8, messageId & 0xff);
-    if (bytes.length > PUBACK.length + 2) return;
+    const first = bytes.length === 0;
+    bytes.push(...puback(messageId));
+    if (!first) return;
     queueMicrotask(() => {
       const piece = Buffer.from(bytes);
       bytes = [];

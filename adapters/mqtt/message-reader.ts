@@ -1,5 +1,5 @@
 import type { Emit, LinkPlan } from '../../model/adapter.ts';
-import { Collector, type Settled } from './collector.ts';
+import { Collector, type Hearer } from './collector.ts';
 import { decodeMessage, type Topic, topicsOf } from './decode.ts';
 import type { MqttAddress, MqttSettings } from './schema.ts';
 
@@ -22,14 +22,15 @@ export class MessageReader {
   }
 
   /**
-   * Reads one message; `settled` hears when its samples are on disk. Returns false where the collector has no room, so
-   * that the caller takes no further message before `settled` was called.
+   * Reads one message; `hearer` hears what becomes of its samples. Returns false where the collector has no room, so that
+   * the caller takes no further message before they were taken.
    */
-  read(name: string, payload: Uint8Array, retained: boolean, settled: Settled): boolean {
+  read(name: string, payload: Uint8Array, retained: boolean, hearer: Hearer): boolean {
     const topic = this.topics.get(name);
     if (topic === undefined) {
       this.#countUnknown(name);
-      settled();
+      hearer.taken?.(true);
+      hearer.kept?.();
       return true;
     }
     // The time of receipt is taken here: it must not depend on how long the disk makes the message wait.
@@ -37,7 +38,7 @@ export class MessageReader {
     return this.#collector.add(
       topic.points.length,
       (into) => this.#noteClock(name, decodeMessage(into, topic, payload, receivedMs, retained).clockOff),
-      settled,
+      hearer,
     );
   }
 

@@ -119,7 +119,7 @@ export class Reporter {
   async #write(): Promise<void> {
     let stored = true;
     try {
-      await this.#emit(this.#builder.take());
+      await this.#emit(this.#builder.take()).taken;
     } catch {
       stored = false;
     }

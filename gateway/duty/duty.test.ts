@@ -6,7 +6,10 @@ import type { Site } from '../../model/site.ts';
 import { raisedAlarm } from '../../test/support/raised-alarm.ts';
 import { tempFolder } from '../../test/support/temp-folder.ts';
 import { until } from '../../test/support/until.ts';
+import { Outbox } from '../engine/outbox.ts';
 import { StateDb } from '../engine/state-db.ts';
+import type { StateWork } from '../engine/state-messages.ts';
+import { applyWork } from '../engine/state-work.ts';
 import { type Duty, startDuty } from './duty.ts';
 import { noticesFor } from './notices.ts';
 
@@ -35,6 +38,7 @@ const site: Site = {
 };
 
 let stateDb: StateDb;
+let outbox: Outbox;
 let duty: Duty;
 let sent: Notice[];
 let tried: Notice[];
@@ -45,6 +49,15 @@ let seq = 0;
 
 beforeEach(() => {
   stateDb = new StateDb(tempFolder());
+  const world = {
+    stored: (id: string) => stateDb.entry(id),
+    activation: (activationId: string) => stateDb.activation(activationId),
+    write(work: StateWork, done: () => void) {
+      applyWork(stateDb, work);
+      done();
+    },
+  };
+  outbox = new Outbox(world, stateDb.pendingOutbox());
   sent = [];
   tried = [];
   answer = () => ({ outcome: 'done' });
@@ -63,7 +76,7 @@ function start(): void {
     },
   };
   duty = startDuty({
-    outbox: stateDb,
+    outbox,
     site: () => ({ ...site, people }),
     channelsOf: () => [usable ? channel : undefined],
     acknowledgeUrl: (activationId) => `http://x/a/${activationId}`,
@@ -87,11 +100,10 @@ function happen(event: AlarmEvent, activations: readonly Activation[]): void {
       change: { kind: 'alarm', event, atMs: 0, activation },
     }),
   );
-  stateDb.commit(
-    seq,
-    changes,
-    changes.flatMap(({ change }) => noticesFor(change, { ...site, people })),
-  );
+  const rows = changes.flatMap(({ change }) => noticesFor(change, { ...site, people }));
+  stateDb.commit(seq, changes, rows);
+  outbox.take(rows);
+  outbox.placed(rows);
   duty.wake();
 }
 
@@ -275,7 +287,7 @@ test('a notice that was put off is put off over a restart, but not over a clock 
   await until('another one is out', WITHIN_MS, () => sent.length === 1);
   expect(tried.map(({ asset }) => asset.key)).toEqual(['lift', 'lamp']);
   answer = () => ({ outcome: 'done' });
-  stateDb.putOff(['lift.fault.1.0~raised~zhang~0'], 'busy', Date.now() + 86_400_000);
+  outbox.putOff(['lift.fault.1.0~raised~zhang~0'], 'busy', Date.now() + 86_400_000);
   duty.wake();
   await settled();
 });
@@ -286,7 +298,7 @@ test('an alarm that was silenced before the call went out calls nobody, and call
   await until('it was tried', WITHIN_MS, () => duty.retries === 1);
   happen('silenced', [activation('lift', 2, 'unacknowledged', { silence: 'shelved' })]);
   // The call comes due again while the alarm is shelved.
-  stateDb.putOff(['lift.fault.1.0~raised~zhang~0'], 'down', 0);
+  outbox.putOff(['lift.fault.1.0~raised~zhang~0'], 'down', 0);
   answer = () => ({ outcome: 'done' });
   duty.wake();
   await settled();
@@ -303,7 +315,7 @@ test('a call that waits is dropped for the one that came after it', async () => 
   await until('it was tried', WITHIN_MS, () => duty.retries === 1);
   answer = () => ({ outcome: 'done' });
   happen('annunciated', [activation('lift', 2, 'unacknowledged', { annunciations: 2 })]);
-  stateDb.putOff(['lift.fault.1.0~raised~zhang~0'], 'down', 0);
+  outbox.putOff(['lift.fault.1.0~raised~zhang~0'], 'down', 0);
   duty.wake();
   await settled();
   expect(sent.map(({ id }) => id)).toEqual(['lift.fault.1.0~raised.2~zhang~0']);
@@ -342,10 +354,10 @@ test('a latched alarm that is over before it was told is told all the same, and 
   await until('its end waits', WITHIN_MS, () => stateDb.entry(end)?.attempts === 1);
   expect(stateDb.entry(end)).toMatchObject({ state: 'pending' });
   answer = () => ({ outcome: 'done' });
-  stateDb.putOff(['pump.fault.1.0~raised~zhang~0'], 'down', 0);
+  outbox.putOff(['pump.fault.1.0~raised~zhang~0'], 'down', 0);
   duty.wake();
   await until('the alarm is told', WITHIN_MS, () => sent.length === 1);
-  stateDb.putOff([end], 'waits', 0);
+  outbox.putOff([end], 'waits', 0);
   duty.wake();
   await settled();
   expect(sent.map(({ kind, asset }) => `${kind} ${asset.key}`)).toEqual(['raised pump', 'returned pump']);

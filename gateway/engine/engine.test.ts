@@ -1,19 +1,20 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Activation } from '../../model/alarm.ts';
 import type { Clock } from '../../model/clock.ts';
 import type { LogEntry } from '../../model/log.ts';
 import type { OutboxEntry } from '../../model/outbox.ts';
 import { BatchBuilder } from '../../model/sample.ts';
 import type { Site } from '../../model/site.ts';
+import { failingDisk } from '../../test/support/failing-disk.ts';
 import { tempFolder } from '../../test/support/temp-folder.ts';
 import { until } from '../../test/support/until.ts';
 import { noticesFor } from '../duty/notices.ts';
 import { type DurableLog, openLog } from '../log/open-log.ts';
 import { type Engine, startEngine } from './engine.ts';
-import { openStateDb } from './open-state-db.ts';
-import type { StateDb } from './state-db.ts';
+import { openState, type State } from './open-state.ts';
 
 const text = { zh: '泵', en: 'pump' };
 const site: Site = {
@@ -66,8 +67,10 @@ class Bench {
   readonly dir: string;
   nowMs = Date.parse('2026-06-15T21:00:00+08:00');
   errors: string[] = [];
+  /** Events of alarms, as they were told. */
+  told: string[] = [];
   log!: DurableLog;
-  stateDb!: StateDb;
+  stored!: State;
   engine!: Engine;
 
   constructor(dir: string) {
@@ -79,8 +82,11 @@ class Bench {
     const quiet = { info: () => undefined, warn: (_: object, message: string) => this.errors.push(message) };
     const logger = { ...quiet, error: (_: object, message: string) => this.errors.push(message) };
     this.log = await openLog({ dir: join(this.dir, 'log'), clock, log: quiet });
-    this.stateDb = openStateDb(this.dir, this.log.last.logSeq, logger);
-    this.engine = startEngine({ log: this.log, stateDb: this.stateDb, logger, outboxRows: noticesFor });
+    this.stored = await openState(this.dir, this.log.last.logSeq, logger);
+    this.engine = startEngine({ log: this.log, state: this.stored, logger, outboxRows: noticesFor });
+    this.engine.onChanges((changes) => {
+      for (const { change } of changes) if (change.kind === 'alarm') this.told.push(change.event);
+    });
     await this.settled();
   }
 
@@ -98,20 +104,33 @@ class Bench {
   }
 
   async report(running: number): Promise<void> {
+    await this.put(this.#samples(running));
+  }
+
+  /** As {@link report}, for what the disk need not have taken. */
+  async reportVolatile(running: number, among = 0): Promise<void> {
+    const { logSeq } = await this.log.hand(this.#samples(running, among)).taken;
+    await this.engine.reached(logSeq);
+  }
+
+  /** With so many samples of points that nobody knows. */
+  #samples(running: number, among = 0): LogEntry {
     this.nowMs += 1000;
     const builder = new BatchBuilder();
     builder.good(this.log.pointNumbers.get('pump/running') ?? 0, this.nowMs, this.nowMs, running);
-    await this.put({ kind: 'samples', link: 'line', batch: builder.take() });
+    for (let row = 0; row < among; row++) builder.good(99, 1, 1, row);
+    return { kind: 'samples', link: 'line', batch: builder.take() };
   }
 
-  settled(): Promise<void> {
-    return this.engine.reached(this.log.last.logSeq);
+  async settled(): Promise<void> {
+    await this.engine.reached(this.log.last.logSeq);
+    await until('the state is written', 10_000, () => this.stored.writer.waitingSize === 0);
   }
 
   /** Ends as a killed process does: nothing is saved on the way out. */
   async drop(): Promise<void> {
     await this.log.close();
-    this.stateDb.close();
+    await this.stored.close();
   }
 
   async close(): Promise<void> {
@@ -119,8 +138,13 @@ class Bench {
     await this.drop();
   }
 
+  /** The alarm that stands and that nobody has taken. */
+  calling(): Activation | undefined {
+    return this.engine.openActivations().find(({ state }) => state === 'unacknowledged');
+  }
+
   owed(): readonly OutboxEntry[] {
-    return this.stateDb.due({ person: 'zhang', channel: 0 }, Date.now(), 10);
+    return this.engine.outbox.due({ person: 'zhang', channel: 0 }, Date.now(), 10);
   }
 
   /** What a later run must find as it was. */
@@ -131,7 +155,7 @@ class Bench {
       classes: [...classes],
       sinceMs: [...sinceMs],
       outbox: this.owed(),
-      ledger: this.stateDb.ledger('pump', 0, 100),
+      ledger: this.stored.db.ledger('pump', 0, 100),
     };
   }
 }
@@ -148,12 +172,12 @@ afterEach(() => bench.drop().catch(() => undefined));
 test('keeps the changes and the notices that follow from a record together', () => {
   const [activation] = bench.engine.openActivations();
   expect(activation).toMatchObject({ asset: 'pump', alarm: 'stopped', state: 'unacknowledged' });
-  expect(bench.stateDb.activation(activation?.activationId ?? '')).toEqual(activation);
+  expect(bench.stored.db.activation(activation?.activationId ?? '')).toEqual(activation);
   expect(bench.owed()).toMatchObject([
     { id: `${activation?.activationId}~raised~zhang~0`, priority: 1, alarm: 'stopped' },
   ]);
-  expect(bench.stateDb.ledger('pump', 0, 10).map((row) => row.class)).toEqual(['up', 'down']);
-  expect(bench.stateDb.progress).toBe(bench.log.last.logSeq);
+  expect(bench.stored.db.ledger('pump', 0, 10).map((row) => row.class)).toEqual(['up', 'down']);
+  expect(bench.stored.db.progress).toBe(bench.log.last.logSeq);
 });
 
 test.each([
@@ -161,13 +185,13 @@ test.each([
   ['after a kill, from the log alone', (b: Bench) => b.drop()],
 ])('is as it was %s, and sends nothing twice', async (_, end) => {
   const [entry] = bench.owed();
-  bench.stateDb.settle([entry?.id ?? ''], 'sent', null);
+  bench.engine.outbox.settle([entry?.id ?? ''], 'sent', null);
   const before = bench.picture();
   await end(bench);
   await bench.open();
   expect(bench.picture()).toEqual(before);
   expect(bench.engine.divergences).toBe(0);
-  expect(bench.stateDb.outboxCounts()).toMatchObject({ pending: 0, sent: 1 });
+  expect(bench.stored.db.outboxCounts()).toMatchObject({ pending: 0, sent: 1 });
   await bench.report(1);
   expect(bench.engine.openActivations()).toMatchObject([{ state: 'returned-unacknowledged' }]);
 });
@@ -223,7 +247,7 @@ test('tells its listeners after the changes are on disk', async () => {
   const seen: unknown[] = [];
   bench.engine.onChanges((changes) => {
     for (const { change } of changes) {
-      if (change.kind === 'alarm') seen.push(bench.stateDb.activation(change.activation.activationId)?.state);
+      if (change.kind === 'alarm') seen.push(bench.stored.db.activation(change.activation.activationId)?.state);
     }
   });
   await bench.report(1);
@@ -232,7 +256,7 @@ test('tells its listeners after the changes are on disk', async () => {
 });
 
 test('an asset that is renamed takes its ledger and its alarms with it, and they outlive a restart', async () => {
-  const ledgerBefore = bench.stateDb.ledger('pump', 0, 100);
+  const ledgerBefore = bench.stored.db.ledger('pump', 0, 100);
   const open = bench.engine.openActivations()[0];
   expect(ledgerBefore.map((row) => row.class)).toContain('down');
   await bench.log.numbersFor([{ key: 'pump-1/running', formerly: 'pump/running' }]);
@@ -247,12 +271,12 @@ test('an asset that is renamed takes its ledger and its alarms with it, and they
   await bench.put({ kind: 'site', site: next });
   const isAsBefore = () => {
     expect(bench.engine.openActivations()).toEqual([{ ...open, asset: 'pump-1' }]);
-    expect(bench.stateDb.activation(open?.activationId ?? '')).toMatchObject({
+    expect(bench.stored.db.activation(open?.activationId ?? '')).toMatchObject({
       asset: 'pump-1',
       raisedMs: open?.raisedMs,
     });
-    expect(bench.stateDb.ledger('pump-1', 0, 100).slice(0, ledgerBefore.length)).toEqual(ledgerBefore);
-    expect(bench.stateDb.ledger('pump', 0, 100)).toEqual([]);
+    expect(bench.stored.db.ledger('pump-1', 0, 100).slice(0, ledgerBefore.length)).toEqual(ledgerBefore);
+    expect(bench.stored.db.ledger('pump', 0, 100)).toEqual([]);
   };
   isAsBefore();
   await bench.drop();
@@ -267,6 +291,86 @@ test('an asset that is renamed takes its ledger and its alarms with it, and they
   for (const file of readdirSync(bench.dir)) if (file.startsWith('state.db')) rmSync(join(bench.dir, file));
   await bench.open();
   isAsBefore();
+});
+
+test('while the disk fails alarms are told and taken, and all is kept when it is back', async () => {
+  await bench.report(1);
+  bench.told = [];
+  const disk = failingDisk(join(bench.dir, 'log', 'log.db'), 'records');
+  disk.fail();
+  await bench.reportVolatile(0);
+  const { logSeq: durable } = bench.log.last;
+  const open = bench.calling();
+  expect(bench.told).toContain('raised');
+  const call = bench.owed().find(({ activationId }) => activationId === open?.activationId);
+  expect(call).toMatchObject({ kind: 'raised' });
+  bench.engine.outbox.settle([call?.id ?? ''], 'sent', null);
+  const by = { type: 'acknowledge', activationId: open?.activationId ?? '', by: 'zhang' } as const;
+  await bench.engine.reached((await bench.log.hand({ kind: 'action', action: by }).taken).logSeq);
+  expect(bench.engine.activation(open?.activationId ?? '')).toMatchObject({ state: 'acknowledged' });
+  // The state must not be ahead of the log: a kill now would take it for that of another log.
+  expect([bench.log.last.logSeq, bench.stored.db.progress <= durable]).toEqual([durable, true]);
+  disk.mend();
+  await bench.put({ kind: 'tick' });
+  const written = () => bench.stored.db.activation(open?.activationId ?? '')?.state === 'acknowledged';
+  await until('the state is on disk', 5000, written);
+  expect(bench.stored.db.entry(call?.id ?? '')).toMatchObject({ state: 'sent' });
+  const before = bench.picture();
+  await bench.drop();
+  await bench.open();
+  expect(bench.picture()).toEqual(before);
+  expect(bench.engine.divergences).toBe(0);
+});
+
+test('goes back to what the log knows where the disk failed for too long, and calls again', async () => {
+  await bench.report(1);
+  const disk = failingDisk(join(bench.dir, 'log', 'log.db'), 'records');
+  disk.fail();
+  await bench.reportVolatile(1);
+  while (bench.log.firstLostSeq === undefined) await bench.reportVolatile(1, 10_000);
+  const wentBack = vi.fn();
+  bench.engine.onWentBack(wentBack);
+  await bench.reportVolatile(0, 10_000);
+  const lost = bench.calling();
+  expect(lost).toBeDefined();
+  expect(bench.owed().filter(({ activationId }) => activationId === lost?.activationId)).toHaveLength(1);
+  disk.mend();
+  await until('the engine goes back', 10_000, () => wentBack.mock.calls.length > 0);
+  await bench.put({ kind: 'tick' });
+  expect(wentBack).toHaveBeenCalledOnce();
+  expect(bench.calling()).toBeUndefined();
+  expect(bench.engine.activation(lost?.activationId ?? '')).toBeUndefined();
+  expect(bench.owed().filter(({ activationId }) => activationId === lost?.activationId)).toEqual([]);
+  // Its source was not acknowledged and says it again.
+  await bench.report(0);
+  expect(bench.calling()).toBeDefined();
+  expect(bench.stored.db.ledger('pump', 0, 100).map((row) => row.class)).toContain('unknown');
+  const before = bench.picture();
+  await bench.drop();
+  for (const file of readdirSync(bench.dir)) if (file.startsWith('state.db')) rmSync(join(bench.dir, file));
+  await bench.open();
+  expect(bench.picture()).toEqual(before);
+});
+
+test('a state that cannot be written holds back no alarm, and is written when it can', async () => {
+  await bench.report(1);
+  const disk = failingDisk(join(bench.dir, 'state.db'), 'changes');
+  const other = new DatabaseSync(join(bench.dir, 'state.db'));
+  other.exec('BEGIN IMMEDIATE');
+  bench.told = [];
+  await bench.reportVolatile(0);
+  await until('the alarm is told', 5000, () => bench.told.includes('raised'));
+  expect(bench.owed().some(({ kind }) => kind === 'raised')).toBe(true);
+  other.exec('COMMIT');
+  other.close();
+  await bench.settled();
+  const [open] = bench.engine.openActivations();
+  expect(bench.stored.db.activation(open?.activationId ?? '')).toEqual(open);
+  // What is no fault of the disk is a bug, and ends the engine rather than being tried for ever.
+  disk.fail();
+  await bench.reportVolatile(1);
+  await expect(bench.engine.failed).rejects.toThrow('disk is full');
+  disk.mend();
 });
 
 test('waiting for what never comes ends with its signal', async () => {

@@ -1,15 +1,20 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { AdapterLog } from '../../model/adapter.ts';
 import type { Activation } from '../../model/alarm.ts';
 import type { Change, PlacedChange } from '../../model/history.ts';
 import type { Log, LogRecord } from '../../model/log.ts';
-import type { OutboxRow } from '../../model/outbox.ts';
+import type { OutboxRow, OutboxStore } from '../../model/outbox.ts';
 import type { Site } from '../../model/site.ts';
 import { openActivations } from '../../rules/alarms/activation.ts';
 import { step } from '../../rules/engine.ts';
-import { restoreSnapshot, takeSnapshot } from '../../rules/snapshot.ts';
+import { restoreSnapshot, type Snapshot, takeSnapshot } from '../../rules/snapshot.ts';
 import { createEngineState, type EngineState } from '../../rules/state.ts';
+import { ChangeJournal, type ChangeListener } from './change-journal.ts';
+import type { State } from './open-state.ts';
+import { Outbox } from './outbox.ts';
 import { renamedAssets } from './renamed-assets.ts';
-import type { PlacedRenamings, StateDb } from './state-db.ts';
+import type { PlacedRenamings } from './state-db.ts';
+import type { StateWork } from './state-messages.ts';
 
 /** Site ms between two snapshots. */
 const SNAPSHOT_EVERY_MS = 3_600_000;
@@ -20,16 +25,17 @@ const SNAPSHOT_EVERY_SAMPLES = 5_000_000;
 /** Real ms between two snapshots at least, for sites whose clock is fast. */
 const SNAPSHOT_SPACING_MS = 60_000;
 
+/** Samples that are worked in at a time, and real ms after which others have their turn, whatever is to be caught up. */
+const SLICE_SAMPLES = 20_000;
+const TURN_MS = 8;
+
 export interface EngineOptions {
   readonly log: Log;
-  readonly stateDb: StateDb;
+  readonly state: State;
   readonly logger: AdapterLog & { error(fields: object, message: string): void };
   /** The notices that a change asks for; pure, so that a re-run asks for the same. */
   readonly outboxRows: (change: Change, site: Site) => readonly OutboxRow[];
 }
-
-/** Told after the changes are on disk. */
-export type ChangeListener = (changes: readonly PlacedChange[]) => void;
 
 /** The engine at work: reads the log, runs the rules, keeps what follows. */
 export interface Engine {
@@ -37,12 +43,21 @@ export interface Engine {
   readonly state: EngineState;
   /** How many records of re-run tail gave other changes than are stored; anything but 0 is a bug. */
   readonly divergences: number;
+  /** The notices that are owed. */
+  readonly outbox: OutboxStore;
   openActivations(): readonly Activation[];
+  /** An activation, open or over, as it was told last. */
+  activation(activationId: string): Activation | undefined;
   /** Resolves when everything up to `logSeq` is worked in; rejects where `signal` aborts before. */
   reached(logSeq: number, signal?: AbortSignal): Promise<void>;
   /** As {@link reached}, for `withinMs` real ms at most; false where it is not there by then, or `signal` aborts. */
   reachedWithin(logSeq: number, withinMs: number, signal?: AbortSignal): Promise<boolean>;
+  /** Calls back with changes once they are on disk, or while the disk fails without it. */
   onChanges(listener: ChangeListener): () => void;
+  /** Calls back with changes once they are on disk. */
+  onStored(listener: ChangeListener): () => void;
+  /** Calls back where the engine went back to what the log knows: what was told since may not have been. */
+  onWentBack(listener: () => void): () => void;
   /** Rejects with the error that stopped the engine, which no part of the site can live without. */
   readonly failed: Promise<never>;
   close(): Promise<void>;
@@ -57,34 +72,53 @@ class LogEngine implements Engine {
   state: EngineState;
   divergences = 0;
   readonly failed: Promise<never>;
+  readonly outbox: Outbox;
   readonly #options: EngineOptions;
+  readonly #journal: ChangeJournal;
   readonly #stop = new AbortController();
-  readonly #listeners = new Set<ChangeListener>();
+  readonly #goneBack = new Set<() => void>();
   readonly #waiters = new Set<() => void>();
   readonly #done: Promise<void>;
   /** Records up to here have their changes stored: a re-run compares instead of storing. */
   readonly #stored: number;
+  /** What was known before the first record that is lost, to go back to once the log says that it is. */
+  #beforeLoss: { readonly snapshot: Snapshot; readonly lostSeq: number } | undefined;
   #snapshotMs: number;
   #snapshotRealMs = performance.now();
   #samples = 0;
+  #turnAt = performance.now();
 
   constructor(options: EngineOptions) {
+    const { state, log } = options;
     this.#options = options;
-    this.#stored = options.stateDb.progress;
+    this.#stored = state.db.progress;
     this.state = restore(options);
     this.#snapshotMs = this.state.logMs;
+    const world = {
+      stored: (id: string) => state.db.entry(id),
+      activation: (activationId: string) => this.activation(activationId),
+      write: (work: StateWork, done: () => void) => state.writer.write(work, done),
+    };
+    this.outbox = new Outbox(world, state.db.pendingOutbox());
+    this.#journal = new ChangeJournal(state.writer, this.outbox, () => log.last.logSeq);
     const { promise, reject } = Promise.withResolvers<never>();
     this.failed = promise;
-    this.#done = this.#run().catch((error: unknown) => {
+    const fail = (error: unknown) => {
       options.logger.error({ err: error }, 'engine stopped by an error');
       reject(error);
-    });
+    };
+    this.#done = this.#run().catch(fail);
+    state.writer.failed.catch(fail);
     // Whoever starts the engine decides what its end means; nobody listening yet is no crash by itself.
     promise.catch(() => undefined);
   }
 
   openActivations(): readonly Activation[] {
     return openActivations(this.state);
+  }
+
+  activation(activationId: string): Activation | undefined {
+    return this.#journal.unwritten(activationId) ?? this.#options.state.db.activation(activationId);
   }
 
   async reached(logSeq: number, signal?: AbortSignal): Promise<void> {
@@ -115,55 +149,114 @@ class LogEngine implements Engine {
   }
 
   onChanges(listener: ChangeListener): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#journal.onTold(listener);
+  }
+
+  onStored(listener: ChangeListener): () => void {
+    return this.#journal.onStored(listener);
+  }
+
+  onWentBack(listener: () => void): () => void {
+    this.#goneBack.add(listener);
+    return () => this.#goneBack.delete(listener);
   }
 
   async close(): Promise<void> {
     this.#stop.abort();
     await this.#done;
-    if (this.state.plan && this.state.logSeq > 0) this.#options.stateDb.saveSnapshot(takeSnapshot(this.state));
+    this.#journal.flush();
+    await this.#journal.handOver();
+    if (this.state.plan && this.state.logSeq > 0) this.#saveSnapshot();
   }
 
   async #run(): Promise<void> {
-    for await (const records of this.#options.log.follow(this.state.logSeq, this.#stop.signal)) {
-      this.#work(records);
+    const { signal } = this.#stop;
+    // Going back to what the log knows is beginning anew from there.
+    while ((await this.#follow()) === 'went-back' && !signal.aborted);
+  }
+
+  async #follow(): Promise<'ended' | 'went-back'> {
+    const { log } = this.#options;
+    const { signal } = this.#stop;
+    for await (const records of log.follow(this.state.logSeq, signal, { volatile: true })) {
+      if (this.#goBackIfLost()) return 'went-back';
+      // A page without records says that those before it are on disk now.
+      this.#journal.flush();
+      for (const slice of slicesOf(records)) {
+        this.#work(slice);
+        await this.#journal.room(signal);
+        if (performance.now() - this.#turnAt < TURN_MS) continue;
+        await turn();
+        this.#turnAt = performance.now();
+      }
     }
+    return 'ended';
+  }
+
+  /** Once the log knows what is lost, goes back to before it: a replay must find what is known here. */
+  #goBackIfLost(): boolean {
+    const before = this.#beforeLoss;
+    const { log, logger } = this.#options;
+    if (!before || log.last.logSeq < before.lostSeq) return false;
+    const state = restoreSnapshot(before.snapshot);
+    if (!state) throw new Error('a snapshot of this very program cannot be restored');
+    this.#beforeLoss = undefined;
+    this.state = state;
+    this.#journal.forgetLost();
+    logger.warn({ logSeq: state.logSeq }, 'what the disk did not take is unknown; going on from what the log has');
+    for (const listener of this.#goneBack) listener();
+    return true;
   }
 
   #work(records: readonly LogRecord[]): void {
-    const changes: PlacedChange[] = [];
-    const outbox: OutboxRow[] = [];
-    const renamings: PlacedRenamings[] = [];
+    let made = emptyCommit();
+    const add = () => {
+      if (made.changes.length + made.renamings.length === 0) return;
+      const commit = { ...made, seq: this.state.logSeq };
+      if (this.#beforeLoss) this.#journal.addLost(commit);
+      else this.#journal.add(commit);
+      made = emptyCommit();
+    };
+    const { log } = this.#options;
     for (const record of records) {
-      const siteBefore = this.state.plan?.site;
-      const made = step(this.state, record);
-      if (record.kind === 'samples') this.#samples += record.batch.length;
-      if (record.logSeq <= this.#stored) {
-        // A record that was read whole when its changes were stored and is damaged now has none to compare.
-        if (record.kind !== 'damaged') this.#compare(record.logSeq, made);
-        continue;
+      const lostSeq = this.#beforeLoss ? undefined : log.firstLostSeq;
+      if (lostSeq !== undefined && record.logSeq >= lostSeq) {
+        add();
+        // As from disk, so that nothing of it is shared with the state that goes on changing.
+        const snapshot = JSON.parse(JSON.stringify(takeSnapshot(this.state))) as Snapshot;
+        this.#beforeLoss = { snapshot, lostSeq };
       }
-      if (record.kind === 'site') {
-        const assets = renamedAssets(siteBefore, record.site);
-        if (assets.length > 0) renamings.push({ logSeq: record.logSeq, assets });
-      }
-      const site = this.state.plan?.site;
-      made.forEach((change, ordinal) => {
-        changes.push({ logSeq: record.logSeq, ordinal, change });
-        if (site) outbox.push(...this.#options.outboxRows(change, site));
-      });
+      this.#step(record, made);
     }
-    if (changes.length + renamings.length > 0) {
-      this.#options.stateDb.commit(this.state.logSeq, changes, outbox, renamings);
-      for (const listener of this.#listeners) listener(changes);
-    }
+    add();
+    this.#journal.flush();
     for (const waiter of this.#waiters) waiter();
     this.#snapshotIfDue();
   }
 
+  /** Works one record in, and adds what it changed to `made`. */
+  #step(record: LogRecord, made: MutableCommit): void {
+    const siteBefore = this.state.plan?.site;
+    const changes = step(this.state, record);
+    if (record.kind === 'samples') this.#samples += record.batch.length;
+    if (record.logSeq <= this.#stored) {
+      // A record that was read whole when its changes were stored and is damaged now has none to compare.
+      if (record.kind !== 'damaged') this.#compare(record.logSeq, changes);
+      return;
+    }
+    if (record.kind === 'site') {
+      const assets = renamedAssets(siteBefore, record.site);
+      if (assets.length > 0) made.renamings.push({ logSeq: record.logSeq, assets });
+    }
+    const site = this.state.plan?.site;
+    changes.forEach((change, ordinal) => {
+      made.changes.push({ logSeq: record.logSeq, ordinal, change });
+      if (site) made.outbox.push(...this.#options.outboxRows(change, site));
+    });
+  }
+
   #compare(logSeq: number, made: readonly Change[]): void {
-    const stored = this.#options.stateDb.changesOf(logSeq);
+    const stored = this.#options.state.db.changesOf(logSeq);
     if (stored === undefined || JSON.stringify(stored) === JSON.stringify(made)) return;
     if (this.divergences === 0) {
       this.#options.logger.error({ logSeq, stored, made }, 're-run of the log gives other changes than are stored');
@@ -175,15 +268,47 @@ class LogEngine implements Engine {
     const { logMs } = this.state;
     const due = logMs - this.#snapshotMs >= SNAPSHOT_EVERY_MS || this.#samples >= SNAPSHOT_EVERY_SAMPLES;
     if (!due || performance.now() - this.#snapshotRealMs < SNAPSHOT_SPACING_MS) return;
-    this.#options.stateDb.saveSnapshot(takeSnapshot(this.state));
+    if (!this.#saveSnapshot()) return;
     this.#snapshotMs = logMs;
     this.#snapshotRealMs = performance.now();
     this.#samples = 0;
   }
+
+  /** False while the state is of records that the disk does not have. */
+  #saveSnapshot(): boolean {
+    const { log, state } = this.#options;
+    if (this.#beforeLoss || this.state.logSeq > log.last.logSeq) return false;
+    state.writer.write({ type: 'snapshot', snapshot: takeSnapshot(this.state) });
+    return true;
+  }
 }
 
-function restore({ stateDb, logger, log }: EngineOptions): EngineState {
-  for (const snapshot of stateDb.snapshots()) {
+interface MutableCommit {
+  readonly changes: PlacedChange[];
+  readonly outbox: OutboxRow[];
+  readonly renamings: PlacedRenamings[];
+}
+
+function emptyCommit(): MutableCommit {
+  return { changes: [], outbox: [], renamings: [] };
+}
+
+/** Records in pieces of a bounded number of samples, or of one record. */
+function* slicesOf(records: readonly LogRecord[]): Generator<readonly LogRecord[]> {
+  let from = 0;
+  let samples = 0;
+  for (const [index, record] of records.entries()) {
+    if (record.kind === 'samples') samples += record.batch.length;
+    if (samples < SLICE_SAMPLES) continue;
+    yield records.slice(from, index + 1);
+    from = index + 1;
+    samples = 0;
+  }
+  if (from < records.length) yield records.slice(from);
+}
+
+function restore({ state: { db }, logger, log }: EngineOptions): EngineState {
+  for (const snapshot of db.snapshots()) {
     if (snapshot instanceof Error) {
       logger.warn({ reason: snapshot.message }, 'snapshot unreadable, taking the one before');
       continue;

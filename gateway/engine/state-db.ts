@@ -4,14 +4,7 @@ import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Activation, Priority } from '../../model/alarm.ts';
 import type { Change, PlacedChange } from '../../model/history.ts';
 import type { LedgerClass } from '../../model/ledger.ts';
-import {
-  MAX_PUT_OFF_MS,
-  type OutboxEntry,
-  type OutboxRow,
-  type OutboxState,
-  type OutboxStore,
-  type Recipient,
-} from '../../model/outbox.ts';
+import type { OutboxEntry, OutboxRow, OutboxState } from '../../model/outbox.ts';
 import type { Snapshot } from '../../rules/snapshot.ts';
 import { openDatabase, openDatabaseForReading } from '../storage/open-database.ts';
 import { unreadable } from '../storage/storage-error.ts';
@@ -33,6 +26,9 @@ export interface LedgerRow {
   readonly class: LedgerClass;
 }
 
+/** An entry of the outbox with the real epoch ms of its next try; 0 for one that never failed. */
+export type StoredOutboxEntry = OutboxEntry & { readonly notBefore: number };
+
 /** Assets that go on under other keys from the record `logSeq` on. */
 export interface PlacedRenamings {
   readonly logSeq: number;
@@ -40,7 +36,7 @@ export interface PlacedRenamings {
 }
 
 /** The engine's database: what follows from the log, kept so that it need not be worked out again. */
-export class StateDb implements OutboxStore {
+export class StateDb {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
 
@@ -164,27 +160,11 @@ export class StateDb implements OutboxStore {
     return row && (JSON.parse(String(row.body)) as Activation);
   }
 
-  recipients(): readonly Recipient[] {
-    return this.#sql("SELECT DISTINCT person, channel FROM outbox WHERE state = 'pending' ORDER BY person, channel")
+  /** Every notice that is still owed, in the order in which they came. */
+  pendingOutbox(): readonly StoredOutboxEntry[] {
+    return this.#sql("SELECT * FROM outbox WHERE state = 'pending' ORDER BY rowid")
       .all()
-      .map((row) => ({ person: String(row.person), channel: Number(row.channel) }));
-  }
-
-  due({ person, channel }: Recipient, nowMs: number, limit: number): readonly OutboxEntry[] {
-    return this.#sql(
-      `SELECT * FROM outbox WHERE state = 'pending' AND person = ? AND channel = ?
-         AND (not_before <= ? OR not_before > ?)
-       ORDER BY priority, not_before, rowid LIMIT ?`,
-    )
-      .all(person, channel, nowMs, nowMs + MAX_PUT_OFF_MS, limit)
-      .map(entryOf);
-  }
-
-  nextDueMs(nowMs: number): number | undefined {
-    const row = this.#sql("SELECT min(not_before) AS ms FROM outbox WHERE state = 'pending' AND not_before > ?").get(
-      nowMs,
-    );
-    return row?.ms === null || row?.ms === undefined ? undefined : Number(row.ms);
+      .map((row) => ({ ...entryOf(row), notBefore: Number(row.not_before) }));
   }
 
   entry(id: string): OutboxEntry | undefined {
@@ -268,7 +248,8 @@ export class StateDb implements OutboxStore {
       work();
       this.#db.exec('COMMIT');
     } catch (error) {
-      this.#db.exec('ROLLBACK');
+      // A full disk may have ended the transaction by itself.
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
       throw error;
     }
   }

@@ -1,8 +1,8 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as realDelay } from 'node:timers/promises';
-import { type Adapter, LinkLost, SetupRefused } from '../../model/adapter.ts';
+import { type Adapter, type Delivery, LinkLost, SetupRefused } from '../../model/adapter.ts';
 import type { Clock } from '../../model/clock.ts';
-import type { LogEntry } from '../../model/log.ts';
+import type { Handed, LogEntry } from '../../model/log.ts';
 import type { Batch } from '../../model/sample.ts';
 import type { Link } from '../../model/site.ts';
 import type { Text } from '../../model/text.ts';
@@ -21,8 +21,8 @@ export interface LinksLog {
 export interface RunnerWorld {
   readonly clock: Clock;
   readonly log: LinksLog;
-  /** Resolves when the entry is on disk; entries are kept in the order of the calls. */
-  readonly append: (entry: LogEntry) => Promise<unknown>;
+  /** Hands an entry to the log; entries are kept in the order of the calls. */
+  readonly hand: (entry: LogEntry) => Handed;
   /** 0 to 1. */
   readonly random: () => number;
   readonly onChange: () => void;
@@ -118,19 +118,18 @@ export class LinkRunner {
     }
   }
 
-  async #emit(batch: Batch, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    if (batch.length === 0) return;
-    const appended = [this.#tell(), ...splitBatch(batch).map((part) => this.#appendSamples(part))];
-    await untilAborted(Promise.all(appended), signal);
-  }
-
-  async #appendSamples(batch: Batch): Promise<void> {
-    try {
-      await this.#world.append({ kind: 'samples', link: this.#link.key, batch });
-    } catch (error) {
-      throw new AppendFailed('the log did not take a batch', { cause: error });
-    }
+  #emit(batch: Batch, signal: AbortSignal): Delivery {
+    if (signal.aborted) return failedDelivery(signal.reason);
+    if (batch.length === 0) return { taken: Promise.resolve({ kept: true }), kept: Promise.resolve() };
+    void this.#tell();
+    const link = this.#link.key;
+    const handed = splitBatch(batch).map((part) => this.#world.hand({ kind: 'samples', link, batch: part }));
+    const taken = Promise.all(handed.map((part) => part.taken)).then(
+      (parts) => ({ kept: parts.every(({ kept }) => kept) }),
+      (cause: unknown) => Promise.reject(new AppendFailed('the log did not take a batch', { cause })),
+    );
+    const kept = Promise.all(handed.map((part) => part.kept));
+    return unheard({ taken: untilAborted(taken, signal), kept: untilAborted(kept, signal) });
   }
 
   #rise(signal: AbortSignal): void {
@@ -168,7 +167,7 @@ export class LinkRunner {
     const { key } = this.#link;
     const { sinceMs, reason } = this.#facts;
     try {
-      await this.#world.append({ kind: 'link', link: key, up, atMs: sinceMs, reason });
+      await this.#world.hand({ kind: 'link', link: key, up, atMs: sinceMs, reason }).taken;
       this.#tellFailed = false;
     } catch (err) {
       if (this.#told === up) this.#told = before;
@@ -212,11 +211,22 @@ const ended: Outcome = {
 const logFailed: Text = { zh: '数据无法写入日志', en: 'data cannot be written to the log' };
 const adapterFailed: Text = { zh: '适配器内部错误', en: 'internal error of the adapter' };
 
-function untilAborted(promise: Promise<unknown>, signal: AbortSignal): Promise<void> {
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     const cleanUp = () => signal.removeEventListener('abort', onAbort);
-    promise.finally(cleanUp).then(() => resolve(), reject);
+    promise.finally(cleanUp).then(resolve, reject);
   });
+}
+
+function failedDelivery(reason: unknown): Delivery {
+  return unheard({ taken: Promise.reject(reason), kept: Promise.reject(reason) });
+}
+
+/** An adapter need not hear both of what becomes of a batch. */
+function unheard(delivery: Delivery): Delivery {
+  delivery.taken.catch(() => undefined);
+  delivery.kept.catch(() => undefined);
+  return delivery;
 }

@@ -2,7 +2,7 @@ import { Value } from 'typebox/value';
 import type { LinkPoint, Protocol } from '../../model/adapter.ts';
 import type { Clock } from '../../model/clock.ts';
 import { type Environment, resolveSettings } from '../../model/environment.ts';
-import type { LogEntry } from '../../model/log.ts';
+import type { Handed, LogEntry } from '../../model/log.ts';
 import type { PointKey, PointNumber } from '../../model/point.ts';
 import type { Link, Site } from '../../model/site.ts';
 import type { Text } from '../../model/text.ts';
@@ -21,8 +21,8 @@ export interface LinksOptions {
   readonly numbers: ReadonlyMap<PointKey, PointNumber>;
   readonly clock: Clock;
   readonly log: LinksLog;
-  /** Resolves when the entry is on disk; entries are kept in the order of the calls. */
-  readonly append: (entry: LogEntry) => Promise<unknown>;
+  /** Hands an entry to the log; entries are kept in the order of the calls. */
+  readonly hand: (entry: LogEntry) => Handed;
   /** What `${ENV}` in a link's settings stands for; `process.env`. */
   readonly env: Environment;
   /** 0 to 1; Math.random if absent. */
@@ -118,12 +118,12 @@ class Supervisor implements Links {
   }
 
   #hold(link: Link, points: readonly LinkPoint<unknown>[]): HeldLink {
-    const { clock, log, append, random = Math.random } = this.#options;
+    const { clock, log, hand, random = Math.random } = this.#options;
     const stop = new AbortController();
     const runner: LinkRunner = new LinkRunner(link, {
       clock,
       log,
-      append,
+      hand,
       random,
       onChange: () => {
         for (const listener of this.#listeners) listener(runner.facts);

@@ -23,7 +23,8 @@ function readyReply(database: DatabaseSync): WriterReply {
 /** Gives a function that commits records and numbers together, or throws and leaves the log as it was. */
 function committer(database: DatabaseSync) {
   const insert = database.prepare(
-    'INSERT INTO records (seq, ms, kind, ordinal, count, crc, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    // A commit whose end was not told may have been one all the same: it is done again.
+    'INSERT OR REPLACE INTO records (seq, ms, kind, ordinal, count, crc, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
   );
   const name = database.prepare(
     'INSERT INTO points (number, key) VALUES (?, ?) ON CONFLICT (number) DO UPDATE SET key = excluded.key',

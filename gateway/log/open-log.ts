@@ -2,30 +2,24 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { AdapterLog } from '../../model/adapter.ts';
 import type { Clock } from '../../model/clock.ts';
-import type { Log, LogEntry, LogRecord, Stamp } from '../../model/log.ts';
+import type { Handed, Log, LogEntry, LogFacts, LogRecord, Stamp } from '../../model/log.ts';
 import type { PointKey, PointNumber } from '../../model/point.ts';
 import { type FolderLock, lockFolder } from '../storage/folder-lock.ts';
 import { errorOf, StorageError } from '../storage/storage-error.ts';
-import type { LogThreadData, StoredRecord, WriterReply, WriterRequest } from './log-messages.ts';
+import { CommitQueue } from './commit-queue.ts';
+import type { LogThreadData, WriterReply, WriterRequest } from './log-messages.ts';
 import { LogReader } from './log-reader.ts';
 import { LOG_FILE } from './log-schema.ts';
 import { PointNumbers, type WantedPoint } from './point-numbers.ts';
 import { RecentRecords } from './recent-records.ts';
-import { decodeRecord, type EncodedEntry, encodeEntry } from './record-codec.ts';
+import { decodeRecord } from './record-codec.ts';
 
-/** Records of one commit at most; what comes meanwhile waits for the next one. */
-const MAX_COMMIT_RECORDS = 2048;
-/** Bytes after which a commit takes no further record. */
-const MAX_COMMIT_BYTES = 8 * 1024 * 1024;
-/**
- * Bytes that are made ready beyond the running commit at most; entries that come then wait as they are, and their
- * callers with them.
- */
-const MAX_READY_BYTES = 16 * 1024 * 1024;
 /** Records that `follow` hands out at a time. */
 const FOLLOW_RECORDS = 256;
 /** Bytes that are read from disk at a time, unless a single record is larger. */
 const MAX_PAGE_BYTES = 2 * 1024 * 1024;
+/** Real ms that what is not on disk yet has for it when the log closes. */
+const CLOSE_WITHIN_MS = 3000;
 /** Damaged records that are told one by one. */
 const MAX_TOLD_DAMAGED = 100;
 
@@ -45,6 +39,9 @@ export interface DurableLog extends Log {
    * where given; the former key then stands for nothing. Rejects as `append` does.
    */
   numbersFor(keys: readonly WantedPoint[]): Promise<ReadonlyMap<PointKey, PointNumber>>;
+  /** Rejects with what ended the log for good, which no part of the site can live without. */
+  readonly failed: Promise<never>;
+  facts(): Pick<LogFacts, 'failing' | 'waitingBytes' | 'lostSamples'>;
 }
 
 /**
@@ -83,97 +80,103 @@ async function firstReply(writer: Worker): Promise<Ready> {
   throw new Error(`the log's writer began with ${reply.type}`);
 }
 
-/** An append that waits for its turn; not yet `encoded` where too much is waiting. */
-interface Waiting {
-  readonly entry: LogEntry;
-  readonly encoded: EncodedEntry | undefined;
-  readonly ms: number;
-  readonly resolve: (stamp: Stamp) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** An append that is being committed. */
-type Committing = Waiting & { readonly encoded: EncodedEntry };
-
 class SqliteLog implements DurableLog {
-  readonly #clock: Clock;
+  readonly failed: Promise<never>;
   readonly #log: AdapterLog;
   readonly #lock: FolderLock;
   readonly #writer: Worker;
   readonly #reader: LogReader;
+  readonly #queue: CommitQueue;
   readonly #recent: RecentRecords;
   readonly #numbers: PointNumbers;
   readonly #toldDamaged = new Set<number>();
-  readonly #waiting: Waiting[] = [];
-  #readyBytes = 0;
   readonly #followers = new Set<() => void>();
-  #committing: Committing[] = [];
-  #last: Stamp;
-  #stampMs: number;
-  #nextOrdinal: number;
+  readonly #fail: (reason: StorageError) => void;
   #closing: Promise<void> | undefined;
-  #broken: StorageError | undefined;
-  /** Called once nothing is being committed and nothing waits. */
-  #onIdle: () => void = () => undefined;
+  #broken = false;
 
   constructor(options: OpenLogOptions, path: string, lock: FolderLock, writer: Worker, ready: Ready) {
-    this.#clock = options.clock;
     this.#log = options.log;
     this.#lock = lock;
     this.#writer = writer;
-    this.#last = ready.last;
-    this.#stampMs = ready.last.logMs;
-    this.#nextOrdinal = ready.nextOrdinal;
     this.#reader = new LogReader(path);
     this.#recent = new RecentRecords(ready.last.logSeq);
     this.#numbers = new PointNumbers(ready.points);
+    this.#queue = new CommitQueue({
+      last: ready.last,
+      nextOrdinal: ready.nextOrdinal,
+      now: () => options.clock.now(),
+      log: options.log,
+      commit: (records, points) => this.#post({ type: 'commit', records, points }),
+      onShown: (record, bytes) => this.#onShown(record, bytes),
+      onVisible: () => this.#wakeFollowers(),
+      onLost: () => this.#recent.forget(this.#queue.shownSeq),
+    });
+    const { promise, reject } = Promise.withResolvers<never>();
+    this.failed = promise;
+    this.#fail = reject;
+    promise.catch(() => undefined);
     writer.on('message', (reply: WriterReply) => this.#onReply(reply));
     writer.on('error', (error) => this.#onWriterEnd(error));
     writer.on('exit', () => this.#onWriterEnd(undefined));
   }
 
   get last(): Stamp {
-    return this.#last;
+    return this.#queue.last;
+  }
+
+  get firstLostSeq(): number | undefined {
+    return this.#queue.firstLostSeq;
   }
 
   get pointNumbers(): ReadonlyMap<PointKey, PointNumber> {
     return this.#numbers.current;
   }
 
-  async append(entry: LogEntry): Promise<Stamp> {
-    const refusal = this.#refusal();
-    if (refusal) throw refusal;
-    const encoded = this.#readyBytes < MAX_READY_BYTES ? encodeEntry(entry) : undefined;
-    this.#readyBytes += encoded?.body.byteLength ?? 0;
-    const { promise, resolve, reject } = Promise.withResolvers<Stamp>();
-    this.#stampMs = Math.max(this.#clock.now(), this.#stampMs);
-    this.#waiting.push({ entry, encoded, ms: this.#stampMs, resolve, reject });
-    this.#commitNext();
-    return promise;
+  facts(): ReturnType<DurableLog['facts']> {
+    return this.#queue.facts;
+  }
+
+  hand(entry: LogEntry): Handed {
+    return this.#queue.hand(entry);
+  }
+
+  append(entry: LogEntry): Promise<Stamp> {
+    return this.hand(entry).kept;
   }
 
   numbersFor(keys: readonly WantedPoint[]): Promise<ReadonlyMap<PointKey, PointNumber>> {
-    return this.#numbers.give(keys, (numbers) => this.append({ kind: 'points', numbers }));
+    return this.#numbers.give(keys, (numbers) => this.hand({ kind: 'points', numbers }).taken);
   }
 
   async read(afterSeq: number, limit: number): Promise<readonly LogRecord[]> {
     let after = afterSeq;
-    while (after < this.#last.logSeq) {
-      const page = await this.#page(after, limit);
+    while (after < this.last.logSeq) {
+      const page = await this.#page(after, this.last.logSeq, limit);
       if (page.records.length > 0) return page.records;
       after = page.throughSeq;
     }
     return [];
   }
 
-  async *follow(afterSeq: number, signal: AbortSignal): AsyncGenerator<readonly LogRecord[], void> {
+  async *follow(
+    afterSeq: number,
+    signal: AbortSignal,
+    options = { volatile: false },
+  ): AsyncGenerator<readonly LogRecord[], void> {
     let after = afterSeq;
-    while (!signal.aborted && !this.#closing) {
-      if (after >= this.#last.logSeq) {
-        await this.#nextCommit(signal);
+    let durableSeq = this.last.logSeq;
+    while (!signal.aborted && this.#closing === undefined) {
+      const throughSeq = options.volatile ? this.#queue.shownSeq : this.last.logSeq;
+      if (after >= throughSeq) {
+        // Whoever has seen it before the disk had it hears that the disk has it.
+        if (options.volatile && durableSeq < this.last.logSeq) {
+          durableSeq = this.last.logSeq;
+          yield [];
+        } else await this.#nextCommit(signal);
         continue;
       }
-      const page = await this.#page(after, FOLLOW_RECORDS);
+      const page = await this.#page(after, throughSeq, FOLLOW_RECORDS);
       after = page.throughSeq;
       if (page.records.length > 0 && !signal.aborted) yield page.records;
     }
@@ -186,11 +189,7 @@ class SqliteLog implements DurableLog {
 
   async #close(): Promise<void> {
     this.#wakeFollowers();
-    if (this.#committing.length > 0) {
-      await new Promise<void>((resolve) => {
-        this.#onIdle = resolve;
-      });
-    }
+    await this.#queue.drain(CLOSE_WITHIN_MS);
     if (!this.#broken) {
       const exited = new Promise((resolve) => this.#writer.once('exit', resolve));
       this.#post({ type: 'close' });
@@ -200,91 +199,47 @@ class SqliteLog implements DurableLog {
     this.#lock.release();
   }
 
-  #refusal(): StorageError | undefined {
-    if (this.#broken) return this.#broken;
-    if (!this.#closing) return undefined;
-    return new StorageError('closed', { zh: '日志已关闭', en: 'the log is closed' });
-  }
-
   #post(request: WriterRequest): void {
-    this.#writer.postMessage(request);
-  }
-
-  /** Hands the next group to the writer, unless it is at work. */
-  #commitNext(): void {
-    if (this.#committing.length > 0) return;
-    const group = this.#takeGroup();
-    if (group.length === 0) return this.#onIdle();
-    this.#committing = group;
-    let ordinal = this.#nextOrdinal;
-    const records = group.map(({ ms, encoded }, index): StoredRecord => {
-      const record = { seq: this.#last.logSeq + 1 + index, ms, ordinal, ...encoded };
-      ordinal += encoded.count;
-      return record;
-    });
-    const points = group.flatMap(({ entry }) => (entry.kind === 'points' ? entry.numbers : []));
-    this.#post({ type: 'commit', records, points });
-  }
-
-  /** What waits longest, as much as one commit may hold; at least one entry if there is any. */
-  #takeGroup(): Committing[] {
-    const group: Committing[] = [];
-    let bytes = 0;
-    let taken = 0;
-    for (const waiting of this.#waiting) {
-      if (group.length === MAX_COMMIT_RECORDS || bytes >= MAX_COMMIT_BYTES) break;
-      taken++;
-      if (waiting.encoded) this.#readyBytes -= waiting.encoded.body.byteLength;
-      try {
-        const encoded = waiting.encoded ?? encodeEntry(waiting.entry);
-        bytes += encoded.body.byteLength;
-        group.push({ ...waiting, encoded });
-      } catch (error) {
-        waiting.reject(error);
-      }
-    }
-    this.#waiting.splice(0, taken);
-    return group;
+    const bodies = request.type === 'commit' ? request.records.map(({ body }) => body.buffer) : [];
+    this.#writer.postMessage(request, bodies);
   }
 
   #onReply(reply: WriterReply): void {
-    const group = this.#committing;
-    if (group.length === 0) return;
-    this.#committing = [];
-    if (reply.type === 'done') this.#onCommitted(group);
-    else if (reply.type === 'failed') for (const { reject } of group) reject(errorOf(reply.fault));
-    this.#commitNext();
+    if (reply.type === 'done') this.#queue.committed();
+    else if (reply.type === 'failed') this.#queue.failed(errorOf(reply.fault));
   }
 
-  #onCommitted(group: readonly Committing[]): void {
-    for (const { entry, encoded, ms, resolve } of group) {
-      const stamp = { logSeq: this.#last.logSeq + 1, logMs: ms };
-      this.#recent.add(asRecord(entry, encoded, stamp, this.#nextOrdinal), encoded.body.byteLength);
-      this.#last = stamp;
-      this.#nextOrdinal += encoded.count;
-      if (entry.kind === 'points') this.#numbers.apply(entry.numbers);
-      resolve(stamp);
-    }
-    this.#wakeFollowers();
+  #onShown(record: LogRecord, bytes: number): void {
+    this.#recent.add(record, bytes);
+    if (record.kind === 'points') this.#numbers.apply(record.numbers);
   }
 
   #onWriterEnd(cause: unknown): void {
-    if (this.#broken || (this.#closing && this.#committing.length === 0)) return;
-    this.#broken = new StorageError(
+    if (this.#broken || this.#closing !== undefined) return;
+    this.#broken = true;
+    const reason = new StorageError(
       'write-failed',
       { zh: '日志写入线程意外终止', en: "the log's writer ended unexpectedly" },
       { cause },
     );
-    for (const { reject } of [...this.#committing, ...this.#waiting.splice(0)]) reject(this.#broken);
-    this.#committing = [];
-    this.#onIdle();
+    this.#queue.end(reason);
+    this.#fail(reason);
   }
 
-  /** At least one step further than `after`, which must be before the last record. */
-  async #page(after: number, limit: number): Promise<{ records: readonly LogRecord[]; throughSeq: number }> {
-    const inMemory = this.#recent.after(after, limit);
+  /** At least one step further than `after`, which must be before `throughSeq`. */
+  async #page(
+    after: number,
+    throughSeq: number,
+    limit: number,
+  ): Promise<{ records: readonly LogRecord[]; throughSeq: number }> {
+    const inMemory = this.#recent.after(after, Math.min(limit, throughSeq - after));
     if (inMemory) return { records: inMemory, throughSeq: after + inMemory.length };
-    const request = { afterSeq: after, throughSeq: this.#last.logSeq, limit, maxBytes: MAX_PAGE_BYTES };
+    const { logSeq } = this.last;
+    if (after >= logSeq) {
+      const record = this.#queue.firstVolatile(after);
+      return { records: record ? [record] : [], throughSeq: record?.logSeq ?? throughSeq };
+    }
+    const request = { afterSeq: after, throughSeq: Math.min(throughSeq, logSeq), limit, maxBytes: MAX_PAGE_BYTES };
     const page = await this.#reader.page(request);
     const records = page.records.map(({ seq, ms, kind, ordinal, body }): LogRecord => {
       const stamp = { logSeq: seq, logMs: ms };
@@ -324,14 +279,3 @@ class SqliteLog implements DurableLog {
 
 const DAMAGED = 'a record of the log cannot be read and counts as nothing';
 const MORE_DAMAGED = 'further damaged records of the log are not told one by one';
-
-/**
- * The record as a reader gets it from memory: exactly as it would come from disk, so that a replay sees the same. The
- * columns of samples are shared, since nobody may change a batch that was handed over.
- */
-function asRecord(entry: LogEntry, encoded: EncodedEntry, stamp: Stamp, firstOrdinal: number): LogRecord {
-  if (entry.kind === 'samples') return { ...stamp, ...entry, firstOrdinal };
-  const record = decodeRecord(stamp, encoded.kind, firstOrdinal, encoded.body);
-  if (record === undefined) throw new Error(`a ${entry.kind} record cannot be read back`);
-  return record;
-}

@@ -34,6 +34,14 @@ export class RecentRecords {
     }
   }
 
+  /** Forgets everything; the next record that is added comes after `lastSeq`. */
+  forget(lastSeq: number): void {
+    this.#records = [];
+    this.#firstSeq = lastSeq + 1;
+    this.#dropped = 0;
+    this.#bytes = 0;
+  }
+
   /** Up to `limit` records after `afterSeq`; undefined where the first of them is not here. */
   after(afterSeq: number, limit: number): readonly LogRecord[] | undefined {
     const from = afterSeq + 1 - this.#firstSeq;

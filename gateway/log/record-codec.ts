@@ -20,6 +20,8 @@ const SAMPLES_LAYOUT = 1;
 const HEADER_BYTES = 16;
 const Constant = { sourceMs: 1, receivedMs: 2, point: 4, reason: 8, quality: 16 } as const;
 
+type StoredKind = Exclude<LogRecord['kind'], 'damaged'>;
+
 /** Numbers of the kinds as stored; never reused. */
 const kindNumbers = {
   samples: 1,
@@ -30,9 +32,10 @@ const kindNumbers = {
   points: 6,
   start: 7,
   health: 8,
-} as const satisfies Record<LogEntry['kind'], number>;
-const kindByNumber = new Map<number, LogEntry['kind']>(
-  (Object.keys(kindNumbers) as LogEntry['kind'][]).map((kind) => [kindNumbers[kind], kind]),
+  lost: 9,
+} as const satisfies Record<StoredKind, number>;
+const kindByNumber = new Map<number, StoredKind>(
+  (Object.keys(kindNumbers) as StoredKind[]).map((kind) => [kindNumbers[kind], kind]),
 );
 
 /** An entry as it is stored, without its place. `count` is its number of samples, 0 for other kinds. */
@@ -49,6 +52,12 @@ export function encodeEntry(entry: LogEntry): EncodedEntry {
   }
   const { kind, ...rest } = entry;
   return { kind: kindNumbers[kind], count: 0, body: new TextEncoder().encode(JSON.stringify(rest)) };
+}
+
+/** The record that stands for those from `fromSeq` on, which held `samples` samples and never reached the disk. */
+export function encodeLost(fromSeq: number, samples: number): EncodedEntry {
+  const body = new TextEncoder().encode(JSON.stringify({ fromSeq, samples }));
+  return { kind: kindNumbers.lost, count: samples, body };
 }
 
 /**

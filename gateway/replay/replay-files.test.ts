@@ -30,7 +30,7 @@ beforeAll(async () => {
   await recorded.open();
   await recorded.pass(30);
   await happen(recorded, 7, 30);
-  recorded.snapshot();
+  await recorded.snapshot();
   await happen(recorded, 8, 5);
   await recorded.close();
   changedMs = recorded.nowMs;
@@ -42,7 +42,7 @@ beforeAll(async () => {
   recorded.dark.add(3);
   await recorded.pass(30);
   await happen(recorded, 9, 12);
-  recorded.snapshot();
+  await recorded.snapshot();
   await recorded.pass(60);
   endMs = recorded.nowMs;
   await recorded.keepHistory();

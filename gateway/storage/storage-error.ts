@@ -52,6 +52,16 @@ export function errorOf(fault: StorageFault): StorageError {
 /** Primary codes of SQLite that are faults of disk or file: READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB. */
 const DISK_FAULTS: ReadonlySet<number> = new Set([8, 10, 11, 13, 14, 26]);
 
+/** SQLite's codes of a database that another connection holds: BUSY, LOCKED. */
+const HELD_FAULTS: ReadonlySet<number> = new Set([5, 6]);
+
+/** Whether what failed may go through later: a fault of disk or file, or another connection's lock. */
+export function isDiskFault(error: unknown): boolean {
+  if (!(error instanceof Error) || !('errcode' in error)) return false;
+  const code = Number(error.errcode) & 0xff;
+  return DISK_FAULTS.has(code) || HELD_FAULTS.has(code);
+}
+
 /** The StorageError that an error is, or that SQLite's word of a damaged file or failing disk comes to; else undefined. */
 export function storageErrorOf(error: unknown): StorageError | undefined {
   if (error instanceof StorageError) return error;

@@ -4,7 +4,7 @@ import type { LinkFacts } from '../../gateway/links/link-facts.ts';
 import { type Links, type LinksOptions, startLinks } from '../../gateway/links/supervisor.ts';
 import { LinkLost, type Protocol } from '../../model/adapter.ts';
 import { systemClock } from '../../model/clock.ts';
-import type { LogEntry } from '../../model/log.ts';
+import type { Handed, LogEntry } from '../../model/log.ts';
 import { BatchBuilder, MAX_BATCH_SAMPLES } from '../../model/sample.ts';
 import type { Site } from '../../model/site.ts';
 import { ModbusDevice } from '../support/modbus-device.ts';
@@ -127,7 +127,7 @@ function start(wanted: readonly WantedLink[], more: Partial<LinksOptions> = {}):
     numbers: numbersOf(site),
     clock: systemClock(),
     log: recorder.log,
-    append: (entry) => recorder.append(entry),
+    hand: (entry) => handed(recorder.append(entry)),
     env: {},
     random: () => 0,
     ...more,
@@ -135,6 +135,13 @@ function start(wanted: readonly WantedLink[], more: Partial<LinksOptions> = {}):
   links = started;
   started.onChange((facts) => changes.push(facts));
   return started;
+}
+
+/** As a log that keeps at once what it takes. */
+function handed(kept: Promise<unknown>): Handed {
+  const stamp = kept.then(() => ({ logSeq: 0, logMs: 0, kept: true }));
+  stamp.catch(() => undefined);
+  return { taken: stamp, kept: stamp };
 }
 
 const variable = (name: string) => `\${${name}}`;
@@ -230,7 +237,7 @@ test('batches beyond the bound are split, in order', async () => {
     const builder = new BatchBuilder();
     for (let i = 0; i < count; i++) builder.good(1, i, i, i);
     up();
-    await emit(builder.take());
+    await emit(builder.take()).taken;
     await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
   });
   start([{ key: 'flood', protocol: 'flood', settings: {} }], { protocols: { flood } });
@@ -255,9 +262,9 @@ test('a log that cannot write is no bug of the adapter, and is made up for when 
 test('a change of a link that could not be written is written before the next samples', async () => {
   let refused = 0;
   start([{ key: 'pump', settings: settings() }], {
-    append: async (entry) => {
-      if (entry.kind === 'link' && refused++ < 2) throw new Error('disk stalled');
-      await recorder.append(entry);
+    hand(entry) {
+      if (entry.kind === 'link' && refused++ < 2) return handed(Promise.reject(new Error('disk stalled')));
+      return handed(recorder.append(entry));
     },
   });
   await until(() => recorder.story('pump')).toEqual(['samples', 'up', 'samples']);
@@ -270,7 +277,7 @@ test('what an adapter emits after the end of its run does not reach the log', as
     late = new Promise((resolve) => setImmediate(resolve)).then(() => {
       const builder = new BatchBuilder();
       builder.good(1, 1, 1, 1);
-      return emit(builder.take());
+      return emit(builder.take()).taken;
     });
     late.catch(() => undefined);
     throw new LinkLost(text);

@@ -12,7 +12,9 @@ import { StorageError } from '../../gateway/storage/storage-error.ts';
 import { type Clock, systemClock } from '../../model/clock.ts';
 import type { LogEntry, LogRecord, Stamp } from '../../model/log.ts';
 import { type Batch, BatchBuilder } from '../../model/sample.ts';
+import { failingDisk } from '../support/failing-disk.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { until } from '../support/until.ts';
 
 interface Opened {
   readonly log: DurableLog;
@@ -281,20 +283,145 @@ describe('log', () => {
     expect((await open(dir)).log.last.logSeq).toBe(3000);
   });
 
-  test('an append that the disk refuses is rejected, and leaves no gap', async () => {
+  test('what the disk refuses is shown at once, and kept when the disk is back, in the same place', async () => {
+    const dir = tempFolder();
+    const { log, warnings } = await open(dir);
+    await log.append({ kind: 'tick' });
+    const disk = failingDisk(join(dir, 'log.db'), 'records');
+    disk.fail();
+    const shown: LogRecord[] = [];
+    const kept: number[] = [];
+    const stop = new AbortController();
+    onTestFinished(() => stop.abort());
+    const collect = async (into: (record: LogRecord) => void, volatile: boolean) => {
+      for await (const page of log.follow(1, stop.signal, { volatile })) page.forEach(into);
+    };
+    void collect((record) => shown.push(record), true);
+    void collect(({ logSeq }) => kept.push(logSeq), false);
+    const handed = [samplesOf(batchOf(13)), ...entries].map((entry) => log.hand(entry));
+    const places = await Promise.all(handed.map(({ taken }) => taken));
+    expect(places.map(({ kept: isKept }) => isKept)).toEqual(places.map(() => false));
+    await until('all are shown', 5000, () => shown.length === places.length);
+    expect([log.last.logSeq, kept, log.firstLostSeq]).toEqual([1, [], undefined]);
+    expect(log.facts().failing?.reason.en).toContain('disk is full');
+    disk.mend();
+    const stamps = await Promise.all(handed.map((one) => one.kept));
+    expect(stamps).toEqual(places.map(({ logSeq, logMs }) => ({ logSeq, logMs })));
+    await until('all are followed', 5000, () => kept.length === places.length);
+    const fromMemory = await readAll(log);
+    expect(fromMemory.slice(1)).toEqual(shown);
+    expect(log.facts()).toMatchObject({ failing: null, waitingBytes: 0, lostSamples: 0 });
+    expect(warnings.map(({ message }) => message)).toEqual([expect.stringContaining('cannot be written')]);
+    await log.close();
+    expect(await readAll((await open(dir)).log)).toEqual(fromMemory);
+  });
+
+  test('what memory has no room for is shown, refused to its source, and told on disk as lost', async () => {
+    const dir = tempFolder();
+    const { log } = await open(dir);
+    await log.append({ kind: 'tick' });
+    const disk = failingDisk(join(dir, 'log.db'), 'records');
+    disk.fail();
+    const shown: number[] = [];
+    const stop = new AbortController();
+    onTestFinished(() => stop.abort());
+    void (async () => {
+      for await (const page of log.follow(1, stop.signal, { volatile: true })) shown.push(...page.map((r) => r.logSeq));
+    })();
+    const batch = batchOf(10_000);
+    const ends: string[] = [];
+    const hand = async () => {
+      const { taken, kept } = log.hand(samplesOf(batch));
+      kept.then(
+        () => ends.push('kept'),
+        () => ends.push('lost'),
+      );
+      await taken;
+    };
+    while (ends.length < 20) await hand();
+    const firstLost = log.firstLostSeq ?? 0;
+    const action = log.hand({ kind: 'action', action: { type: 'close-job', asset: 'lift-1', by: 'wang' } });
+    await action.taken;
+    await hand();
+    await until('all are shown', 5000, () => shown.length === firstLost - 2 + 22);
+    disk.mend();
+    const { logSeq } = await action.kept;
+    expect(logSeq).toBe(firstLost + 20);
+    await log.append({ kind: 'tick' });
+    expect(log.firstLostSeq).toBeUndefined();
+    expect(log.facts().lostSamples).toBe(21 * 10_000);
+    const tail = [
+      { kind: 'lost', fromSeq: firstLost, logSeq: firstLost + 19, samples: 200_000 },
+      { kind: 'action', logSeq },
+      { kind: 'lost', fromSeq: logSeq + 1, logSeq: logSeq + 1, samples: 10_000 },
+      { kind: 'tick', logSeq: logSeq + 2 },
+    ];
+    expect(await log.read(firstLost - 1, 10)).toMatchObject(tail);
+    await log.close();
+    const { log: again } = await open(dir);
+    expect(await again.read(firstLost - 1, 10)).toMatchObject(tail);
+    // Places of samples that are lost are not given again.
+    await again.append(samplesOf(batchOf(1)));
+    const [next] = await again.read(logSeq + 2, 1);
+    expect(next).toMatchObject({ firstOrdinal: (firstLost - 2 + 21) * 10_000 });
+    expect(ends.filter((end) => end === 'lost')).toHaveLength(21);
+  });
+
+  test('a disk that stalls is not waited for', async () => {
     const dir = tempFolder();
     const { log } = await open(dir);
     await log.append({ kind: 'tick' });
     const other = new DatabaseSync(join(dir, 'log.db'));
-    other.exec(`CREATE TRIGGER refuse BEFORE INSERT ON records WHEN new.count = 13
-                BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END`);
+    // Whoever writes beside us holds up every commit, as a disk does that does not answer.
+    other.exec('BEGIN IMMEDIATE');
+    const handed = log.hand(samplesOf(batchOf(3)));
+    expect(await handed.taken).toMatchObject({ logSeq: 2, kept: false });
+    expect(log.facts().failing?.reason.en).toContain('has not finished');
+    other.exec('COMMIT');
     other.close();
-    expect(await errorCode(log.append(samplesOf(batchOf(13))))).toBe('write-failed');
-    expect(await log.append({ kind: 'tick' })).toMatchObject({ logSeq: 2 });
-    expect((await readAll(log)).map(({ logSeq, kind }) => [logSeq, kind])).toEqual([
-      [1, 'tick'],
-      [2, 'tick'],
-    ]);
+    expect(await handed.kept).toMatchObject({ logSeq: 2 });
+    expect(log.facts().failing).toBeNull();
+  });
+
+  test('sources wait for a disk that is slow, and no longer for one that hangs', async () => {
+    const dir = tempFolder();
+    const { log } = await open(dir);
+    await log.append({ kind: 'tick' });
+    const other = new DatabaseSync(join(dir, 'log.db'));
+    other.exec('BEGIN IMMEDIATE');
+    const first = log.hand({ kind: 'tick' });
+    await first.taken;
+    const big = Array.from({ length: 60 }, () => log.hand(samplesOf(batchOf(10_000))));
+    const shown: number[] = [];
+    const stop = new AbortController();
+    onTestFinished(() => stop.abort());
+    void (async () => {
+      for await (const page of log.follow(2, stop.signal, { volatile: true })) shown.push(...page.map((r) => r.logSeq));
+    })();
+    await until('all are shown', 5000, () => shown.length === 60);
+    const told: number[] = [];
+    for (const { taken } of big) void taken.then(({ logSeq }) => told.push(logSeq));
+    await until('the first are told', 5000, () => told.length > 0);
+    expect(told.length).toBeLessThan(60);
+    await until('the others are told', 10_000, () => told.length === 60);
+    expect(log.last.logSeq).toBe(1);
+    other.exec('COMMIT');
+    other.close();
+    await Promise.all(big.map(({ kept }) => kept));
+    expect(log.facts()).toMatchObject({ failing: null, lostSamples: 0 });
+  });
+
+  test('a log that closes while the disk fails ends, and says what it did not keep', async () => {
+    const dir = tempFolder();
+    const { log } = await open(dir);
+    const disk = failingDisk(join(dir, 'log.db'), 'records');
+    disk.fail();
+    const handed = log.hand({ kind: 'tick' });
+    await handed.taken;
+    await log.close();
+    expect(await errorCode(handed.kept)).toBe('closed');
+    disk.mend();
+    expect((await open(dir)).log.last.logSeq).toBe(0);
   });
 
   test('loses nothing that was acknowledged when its process is killed', async () => {
@@ -377,16 +504,22 @@ describe('point numbers', () => {
     expect(again.pointNumbers.get('lift-2/mode')).toBe(2);
   });
 
-  test('that could not be stored are not given', async () => {
+  test('are given also while the disk fails, and kept when it is back', async () => {
     const dir = tempFolder();
     const { log } = await open(dir);
-    const other = new DatabaseSync(join(dir, 'log.db'));
-    other.exec(`CREATE TRIGGER refuse BEFORE INSERT ON points BEGIN SELECT RAISE(ABORT, 'no'); END`);
-    expect(await errorCode(log.numbersFor([{ key: 'a/x' }]))).toBe('write-failed');
-    expect(log.pointNumbers.size).toBe(0);
-    other.exec('DROP TRIGGER refuse');
-    other.close();
-    expect(await log.numbersFor([{ key: 'b/x' }])).toEqual(new Map([['b/x', 1]]));
+    const disk = failingDisk(join(dir, 'log.db'), 'records');
+    disk.fail();
+    expect(await log.numbersFor([{ key: 'a/x' }])).toEqual(new Map([['a/x', 1]]));
+    expect(await log.numbersFor([{ key: 'b/x' }])).toEqual(new Map([['b/x', 2]]));
+    disk.mend();
+    await log.append({ kind: 'tick' });
+    await log.close();
+    expect((await open(dir)).log.pointNumbers).toEqual(
+      new Map([
+        ['a/x', 1],
+        ['b/x', 2],
+      ]),
+    );
   });
 });
 

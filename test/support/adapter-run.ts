@@ -41,7 +41,12 @@ export class AdapterRun {
   constructor(protocol: Protocol, plan: LinkPlan<unknown, unknown>) {
     this.#names = new Map(plan.points.map(({ number, key }) => [number, key.slice(key.lastIndexOf('/') + 1)]));
     const run = protocol.create(plan).run(
-      (batch) => this.#emit(batch),
+      (batch) => {
+        const kept = this.#emit(batch);
+        const taken = kept.then(() => ({ kept: true }));
+        taken.catch(() => undefined);
+        return { taken, kept };
+      },
       this.#control.signal,
       () => {
         this.ups += 1;

@@ -2,8 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { noticesFor } from '../../gateway/duty/notices.ts';
 import { type Engine, startEngine } from '../../gateway/engine/engine.ts';
-import { openStateDb } from '../../gateway/engine/open-state-db.ts';
-import type { StateDb } from '../../gateway/engine/state-db.ts';
+import { openState, type State } from '../../gateway/engine/open-state.ts';
 import { openHistory } from '../../gateway/history/open-history.ts';
 import { type DurableLog, openLog } from '../../gateway/log/open-log.ts';
 import { loadSite } from '../../gateway/site/load-site.ts';
@@ -116,7 +115,7 @@ export class RecordedSite {
   nowMs = START_MS;
   errors: string[] = [];
   log!: DurableLog;
-  stateDb!: StateDb;
+  stored!: State;
   engine!: Engine;
   /** What the equipment does. */
   closed = true;
@@ -135,8 +134,8 @@ export class RecordedSite {
     const quiet = { info: () => undefined, warn: () => undefined };
     const logger = { ...quiet, error: (_: object, message: string) => this.errors.push(message) };
     this.log = await openLog({ dir: join(this.dir, 'log'), clock, log: quiet });
-    this.stateDb = openStateDb(this.dir, this.log.last.logSeq, logger);
-    this.engine = startEngine({ log: this.log, stateDb: this.stateDb, logger, outboxRows: noticesFor });
+    this.stored = await openState(this.dir, this.log.last.logSeq, logger);
+    this.engine = startEngine({ log: this.log, state: this.stored, logger, outboxRows: noticesFor });
     await this.settled();
     await this.put({ kind: 'start', version: 'test' });
     await this.log.numbersFor(this.#site.assets.flatMap(({ points }) => points));
@@ -149,8 +148,9 @@ export class RecordedSite {
     return this.log.append(entry);
   }
 
-  settled(): Promise<void> {
-    return this.engine.reached(this.log.last.logSeq);
+  async settled(): Promise<void> {
+    await this.engine.reached(this.log.last.logSeq);
+    await until('the state is written', 10_000, () => this.stored.writer.waitingSize === 0);
   }
 
   /** Passes time second by second: the feeder answers each second, the lamps each fifth. */
@@ -179,8 +179,9 @@ export class RecordedSite {
     await this.settled();
   }
 
-  snapshot(): void {
-    this.stateDb.saveSnapshot(takeSnapshot(this.engine.state));
+  async snapshot(): Promise<void> {
+    this.stored.writer.write({ type: 'snapshot', snapshot: takeSnapshot(this.engine.state) });
+    await this.settled();
   }
 
   /** Fills the embedded history from the log, as far as it is. */
@@ -209,7 +210,7 @@ export class RecordedSite {
   /** Ends as a killed process does: nothing is saved on the way out. */
   async drop(): Promise<void> {
     await this.log.close();
-    this.stateDb.close();
+    await this.stored.close();
   }
 
   /** Ends in order, which leaves a snapshot. */

@@ -1,0 +1,227 @@
+import type { Activation } from '../../model/alarm.ts';
+import type { PlacedChange } from '../../model/history.ts';
+import type { OutboxRow } from '../../model/outbox.ts';
+import type { Outbox } from './outbox.ts';
+import type { StateCommit } from './state-messages.ts';
+import type { StateWriter } from './state-writer.ts';
+
+/** Real ms after which changes are told although the disk has not taken them. */
+const TELL_WITHIN_MS = 500;
+/** Changes and notices of one transaction, about. */
+const MAX_COMMIT_SIZE = 20_000;
+/** Changes and notices that may wait before the engine takes no further record, as long as the disk takes any. */
+const MAX_WAITING_SIZE = 50_000;
+
+/** Real ms after which is looked whether the disk fails. */
+const LOOK_AGAIN_MS = 500;
+
+/** Told what the engine says; called with changes in their order, each once. */
+export type ChangeListener = (changes: readonly PlacedChange[]) => void;
+
+interface Group extends StateCommit {
+  readonly madeAt: number;
+  told: boolean;
+  /** Handed to the writer. */
+  queued: boolean;
+}
+
+/**
+ * Brings what the engine says to the disk and to whoever listens. It is told when it is on disk, or after
+ * {@link TELL_WITHIN_MS}; it is written only once the records from which it follows are on disk, so that the state is
+ * never ahead of the log.
+ */
+export class ChangeJournal {
+  readonly #writer: StateWriter;
+  readonly #outbox: Outbox;
+  readonly #durableSeq: () => number;
+  readonly #tellers = new Set<ChangeListener>();
+  readonly #storers = new Set<ChangeListener>();
+  /** Waits for its records to be on disk, or for its turn at the writer; in order. */
+  readonly #held: Group[] = [];
+  readonly #untold: Group[] = [];
+  /** Activations as they are, of changes that are not on disk. */
+  readonly #unwritten = new Map<string, { readonly activation: Activation; readonly seq: number }>();
+  /** Notices of records that are lost. */
+  #lostRows: OutboxRow[] = [];
+  #writing: readonly Group[] = [];
+  #size = 0;
+  #timer: NodeJS.Timeout | undefined;
+  readonly #waiters = new Set<() => void>();
+
+  constructor(writer: StateWriter, outbox: Outbox, durableSeq: () => number) {
+    this.#writer = writer;
+    this.#outbox = outbox;
+    this.#durableSeq = durableSeq;
+  }
+
+  /** Calls `listener` with what is told from now on; gives a function that ends this. */
+  onTold(listener: ChangeListener): () => void {
+    this.#tellers.add(listener);
+    return () => this.#tellers.delete(listener);
+  }
+
+  /** Calls `listener` with what is on disk from now on; gives a function that ends this. */
+  onStored(listener: ChangeListener): () => void {
+    this.#storers.add(listener);
+    return () => this.#storers.delete(listener);
+  }
+
+  /** The activation as the engine last told it, if that is not on disk yet. */
+  unwritten(activationId: string): Activation | undefined {
+    return this.#unwritten.get(activationId)?.activation;
+  }
+
+  /** Takes what records up to `commit.seq` changed. */
+  add(commit: StateCommit): void {
+    const group: Group = { ...commit, madeAt: performance.now(), told: false, queued: false };
+    this.#remember(group);
+    this.#size += sizeOf(group);
+    this.#held.push(group);
+    this.#untold.push(group);
+    this.flush();
+  }
+
+  /** Tells what follows from records that are lost; it is never written. */
+  addLost(commit: StateCommit): void {
+    const group: Group = { ...commit, madeAt: performance.now(), told: false, queued: false };
+    this.#remember(group);
+    this.#untold.push(group);
+    this.#tellThrough(group);
+    for (const row of group.outbox) this.#lostRows.push(row);
+  }
+
+  /** Takes back what followed from records that are lost, which the disk knows of now. */
+  forgetLost(): void {
+    this.#outbox.drop(this.#lostRows);
+    this.#lostRows = [];
+    const held = new Set(this.#held.concat(this.#writing).map(({ seq }) => seq));
+    for (const [id, { seq }] of this.#unwritten) if (!held.has(seq)) this.#unwritten.delete(id);
+  }
+
+  /** Looks again at what can be written, and tells what cannot. */
+  flush(): void {
+    this.#write();
+    const durable = this.#durableSeq();
+    const last = this.#held.at(-1);
+    // Whoever waited for the disk here would wait as long as it fails.
+    if (last && last.seq > durable) this.#tellThrough(last);
+    this.#tellInTime();
+  }
+
+  /** Resolves when there is room for more, when the disk fails, or when `signal` aborts. */
+  async room(signal: AbortSignal): Promise<void> {
+    while (this.#size > MAX_WAITING_SIZE && this.#isWriting && !this.#writer.failing && !signal.aborted) {
+      await this.#nextWritten(signal);
+    }
+  }
+
+  /** Resolves when everything that can be written has been handed to the writer, or when the disk fails. */
+  async handOver(): Promise<void> {
+    while (this.#isWriting && !this.#writer.failing) await this.#nextWritten();
+    clearTimeout(this.#timer);
+  }
+
+  /** Resolves when something has been written, or at the latest after {@link LOOK_AGAIN_MS}. */
+  #nextWritten(signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        this.#waiters.delete(end);
+        signal?.removeEventListener('abort', end);
+        resolve();
+      };
+      const timer = setTimeout(end, LOOK_AGAIN_MS);
+      this.#waiters.add(end);
+      signal?.addEventListener('abort', end, { once: true });
+    });
+  }
+
+  get #isWriting(): boolean {
+    return this.#writing.length > 0;
+  }
+
+  #remember(group: Group): void {
+    for (const { change } of group.changes) {
+      if (change.kind !== 'alarm') continue;
+      const { activation } = change;
+      this.#unwritten.set(activation.activationId, { activation, seq: group.seq });
+    }
+  }
+
+  /** Writes what has its records on disk, as much as one transaction may hold, unless one is under way. */
+  #write(): void {
+    if (this.#isWriting) return;
+    const durable = this.#durableSeq();
+    const groups: Group[] = [];
+    let size = 0;
+    for (const group of this.#held) {
+      if (group.seq > durable || size >= MAX_COMMIT_SIZE) break;
+      size += sizeOf(group);
+      groups.push(group);
+    }
+    const seq = groups.at(-1)?.seq;
+    if (seq === undefined) return;
+    this.#held.splice(0, groups.length);
+    this.#writing = groups;
+    const commit: StateCommit = {
+      seq,
+      changes: groups.flatMap(({ changes }) => changes),
+      outbox: groups.flatMap(({ outbox }) => outbox),
+      renamings: groups.flatMap(({ renamings }) => renamings),
+    };
+    this.#writer.write({ type: 'commit', ...commit }, () => this.#onWritten(groups));
+    for (const group of groups) {
+      group.queued = true;
+      if (group.told) this.#outbox.placed(group.outbox);
+    }
+  }
+
+  #onWritten(groups: readonly Group[]): void {
+    this.#writing = [];
+    for (const group of groups) {
+      this.#size -= sizeOf(group);
+      this.#tellThrough(group);
+      for (const { change } of group.changes) {
+        if (change.kind !== 'alarm') continue;
+        const { activationId } = change.activation;
+        const unwritten = this.#unwritten.get(activationId);
+        if (unwritten && unwritten.seq <= group.seq) this.#unwritten.delete(activationId);
+      }
+      for (const listener of this.#storers) listener(group.changes);
+    }
+    this.#write();
+    for (const tell of [...this.#waiters]) tell();
+  }
+
+  #tellThrough(last: Group): void {
+    while (!last.told) {
+      const group = this.#untold.shift();
+      if (!group) return;
+      group.told = true;
+      this.#outbox.take(group.outbox);
+      if (group.queued) this.#outbox.placed(group.outbox);
+      for (const listener of this.#tellers) listener(group.changes);
+    }
+  }
+
+  /** Whatever the disk does, nothing stays untold. */
+  #tellInTime(): void {
+    const [first] = this.#untold;
+    if (!first || this.#timer) return;
+    const leftMs = first.madeAt + TELL_WITHIN_MS - performance.now();
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        const due = performance.now() - TELL_WITHIN_MS;
+        const last = this.#untold.findLast(({ madeAt }) => madeAt <= due);
+        if (last) this.#tellThrough(last);
+        this.#tellInTime();
+      },
+      Math.max(1, leftMs),
+    );
+  }
+}
+
+function sizeOf({ changes, outbox }: StateCommit): number {
+  return changes.length + outbox.length;
+}

@@ -1,0 +1,168 @@
+import type { Activation, Priority } from '../../model/alarm.ts';
+import {
+  MAX_PUT_OFF_MS,
+  type OutboxEntry,
+  type OutboxRow,
+  type OutboxState,
+  type OutboxStore,
+  type Recipient,
+} from '../../model/outbox.ts';
+import type { StoredOutboxEntry } from './state-db.ts';
+import type { StateWork } from './state-messages.ts';
+
+/** What an outbox needs of the engine and its database. */
+export interface OutboxWorld {
+  /** An entry as it is on disk. */
+  readonly stored: (id: string) => OutboxEntry | undefined;
+  readonly activation: (activationId: string) => Activation | undefined;
+  /** Writes after all that was given before; `done` is called when it is on disk. */
+  readonly write: (work: StateWork, done: () => void) => void;
+}
+
+interface Held {
+  entry: OutboxEntry;
+  notBefore: number;
+  /** Its row is on its way to disk, or there: what becomes of it can be written after it. */
+  placed: boolean;
+  /** What became of it before that. */
+  settled: { readonly state: Exclude<OutboxState, 'pending'>; readonly error: string | null } | undefined;
+}
+
+/**
+ * The outbox in memory, as the duty worker sees it: what is pending, and what was settled and is not on disk yet. The
+ * disk follows, so that a notice is sent also while there is none; whatever a crash takes from it is sent again.
+ */
+export class Outbox implements OutboxStore {
+  readonly #world: OutboxWorld;
+  readonly #held = new Map<string, Held>();
+  /** Pending ids of each recipient by priority, in the order in which they came. */
+  readonly #pending = new Map<string, { readonly recipient: Recipient; readonly ids: Map<Priority, Set<string>> }>();
+
+  constructor(world: OutboxWorld, pending: Iterable<StoredOutboxEntry>) {
+    this.#world = world;
+    for (const { notBefore, ...entry } of pending) this.#add({ entry, notBefore, placed: true, settled: undefined });
+  }
+
+  /** Takes rows whose alarms are told now; they are written by the engine, which then calls {@link Outbox.placed}. */
+  take(rows: readonly OutboxRow[]): void {
+    for (const row of rows) {
+      if (this.#held.has(row.id)) continue;
+      const stored = this.#world.stored(row.id);
+      // The same notice of a record that was worked in before: what became of it stays.
+      if (stored && stored.state !== 'pending') continue;
+      const entry = stored ?? { ...row, state: 'pending', attempts: 0, lastError: null };
+      this.#add({ entry, notBefore: 0, placed: stored !== undefined, settled: undefined });
+    }
+  }
+
+  /** The rows are on their way to disk: what became of them meanwhile follows. */
+  placed(rows: readonly OutboxRow[]): void {
+    for (const { id } of rows) {
+      const held = this.#held.get(id);
+      if (!held || held.placed) continue;
+      held.placed = true;
+      if (held.settled) this.#write([id], held.settled.state, held.settled.error);
+    }
+  }
+
+  /** The rows are of alarms that never were: what they followed from is lost. */
+  drop(rows: readonly OutboxRow[]): void {
+    for (const { id } of rows) {
+      const held = this.#held.get(id);
+      if (!held || held.placed) continue;
+      this.#forgetPending(held.entry);
+      this.#held.delete(id);
+    }
+  }
+
+  recipients(): readonly Recipient[] {
+    return [...this.#pending.values()].map(({ recipient }) => recipient);
+  }
+
+  due(recipient: Recipient, nowMs: number, limit: number): readonly OutboxEntry[] {
+    const pending = this.#pending.get(keyOf(recipient));
+    const due: OutboxEntry[] = [];
+    for (const priority of [1, 2, 3, 4] as const) {
+      const putOff: Held[] = [];
+      for (const id of pending?.ids.get(priority) ?? []) {
+        if (due.length === limit) return due;
+        const held = this.#held.get(id);
+        if (!held) continue;
+        if (held.notBefore === 0) due.push(held.entry);
+        else if (held.notBefore <= nowMs || held.notBefore > nowMs + MAX_PUT_OFF_MS) putOff.push(held);
+      }
+      putOff.sort((a, b) => a.notBefore - b.notBefore);
+      due.push(...putOff.slice(0, limit - due.length).map(({ entry }) => entry));
+    }
+    return due;
+  }
+
+  nextDueMs(nowMs: number): number | undefined {
+    let next = Number.POSITIVE_INFINITY;
+    for (const { entry, notBefore } of this.#held.values()) {
+      if (entry.state === 'pending' && notBefore > nowMs) next = Math.min(next, notBefore);
+    }
+    return next === Number.POSITIVE_INFINITY ? undefined : next;
+  }
+
+  entry(id: string): OutboxEntry | undefined {
+    return this.#held.get(id)?.entry ?? this.#world.stored(id);
+  }
+
+  activation(activationId: string): Activation | undefined {
+    return this.#world.activation(activationId);
+  }
+
+  settle(ids: readonly string[], state: Exclude<OutboxState, 'pending'>, error: string | null): void {
+    const placed: string[] = [];
+    for (const id of ids) {
+      const held = this.#held.get(id);
+      if (held?.entry.state !== 'pending') continue;
+      this.#forgetPending(held.entry);
+      held.entry = { ...held.entry, state, attempts: held.entry.attempts + 1, lastError: error };
+      if (held.placed) placed.push(id);
+      else held.settled = { state, error };
+    }
+    if (placed.length > 0) this.#write(placed, state, error);
+  }
+
+  putOff(ids: readonly string[], error: string, untilMs: number): void {
+    const placed: string[] = [];
+    for (const id of ids) {
+      const held = this.#held.get(id);
+      if (held?.entry.state !== 'pending') continue;
+      held.entry = { ...held.entry, attempts: held.entry.attempts + 1, lastError: error };
+      held.notBefore = untilMs;
+      if (held.placed) placed.push(id);
+    }
+    if (placed.length > 0) this.#world.write({ type: 'put-off', ids: placed, error, untilMs }, () => undefined);
+  }
+
+  #write(ids: readonly string[], state: Exclude<OutboxState, 'pending'>, error: string | null): void {
+    this.#world.write({ type: 'settle', ids, state, error }, () => {
+      for (const id of ids) this.#held.delete(id);
+    });
+  }
+
+  #add(held: Held): void {
+    const { id, person, channel, priority } = held.entry;
+    this.#held.set(id, held);
+    const recipient = { person, channel };
+    const key = keyOf(recipient);
+    const pending = this.#pending.get(key) ?? { recipient, ids: new Map<Priority, Set<string>>() };
+    this.#pending.set(key, pending);
+    const ids = pending.ids.get(priority) ?? new Set();
+    pending.ids.set(priority, ids.add(id));
+  }
+
+  #forgetPending({ id, person, channel, priority }: OutboxEntry): void {
+    const key = keyOf({ person, channel });
+    const pending = this.#pending.get(key);
+    pending?.ids.get(priority)?.delete(id);
+    if (pending && [...pending.ids.values()].every((ids) => ids.size === 0)) this.#pending.delete(key);
+  }
+}
+
+function keyOf({ person, channel }: Recipient): string {
+  return JSON.stringify([person, channel]);
+}

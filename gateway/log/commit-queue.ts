@@ -1,0 +1,441 @@
+import type { AdapterLog } from '../../model/adapter.ts';
+import type { Handed, LogEntry, LogFacts, LogRecord, Stamp, Taken } from '../../model/log.ts';
+import { StorageError } from '../storage/storage-error.ts';
+import type { StoredRecord } from './log-messages.ts';
+import { decodeRecord, type EncodedEntry, encodeEntry, encodeLost } from './record-codec.ts';
+
+/** Records of one commit at most; what comes meanwhile waits for the next one. */
+const MAX_COMMIT_RECORDS = 2048;
+/** Bytes after which a commit takes no further record. */
+const MAX_COMMIT_BYTES = 8 * 1024 * 1024;
+/**
+ * Bytes that are made ready beyond the running commit at most; entries that come then wait as they are, and their
+ * callers with them.
+ */
+const MAX_READY_BYTES = 16 * 1024 * 1024;
+/** Real ms that the disk may take for a commit before the rules are shown what it has not got yet. */
+export const STALL_MS = 500;
+/** Real ms after which a disk that stalls is one that fails: sources no longer wait for it. */
+const HUNG_MS = 5000;
+/** Bytes of samples and ticks that are kept for a disk that takes nothing; what comes then is shown and lost. */
+const MAX_KEPT_BYTES = 64 * 1024 * 1024;
+/** Bytes of everything else, so that no decision of a person is lost to samples; what comes then is refused. */
+const MAX_KEPT_OTHER_BYTES = 16 * 1024 * 1024;
+/** Real ms between two tries of a commit that failed, doubled from the first to the last. */
+const FIRST_RETRY_MS = 250;
+const LAST_RETRY_MS = 5000;
+/** Real ms between two lines that tell of a failing disk: one that stalls again and again is told so often. */
+const TELL_EVERY_MS = 60_000;
+/** Bytes that an entry takes in memory besides its samples, about. */
+const ENTRY_BYTES = 200;
+const SAMPLE_BYTES = 34;
+
+export interface CommitQueueOptions {
+  /** Place of the newest record on disk, and of the next sample. */
+  readonly last: Stamp;
+  readonly nextOrdinal: number;
+  readonly now: () => number;
+  readonly log: AdapterLog;
+  /** Hands one commit to the writer; exactly one of `committed` and `failed` has to follow. */
+  readonly commit: (records: readonly StoredRecord[], points: readonly (readonly [string, number])[]) => void;
+  /** A record can be seen: it is on disk, or the disk fails. In order, each once. */
+  readonly onShown: (record: LogRecord, bytes: number) => void;
+  /** There is more to see, on disk or before it is there. */
+  readonly onVisible: () => void;
+  /** What was shown and is lost is told on disk now: it must not reach those who follow what is kept. */
+  readonly onLost: () => void;
+}
+
+/** An entry on its way, and whom to tell. */
+interface Pending {
+  readonly entry: LogEntry;
+  readonly ms: number;
+  readonly samples: number;
+  readonly bytes: number;
+  /** Absent where too much is waiting, and once it has been handed to the writer. */
+  encoded: EncodedEntry | undefined;
+  readonly taken: PromiseWithResolvers<Taken>;
+  readonly kept: PromiseWithResolvers<Stamp>;
+}
+
+/** An entry that has its place. */
+interface PlacedEntry {
+  readonly kind: 'entry';
+  readonly pending: Pending;
+  readonly seq: number;
+  readonly ordinal: number;
+  shown: boolean;
+}
+
+/** Places that were shown and whose entries are gone; told on disk as one record. */
+interface PlacedLoss {
+  readonly kind: 'lost';
+  readonly fromSeq: number;
+  readonly ordinal: number;
+  seq: number;
+  ms: number;
+  samples: number;
+}
+
+type Placed = PlacedEntry | PlacedLoss;
+
+/**
+ * Brings entries to the disk, in order and in groups. While the disk fails or stalls, entries are shown at once and
+ * kept for it in bounded memory; what goes beyond that is shown too, and told on disk as lost.
+ */
+export class CommitQueue {
+  readonly #options: CommitQueueOptions;
+  readonly #waiting: Pending[] = [];
+  #readyBytes = 0;
+  /** What has its place and is not on disk, in order; the first {@link CommitQueue.#committing} are at the writer. */
+  readonly #placed: Placed[] = [];
+  #committing = 0;
+  #samplesBytes = 0;
+  #otherBytes = 0;
+  #last: Stamp;
+  #stampMs: number;
+  #placedSeq: number;
+  #nextOrdinal: number;
+  /** While true, entries are shown before they are on disk. */
+  #volatile = false;
+  #failing: LogFacts['failing'] = null;
+  #failures = 0;
+  #toldAt = Number.NEGATIVE_INFINITY;
+  #told = false;
+  #lostSamples = 0;
+  /** Sources wait for a disk that is slow, not for one that takes nothing. */
+  #givenUp = false;
+  #deferred: (() => void)[] = [];
+  #stallTimer: NodeJS.Timeout | undefined;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #ended: StorageError | undefined;
+  #onIdle: (() => void) | undefined;
+
+  constructor(options: CommitQueueOptions) {
+    this.#options = options;
+    this.#last = options.last;
+    this.#stampMs = options.last.logMs;
+    this.#placedSeq = options.last.logSeq;
+    this.#nextOrdinal = options.nextOrdinal;
+  }
+
+  /** Newest record on disk. */
+  get last(): Stamp {
+    return this.#last;
+  }
+
+  /** `logSeq` of the newest record that can be seen. */
+  get shownSeq(): number {
+    return this.#volatile ? this.#placedSeq : this.#last.logSeq;
+  }
+
+  /** The first record that was shown, is lost, and is not told as lost on disk yet. */
+  get firstLostSeq(): number | undefined {
+    if (!this.#volatile) return undefined;
+    return this.#placed.find((item): item is PlacedLoss => item.kind === 'lost')?.fromSeq;
+  }
+
+  get facts(): Pick<LogFacts, 'failing' | 'waitingBytes' | 'lostSamples'> {
+    const waiting = this.#waiting.reduce((sum, { bytes }) => sum + bytes, 0);
+    return {
+      failing: this.#failing,
+      waitingBytes: this.#samplesBytes + this.#otherBytes + waiting,
+      lostSamples: this.#lostSamples,
+    };
+  }
+
+  hand(entry: LogEntry): Handed {
+    const taken = Promise.withResolvers<Taken>();
+    const kept = Promise.withResolvers<Stamp>();
+    // Whoever waits for one of them need not wait for the other.
+    taken.promise.catch(() => undefined);
+    kept.promise.catch(() => undefined);
+    const handed = { taken: taken.promise, kept: kept.promise };
+    if (this.#ended) {
+      refuse({ taken, kept }, this.#ended);
+      return handed;
+    }
+    try {
+      const encoded = this.#readyBytes < MAX_READY_BYTES && !this.#volatile ? encodeEntry(entry) : undefined;
+      this.#readyBytes += encoded?.body.byteLength ?? 0;
+      this.#stampMs = Math.max(this.#options.now(), this.#stampMs);
+      const samples = entry.kind === 'samples' ? entry.batch.length : 0;
+      const bytes = ENTRY_BYTES + samples * SAMPLE_BYTES;
+      const pending: Pending = { entry, ms: this.#stampMs, samples, bytes, encoded, taken, kept };
+      if (this.#volatile) this.#placeVolatile(pending);
+      else this.#waiting.push(pending);
+      this.#commitNext();
+    } catch (error) {
+      refuse({ taken, kept }, error);
+    }
+    return handed;
+  }
+
+  /** Records that can be seen after `afterSeq` and are not on disk, the first of them; undefined where there are none. */
+  firstVolatile(afterSeq: number): LogRecord | undefined {
+    if (!this.#volatile) return undefined;
+    const item = this.#placed.find(({ seq }) => seq > afterSeq);
+    return item && recordOf(item);
+  }
+
+  committed(): void {
+    clearTimeout(this.#stallTimer);
+    const items = this.#placed.splice(0, this.#committing);
+    this.#committing = 0;
+    this.#failures = 0;
+    this.#failing = null;
+    if (this.#told) this.#options.log.info({ lostSamples: this.#lostSamples }, 'the log is written again');
+    this.#told = false;
+    for (const item of items) this.#settle(item);
+    if (this.#placed.length === 0) this.#volatile = false;
+    this.#givenUp = false;
+    this.#releaseDeferred();
+    if (items.some(({ kind }) => kind === 'lost')) this.#options.onLost();
+    this.#options.onVisible();
+    this.#commitNext();
+  }
+
+  failed(reason: StorageError): void {
+    clearTimeout(this.#stallTimer);
+    this.#committing = 0;
+    this.#fail(reason);
+    this.#giveUp();
+    if (this.#ended) return;
+    const delayMs = Math.min(FIRST_RETRY_MS * 2 ** this.#failures++, LAST_RETRY_MS);
+    this.#retryTimer = setTimeout(() => {
+      this.#retryTimer = undefined;
+      this.#commitNext();
+    }, delayMs);
+  }
+
+  /** Takes nothing more, and resolves when all is on disk, or after `withinMs` real ms. */
+  async drain(withinMs: number): Promise<void> {
+    this.#ended ??= new StorageError('closed', { zh: '日志已关闭', en: 'the log is closed' });
+    if (this.#placed.length + this.#waiting.length > 0) {
+      const idle = Promise.withResolvers<void>();
+      const timer = setTimeout(idle.resolve, withinMs);
+      this.#onIdle = idle.resolve;
+      await idle.promise;
+      clearTimeout(timer);
+    }
+    this.end(this.#ended);
+  }
+
+  /** Ends at once: whoever still waits is told `reason`. */
+  end(reason: StorageError): void {
+    this.#ended = reason;
+    clearTimeout(this.#stallTimer);
+    clearTimeout(this.#retryTimer);
+    for (const item of this.#placed.splice(0)) if (item.kind === 'entry') refuse(item.pending, reason);
+    for (const pending of this.#waiting.splice(0)) refuse(pending, reason);
+    for (const tell of this.#deferred.splice(0)) tell();
+    this.#committing = 0;
+    this.#onIdle?.();
+  }
+
+  /** Hands the next group to the writer, unless it is at work or waits for its next try. */
+  #commitNext(): void {
+    if (this.#committing > 0 || this.#retryTimer) return;
+    if (this.#placed.length === 0) this.#placeWaiting();
+    if (this.#placed.length === 0) {
+      this.#onIdle?.();
+      return;
+    }
+    const records: StoredRecord[] = [];
+    const points: (readonly [string, number])[] = [];
+    let bytes = 0;
+    for (const item of this.#placed) {
+      if (records.length === MAX_COMMIT_RECORDS || bytes >= MAX_COMMIT_BYTES) break;
+      const record = storedOf(item);
+      bytes += record.body.byteLength;
+      records.push(record);
+      if (item.kind !== 'entry' || item.pending.entry.kind !== 'points') continue;
+      for (const pair of item.pending.entry.numbers) points.push(pair);
+    }
+    this.#committing = records.length;
+    this.#stallTimer = setTimeout(() => this.#stalled(), STALL_MS);
+    this.#options.commit(records, points);
+    // The bodies have moved to the writer: what has to be written again is made ready again.
+    for (const item of this.#placed.slice(0, records.length))
+      if (item.kind === 'entry') item.pending.encoded = undefined;
+  }
+
+  /** Gives places to what waits longest, as much as one commit may hold. */
+  #placeWaiting(): void {
+    let bytes = 0;
+    let taken = 0;
+    for (const pending of this.#waiting) {
+      if (this.#placed.length === MAX_COMMIT_RECORDS || bytes >= MAX_COMMIT_BYTES) break;
+      taken++;
+      if (pending.encoded) this.#readyBytes -= pending.encoded.body.byteLength;
+      try {
+        pending.encoded ??= encodeEntry(pending.entry);
+        bytes += pending.encoded.body.byteLength;
+        this.#place(pending);
+      } catch (error) {
+        refuse(pending, error);
+      }
+    }
+    this.#waiting.splice(0, taken);
+  }
+
+  #place(pending: Pending): PlacedEntry {
+    const item: PlacedEntry = {
+      kind: 'entry',
+      pending,
+      seq: ++this.#placedSeq,
+      ordinal: this.#nextOrdinal,
+      shown: false,
+    };
+    this.#nextOrdinal += pending.samples;
+    this.#count(pending, 1);
+    this.#placed.push(item);
+    return item;
+  }
+
+  #count({ entry, bytes }: Pending, sign: 1 | -1): void {
+    if (isExpendable(entry)) this.#samplesBytes += sign * bytes;
+    else this.#otherBytes += sign * bytes;
+  }
+
+  #stalled(): void {
+    const waitedMs = STALL_MS;
+    const text = {
+      zh: `磁盘写入超过 ${waitedMs} ms 未完成`,
+      en: `the disk has not finished a write for ${waitedMs} ms`,
+    };
+    this.#fail(new StorageError('write-failed', text));
+    this.#goVolatile();
+    this.#stallTimer = setTimeout(() => this.#giveUp(), HUNG_MS - STALL_MS);
+  }
+
+  #giveUp(): void {
+    this.#givenUp = true;
+    this.#goVolatile();
+    this.#releaseDeferred();
+  }
+
+  #fail(reason: StorageError): void {
+    if (!this.#told && performance.now() - this.#toldAt >= TELL_EVERY_MS) {
+      const message = 'the log cannot be written; alarms go on from memory, sources are not acknowledged';
+      this.#options.log.warn({ reason: reason.text.en }, message);
+      this.#told = true;
+      this.#toldAt = performance.now();
+    }
+    this.#failing = { reason: reason.text, sinceMs: this.#failing?.sinceMs ?? this.#stampMs };
+  }
+
+  /** From here on entries are shown as they come, beginning with those that wait already. */
+  #goVolatile(): void {
+    if (this.#volatile) return;
+    this.#volatile = true;
+    for (const item of this.#placed) if (item.kind === 'entry') this.#show(item, false);
+    for (const pending of this.#waiting.splice(0)) this.#placeVolatile(pending);
+    this.#readyBytes = 0;
+    this.#options.onVisible();
+  }
+
+  #placeVolatile(pending: Pending): void {
+    pending.encoded = undefined;
+    if (isExpendable(pending.entry)) {
+      if (this.#samplesBytes + pending.bytes > MAX_KEPT_BYTES) this.#lose(pending);
+      else this.#show(this.#place(pending), false);
+    } else if (this.#otherBytes + pending.bytes > MAX_KEPT_OTHER_BYTES) {
+      refuse(pending, notKept());
+      return;
+    } else this.#show(this.#place(pending), false);
+    this.#options.onVisible();
+  }
+
+  #show(item: PlacedEntry, kept: boolean): void {
+    if (item.shown) return;
+    item.shown = true;
+    this.#options.onShown(recordOf(item), item.pending.bytes);
+    const { taken, ms } = item.pending;
+    const tell = () => taken.resolve({ logSeq: item.seq, logMs: ms, kept });
+    if (kept || this.#givenUp || this.#samplesBytes <= MAX_READY_BYTES) tell();
+    else this.#deferred.push(tell);
+  }
+
+  /** The sources of what is shown may go on once there is room, or no hope. */
+  #releaseDeferred(): void {
+    if (!this.#givenUp && this.#samplesBytes > MAX_READY_BYTES) return;
+    for (const tell of this.#deferred) tell();
+    this.#deferred = [];
+  }
+
+  /** Shows what there is no room to keep. */
+  #lose(pending: Pending): void {
+    const { ms, samples, entry } = pending;
+    const seq = ++this.#placedSeq;
+    const ordinal = this.#nextOrdinal;
+    this.#nextOrdinal += samples;
+    this.#lostSamples += samples;
+    const before = this.#placed.at(-1);
+    if (before?.kind === 'lost' && this.#placed.length > this.#committing) {
+      before.seq = seq;
+      before.ms = ms;
+      before.samples += samples;
+    } else this.#placed.push({ kind: 'lost', fromSeq: seq, seq, ms, ordinal, samples });
+    this.#options.onShown(asRecord(entry, { logSeq: seq, logMs: ms }, ordinal), pending.bytes);
+    pending.taken.resolve({ logSeq: seq, logMs: ms, kept: false });
+    pending.kept.reject(notKept());
+  }
+
+  #settle(item: Placed): void {
+    if (item.kind === 'lost') {
+      this.#last = { logSeq: item.seq, logMs: item.ms };
+      return;
+    }
+    const stamp = { logSeq: item.seq, logMs: item.pending.ms };
+    this.#count(item.pending, -1);
+    this.#last = stamp;
+    this.#show(item, true);
+    item.pending.kept.resolve(stamp);
+  }
+}
+
+/** Samples and ticks come again by themselves; nothing else does. */
+function isExpendable({ kind }: LogEntry): boolean {
+  return kind === 'samples' || kind === 'tick';
+}
+
+function refuse({ taken, kept }: Pick<Pending, 'taken' | 'kept'>, reason: unknown): void {
+  taken.reject(reason);
+  kept.reject(reason);
+}
+
+function notKept(): StorageError {
+  return new StorageError('write-failed', {
+    zh: '磁盘无法写入，内存中也已放不下',
+    en: 'the disk takes nothing, and memory has no room for more',
+  });
+}
+
+function storedOf(item: Placed): StoredRecord {
+  if (item.kind === 'lost') {
+    const { seq, ms, ordinal, samples, fromSeq } = item;
+    return { seq, ms, ordinal, ...encodeLost(fromSeq, samples) };
+  }
+  const { pending, seq, ordinal } = item;
+  return { seq, ms: pending.ms, ordinal, ...(pending.encoded ?? encodeEntry(pending.entry)) };
+}
+
+function recordOf(item: Placed): LogRecord {
+  if (item.kind === 'lost') {
+    return { kind: 'lost', logSeq: item.seq, logMs: item.ms, fromSeq: item.fromSeq, samples: item.samples };
+  }
+  return asRecord(item.pending.entry, { logSeq: item.seq, logMs: item.pending.ms }, item.ordinal, item.pending.encoded);
+}
+
+/**
+ * The record as a reader gets it from memory: exactly as it would come from disk, so that a replay sees the same. The
+ * columns of samples are shared, since nobody may change a batch that was handed over.
+ */
+function asRecord(entry: LogEntry, stamp: Stamp, firstOrdinal: number, encoded?: EncodedEntry): LogRecord {
+  if (entry.kind === 'samples') return { ...stamp, ...entry, firstOrdinal };
+  const { kind, body } = encoded ?? encodeEntry(entry);
+  const record = decodeRecord(stamp, kind, firstOrdinal, body);
+  if (record === undefined) throw new Error(`a ${entry.kind} record cannot be read back`);
+  return record;
+}
