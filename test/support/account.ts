@@ -133,6 +133,7 @@ async function replayLog(dataDir: string): Promise<{ changes: PlacedChange[]; re
   const state = createEngineState();
   const changes: PlacedChange[] = [];
   const seen = new Map<number, Set<number>>();
+  for (const [key, number] of log.pointNumbers) if (key.startsWith(probeKey(''))) seen.set(number, new Set());
   let repeated = 0;
   for await (const records of log.records(0, log.last.logSeq)) {
     for (const record of records) {
@@ -154,10 +155,9 @@ function countRepeated(
   for (let row = 0; row < batch.length; row++) {
     const point = batch.point[row] ?? 0;
     const ms = batch.sourceMs[row] ?? 0;
-    const times = seen.get(point) ?? new Set();
-    seen.set(point, times);
-    if (times.has(ms)) repeated++;
-    times.add(ms);
+    const times = seen.get(point);
+    if (times?.has(ms)) repeated++;
+    times?.add(ms);
   }
   return repeated;
 }

@@ -3,12 +3,17 @@ import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { AlarmReply } from '../../gateway/http/contract.ts';
+import type { AlarmReply, SystemReply } from '../../gateway/http/contract.ts';
 import { Child } from './child.ts';
 import { probeTopic, writeProbeSite } from './probe-site.ts';
 import { Qos1Device } from './qos1-device.ts';
 import { freePort } from './servers.ts';
 import { until } from './until.ts';
+
+interface SimulatorReady {
+  readonly control: string;
+  readonly opcua: Readonly<Record<string, string>>;
+}
 
 export interface ProbeEstateOptions {
   readonly probes: number;
@@ -21,6 +26,8 @@ export interface ProbeEstateOptions {
   readonly dataDir?: string;
   /** Where notices go; nobody is told if absent. */
   readonly webhook?: string;
+  /** With the six lifts of the simulated estate. */
+  readonly lifts?: boolean;
   /** Program with its options that runs the gateway, e.g. a tracer; `folder` is the estate's own, for its output. */
   readonly under?: (folder: string) => readonly string[];
 }
@@ -39,13 +46,21 @@ export class ProbeEstate {
   readonly folder: string;
   readonly dataDir: string;
   readonly devices: readonly Qos1Device[];
+  /** Epoch ms of site time now; and the real epoch ms at which the site's clock shows `siteMs`. */
   readonly now: () => number;
+  readonly realMs: (siteMs: number) => number;
   readonly brokerPort: number;
   gateway: Child | undefined;
   readonly #options: ProbeEstateOptions;
   readonly #siteFile: string;
   readonly #clock: string;
   readonly #port: number;
+  readonly #environment: Record<string, string> = {
+    LAMPLIGHTER_LOG_LEVEL: 'warn',
+    LAMPLIGHTER_PHONE_SECRET: 'a-secret-of-the-test',
+  };
+  #simulator: Child | undefined;
+  #control = '';
 
   private constructor(options: ProbeEstateOptions, brokerPort: number, port: number) {
     this.#options = options;
@@ -54,9 +69,11 @@ export class ProbeEstate {
     this.folder = mkdtempSync(join(tmpdir(), 'lamplighter-probes-'));
     this.dataDir = options.dataDir ?? join(this.folder, 'data');
     mkdirSync(this.dataDir, { recursive: true });
-    this.#siteFile = writeProbeSite(this.folder, options.probes, brokerPort, options.webhook);
+    const { probes, webhook, lifts } = options;
+    this.#siteFile = writeProbeSite(this.folder, { probes, brokerPort, webhook, lifts });
     const { rate, messagesPerSecond } = options;
     const originMs = Date.now();
+    this.realMs = (siteMs) => originMs + (siteMs - OPENS_MS) / rate;
     this.#clock = `${OPENS_MS}@${rate}#${originMs}`;
     this.now = () => Math.floor(OPENS_MS + (Date.now() - originMs) * rate);
     this.devices = Array.from(
@@ -73,7 +90,38 @@ export class ProbeEstate {
 
   /** Devices that begin to publish at once; no gateway yet. */
   static async open(options: ProbeEstateOptions): Promise<ProbeEstate> {
-    return new ProbeEstate(options, await freePort(), await freePort());
+    const estate = new ProbeEstate(options, await freePort(), await freePort());
+    if (options.lifts) await estate.#startLifts(await freePort());
+    return estate;
+  }
+
+  /** The simulators; its MQTT devices find no broker at `deadPort`. */
+  async #startLifts(deadPort: number): Promise<void> {
+    this.#simulator = new Child('simulators/main.ts', [
+      ...['--with-parent', '--seed', '7', '--mqtt', `mqtt://127.0.0.1:${deadPort}`],
+      ...['--clock', this.#clock, '--control-port', '0'],
+    ]);
+    const { control, opcua } = await this.#simulator.ready<SimulatorReady>();
+    this.#control = control;
+    this.#environment.LAMPLIGHTER_LINK_LIFTS = opcua.lifts ?? '';
+  }
+
+  /** A passenger is trapped in a lift from now on. */
+  async trapPassenger(asset: string): Promise<void> {
+    const response = await fetch(`${this.#control}/faults`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ name: 'trapped-passenger', asset }),
+      signal: AbortSignal.timeout(ASK_MS),
+    });
+    if (!response.ok) throw new Error(`the simulator refused: ${await response.text()}`);
+  }
+
+  /** How many assets of a system are unknown. */
+  async unknownOf(system: string): Promise<number> {
+    const response = await fetch(`${this.url}/api/systems`, { signal: AbortSignal.timeout(ASK_MS) });
+    const systems = (await response.json()) as SystemReply[];
+    return systems.find(({ key }) => key === system)?.counts.unknown ?? Number.NaN;
   }
 
   get brokerUrl(): string {
@@ -93,7 +141,7 @@ export class ProbeEstate {
         ...['run', '--site', this.#siteFile, '--data', this.dataDir, '--port', String(this.#port)],
         ...['--clock', this.#clock, ...gatewayOptions],
       ],
-      { LAMPLIGHTER_LOG_LEVEL: 'warn', LAMPLIGHTER_PHONE_SECRET: 'a-secret-of-the-test' },
+      this.#environment,
       under?.(this.folder),
     );
     return this.gateway;
@@ -174,6 +222,7 @@ export class ProbeEstate {
   async end(): Promise<void> {
     for (const device of this.devices) device.end();
     await this.gateway?.end('SIGKILL');
+    await this.#simulator?.end('SIGKILL');
     await rm(this.folder, { recursive: true, force: true });
   }
 }

@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Key of a probe, from its number. */
-export function probeKey(n: number): string {
+/** Key of a probe, from its number; what all of them begin with, from an empty text. */
+export function probeKey(n: number | ''): string {
   return `probe-${n}`;
 }
 
@@ -44,11 +44,42 @@ points:
   fault: { topic: "probe/{asset}/state", path: fault, time: ts }
 `;
 
+export interface ProbeSite {
+  readonly probes: number;
+  readonly brokerPort: number;
+  /** Where notices go; nobody is told if absent. */
+  readonly webhook?: string | undefined;
+  /** With the six lifts of the simulated estate, at the address in LAMPLIGHTER_LINK_LIFTS. */
+  readonly lifts?: boolean | undefined;
+}
+
+const LIFT_LINK = `  - key: lifts
+    name: { zh: 电梯监控服务器, en: Lift server }
+    protocol: opcua
+    endpoint: \${LAMPLIGHTER_LINK_LIFTS}
+`;
+
+const LIFT_SYSTEM = `  - key: lift
+    name: { zh: 电梯, en: Lifts }
+    rates:
+      - { key: in-service, name: { zh: 在用率, en: In service }, window: live, target: 95% }
+`;
+
+const LIFT_ASSETS = `  - key: lift-{n}
+    each: { n: 1..6 }
+    name: { zh: "{n} 号电梯", en: "Lift {n}" }
+    profile: lift
+    system: lift
+    link: lifts
+    map: bacnet-style-lift
+    address: { namespace: "urn:lamplight-garden:lift" }
+`;
+
 /**
  * Writes a site into `folder` that has `probes` devices on one embedded MQTT broker, each with a count (a double) and a
  * fault (a bool, which is an alarm), both with the device's own time. Gives the path of the site file.
  */
-export function writeProbeSite(folder: string, probes: number, brokerPort: number, webhook?: string): string {
+export function writeProbeSite(folder: string, { probes, brokerPort, webhook, lifts }: ProbeSite): string {
   mkdirSync(join(folder, 'profiles'), { recursive: true });
   mkdirSync(join(folder, 'maps', 'mqtt'), { recursive: true });
   writeFileSync(join(folder, 'profiles', 'probe.yaml'), PROFILE);
@@ -77,12 +108,12 @@ links:
     protocol: mqtt
     broker: embedded
     listen: tcp://127.0.0.1:${brokerPort}
-systems:
+${lifts ? LIFT_LINK : ''}systems:
   - key: probe
     name: { zh: 探头, en: Probes }
     rates:
       - { key: in-service, name: { zh: 在线率, en: In service }, window: live, target: 95% }
-assets:
+${lifts ? LIFT_SYSTEM : ''}assets:
   - key: probe-{n}
     each: { n: 1..${probes} }
     name: { zh: "{n} 号探头", en: "Probe {n}" }
@@ -90,7 +121,7 @@ assets:
     system: probe
     link: field-bus
     map: probe-json
-${people}`,
+${lifts ? LIFT_ASSETS : ''}${people}`,
   );
   return path;
 }

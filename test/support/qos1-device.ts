@@ -54,6 +54,11 @@ export class Qos1Device {
     this.#timer = setInterval(() => this.#turn(), TURN_MS);
   }
 
+  /** Messages that were made, and those of them that are acknowledged. */
+  get made(): number {
+    return this.messages.length;
+  }
+
   get acknowledged(): number {
     return this.messages.length - this.#unacknowledged.size;
   }
