@@ -42,7 +42,7 @@ const parts = [
     [
       '^gateway/site/',
       '^model/',
-      '^rules/(profile\\.ts|link-profile\\.ts|compile\\.ts|expressions/|time/)',
+      '^rules/(profile\\.ts|virtual-assets/|compile\\.ts|expressions/|time/)',
       '^adapters/registry\\.ts$',
       '^gateway/duty/channels/registry\\.ts$',
     ],
@@ -58,6 +58,12 @@ const parts = [
     '^gateway/replay/',
     ['^gateway/replay/', '^model/', '^rules/'],
   ),
+  importsOnly(
+    'backup-imports-storage',
+    'A backup copies files that are named to it; what is in them is known to those who keep them.',
+    '^gateway/backup/',
+    ['^gateway/(backup|storage)/', '^model/'],
+  ),
   importsOnly('links-import-adapters', 'The supervisor holds adapters.', '^gateway/links/', [
     '^gateway/links/',
     '^model/',
@@ -65,8 +71,8 @@ const parts = [
   ]),
   importsOnly(
     'part-imports-model',
-    'Log, history, duty and http meet in the composition root, never each other.',
-    '^gateway/(log|history|duty|http)/',
+    'Log, history, health, duty and http meet in the composition root, never each other.',
+    '^gateway/(log|history|health|duty|http)/',
     ['^gateway/($1|storage)/', '^model/'],
   ),
   importsOnly(
@@ -87,7 +93,11 @@ const parts = [
     severity: 'error',
     from: {
       path: '^gateway/',
-      pathNot: [...TESTS, ROOT_PART, '^gateway/(site|engine|replay|links|log|history|duty|http|storage)/'],
+      pathNot: [
+        ...TESTS,
+        ROOT_PART,
+        '^gateway/(site|engine|replay|backup|links|log|history|health|duty|http|storage)/',
+      ],
     },
     to: {},
   },

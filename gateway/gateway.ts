@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { protocols } from '../adapters/registry.ts';
-import { type Clock, steadyClock } from '../model/clock.ts';
+import { type Clock, type SteadyClock, steadyClock } from '../model/clock.ts';
 import type { Site } from '../model/site.ts';
 import { acknowledgeKey } from './acknowledge-key.ts';
 import { signPermission, TOKEN_LIFE_MS } from './duty/acknowledge-token.ts';
@@ -10,14 +10,18 @@ import { type Duty, startDuty } from './duty/duty.ts';
 import { noticesFor } from './duty/notices.ts';
 import { openChannels } from './duty/open-channels.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
-import { openState } from './engine/open-state.ts';
-import { openHistory } from './history/open-history.ts';
+import { openState, type State } from './engine/open-state.ts';
+import { type HealthOptions, watchHealth } from './health/watch-health.ts';
+import { type History, openHistory } from './history/open-history.ts';
+import { historyPathFacts } from './history-path-facts.ts';
 import type { LiveFeed } from './http/live-feed.ts';
 import { LiveValues } from './http/live-values.ts';
 import type { HttpServer } from './http/server.ts';
+import { newestKnownSeq, releaseWorkedIn } from './known-records.ts';
 import { type Links, startLinks } from './links/supervisor.ts';
 import { loadSiteAside } from './load-site-aside.ts';
 import { lastLogMs } from './log/last-log-ms.ts';
+import type { LogBounds } from './log/log-bounds.ts';
 import { type DurableLog, openLog } from './log/open-log.ts';
 import { PresentSite } from './present-site.ts';
 import { type ReloadOutcome, Reloads } from './reloads.ts';
@@ -40,6 +44,7 @@ export interface GatewayOptions {
   readonly publicUrl: string | undefined;
   /** InfluxDB for history, `http://user:password@host:8086/database`; the embedded store if absent. */
   readonly influxUrl: string | undefined;
+  readonly logBounds: LogBounds;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly version: string;
@@ -74,13 +79,20 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   try {
     mkdirSync(dataDir, { recursive: true });
     const clock = steadyClock(options.clock, lastLogMs(join(dataDir, 'log')));
-    const log = await openLog({ dir: join(dataDir, 'log'), clock, log: logger.child({ part: 'log' }) });
+    const log = await openLog({
+      dir: join(dataDir, 'log'),
+      clock,
+      log: logger.child({ part: 'log' }),
+      bounds: options.logBounds,
+      minimumSeq: await newestKnownSeq(dataDir),
+    });
     ending.push(() => log.close());
     const state = await openState(dataDir, log.last.logSeq, logger);
     ending.push(() => state.close());
 
     const engine = startEngine({ log, state, logger: logger.child({ part: 'engine' }), outboxRows: noticesFor });
     ending.push(() => engine.close());
+    ending.push(releaseWorkedIn(log, engine));
     const present = new PresentSite(site, await adoptSite(log, engine, site, options.version));
     const live = new LiveValues();
     live.adopt(site, present.numbers);
@@ -97,6 +109,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       logger: logger.child({ part: 'history' }),
     });
     ending.push(() => history.close());
+    const health = watchHealth({
+      dataDir,
+      log,
+      clock,
+      parts: () => pathParts({ log, state, history, clock }),
+      logger: logger.child({ part: 'health' }),
+    });
+    ending.push(() => health.stop());
 
     // The page's address is had before any controller is touched: a second gateway must not take their connections.
     let links: Links | undefined;
@@ -107,7 +127,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       () => links,
       () => http.feed,
     );
-    const parts = { clock, log, stateDb: state.db, engine, history, live, present, reloads, linkFacts };
+    const parts = { clock, log, stateDb: state.db, engine, history, health, live, present, reloads, linkFacts };
     const http: HttpServer = await serve(options, parts);
     ending.push(() => http.close());
     links = startLinks({
@@ -143,6 +163,23 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
 }
 
+/** What the parts of the path tell of themselves. */
+function pathParts({ log, state, history, clock }: PathParts): ReturnType<HealthOptions['parts']> {
+  return {
+    log: log.facts(),
+    stateFailing: state.writer.failing,
+    history: historyPathFacts(history.facts(), log.last.logSeq),
+    clockBehindMs: clock.behindMs(),
+  };
+}
+
+interface PathParts {
+  readonly log: DurableLog;
+  readonly state: State;
+  readonly history: History;
+  readonly clock: SteadyClock;
+}
+
 /** Tells the log that the gateway is back, and the engine of the site file where it is another than the last. */
 async function adoptSite(
   log: DurableLog,
@@ -153,12 +190,12 @@ async function adoptSite(
   await engine.reached(log.last.logSeq);
   await log.hand({ kind: 'start', version }).taken;
   const numbers = await numbersOf(site, log);
-  await engine.reached(log.last.logSeq);
+  await engine.reached(log.shownSeq);
   // A points record that was damaged since it was written has told the engine nothing.
   const untold = [...numbers].filter(([key, number]) => engine.state.numbers.get(key) !== number);
   if (untold.length > 0) await log.hand({ kind: 'points', numbers: untold }).taken;
   if (engine.state.plan?.site.hash !== site.hash) await log.hand({ kind: 'site', site }).taken;
-  await engine.reached(log.last.logSeq);
+  await engine.reached(log.shownSeq);
   return numbers;
 }
 

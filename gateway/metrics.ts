@@ -4,7 +4,8 @@ import { alarmHealth } from '../rules/alarms/alarm-health.ts';
 import type { Engine } from './engine/engine.ts';
 import type { StateDb } from './engine/state-db.ts';
 import { measureEventLoopDelay } from './event-loop-delay.ts';
-import type { History } from './history/open-history.ts';
+import type { PathFacts } from './health/path-facts.ts';
+import type { HealthWatch } from './health/watch-health.ts';
 import type { Links } from './links/supervisor.ts';
 import type { DurableLog } from './log/open-log.ts';
 import type { Reloads } from './reloads.ts';
@@ -13,7 +14,7 @@ interface Measured {
   readonly log: DurableLog;
   readonly engine: Engine;
   readonly stateDb: StateDb;
-  readonly history: History;
+  readonly health: HealthWatch;
   readonly linkFacts: () => ReturnType<Links['facts']>;
   readonly reloads: Reloads;
   /** Epoch ms of site time. */
@@ -45,7 +46,8 @@ export function createMetrics(measured: Measured): () => Promise<{ contentType: 
   const loop = measureEventLoopDelay();
   const late = 'Real ms that 99 % of the turns of the event loop were late at most, in the last minute or two';
   gauge(registry, 'event_loop_delay_p99_ms', late, () => loop.p99Ms());
-  logAndHistory(registry, measured);
+  logAndEngine(registry, measured);
+  path(registry, measured);
   samples(registry, measured);
   alarms(registry, measured);
   const health = alarmSystem(registry);
@@ -87,18 +89,44 @@ function labelled<Label extends string>(
   });
 }
 
-function logAndHistory(registry: Registry, { log, engine, history, stateDb }: Measured): void {
+function logAndEngine(registry: Registry, { log, engine, stateDb }: Measured): void {
   gauge(registry, 'log_last_seq', 'Newest committed record of the log', () => log.last.logSeq);
   const lag = () => log.last.logSeq - engine.state.logSeq;
   gauge(registry, 'engine_lag_records', 'Records that the engine has not worked in yet', lag);
   const divergences = 'Records whose re-run gave other changes than stored; a bug unless 0';
   gauge(registry, 'engine_divergences', divergences, () => engine.divergences);
-  gauge(registry, 'history_behind_ms', 'Site ms that history is behind the log', () => history.facts().behindMs);
-  const refused = 'Batches that the history store refused';
-  gauge(registry, 'history_refused', refused, () => history.facts().refused);
   labelled(registry, 'notices', 'Notices by state', ['state'], () =>
     Object.entries(stateDb.outboxCounts()).map(([state, count]) => [{ state }, count]),
   );
+}
+
+/** The path from a sample to a chart. What nobody can tell is NaN. */
+function path(registry: Registry, { health }: Measured): void {
+  const figures: readonly (readonly [
+    name: string,
+    help: string,
+    read: (facts: PathFacts) => number | null | undefined,
+  ])[] = [
+    ['log_failing', '1 while entries do not reach the disk', ({ log }) => (log.failing ? 1 : 0)],
+    ['log_waiting_bytes', 'Bytes of entries that wait for the disk', ({ log }) => log.waitingBytes],
+    ['log_lost_samples', 'Samples that the rules saw and the disk never did', ({ log }) => log.lostSamples],
+    ['log_bytes', 'Bytes of the log that are in use', ({ log }) => log.bytes],
+    ['log_archive_bytes', 'Bytes of the archive of the log', ({ log }) => log.archiveBytes],
+    ['state_failing', '1 while the state of the engine does not reach the disk', (facts) => +facts.stateFailing],
+    ['history_behind_ms', 'Site ms that history is behind the log', ({ history }) => history.behindMs],
+    ['history_failing', '1 while history cannot be written', ({ history }) => (history.lastError === null ? 0 : 1)],
+    ['history_written_samples', 'Samples written to history', ({ history }) => history.writtenSamples],
+    ['history_written_changes', 'Changes written to history', ({ history }) => history.writtenChanges],
+    ['history_refused', 'Rows that the history store refused for good', ({ history }) => history.rejectedRows],
+    ['history_dead_letters', 'Rows in the file of dead letters', ({ history }) => history.deadLetters],
+    ['history_lost_records', 'Records that history never got', ({ history }) => history.lostRecords],
+    ['history_waiting_records', 'Records that are not in history yet', ({ history }) => history.waitingRecords],
+    ['disk_free_bytes', 'Bytes free on the disk of the data folder', ({ disk }) => disk?.freeBytes],
+    ['disk_size_bytes', 'Size of the disk of the data folder', ({ disk }) => disk?.sizeBytes],
+    ['clock_behind_ms', 'By how much the machine’s clock was set back', (facts) => facts.clockBehindMs],
+    ['damaged_files', 'Damaged files that were set aside', ({ damagedFiles }) => damagedFiles?.length],
+  ];
+  for (const [name, help, read] of figures) gauge(registry, name, help, () => read(health.facts()) ?? Number.NaN);
 }
 
 function samples(registry: Registry, { engine }: Measured): void {

@@ -1,3 +1,4 @@
+import { virtualName } from '../model/asset-key.ts';
 import type { Site } from '../model/site.ts';
 import type { Text } from '../model/text.ts';
 import { CommandFailed, type ExitCode, terminalLanguage } from './exit.ts';
@@ -188,12 +189,14 @@ function spanText({ fromMs, toMs, timeZone, formatMs }: Replay, records: number 
 
 function styleOf(replay: Replay, changed: ChangedSite | undefined, approximate: boolean): ReportStyle {
   const names = new Map<string, Text>();
-  for (const site of changed ? [replay.recordedSite, changed.site] : [replay.recordedSite]) {
-    for (const { key, name } of site.links) names.set(`link:${key}`, name);
+  const sites = changed ? [replay.recordedSite, changed.site] : [replay.recordedSite];
+  for (const site of sites) {
     for (const { key, name } of site.assets) names.set(key, name);
   }
   const { formatMs } = replay;
-  return { language: terminalLanguage(process.env), formatMs, nameOf: (asset) => names.get(asset), approximate };
+  const nameOf = (key: string) =>
+    names.get(key) ?? sites.map((site) => virtualName(site, key)).find((name) => name !== undefined);
+  return { language: terminalLanguage(process.env), formatMs, nameOf, approximate };
 }
 
 function print({ json, output, progress }: Replay, result: object, lines: () => readonly string[]): void {

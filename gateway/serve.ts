@@ -5,12 +5,14 @@ import { alarmHealth } from '../rules/alarms/alarm-health.ts';
 import { acknowledgeKey } from './acknowledge-key.ts';
 import { readPermission } from './duty/acknowledge-token.ts';
 import type { Engine } from './engine/engine.ts';
+import { ledgerDays } from './engine/ledger-days.ts';
 import type { StateDb } from './engine/state-db.ts';
 import { alarmView, alarmViews, assetViews, decisionsView, ledgerView, rateViews, systemViews } from './engine/view.ts';
 import type { GatewayOptions } from './gateway.ts';
+import type { HealthWatch } from './health/watch-health.ts';
 import type { History } from './history/open-history.ts';
 import type { ActionTaken } from './http/action-routes.ts';
-import type { SiteReply } from './http/contract.ts';
+import type { HealthReply, SiteReply } from './http/contract.ts';
 import type { LiveFeed } from './http/live-feed.ts';
 import type { LiveValues } from './http/live-values.ts';
 import { type HttpServer, startHttp } from './http/server.ts';
@@ -34,6 +36,7 @@ export interface ServeParts {
   readonly stateDb: StateDb;
   readonly engine: Engine;
   readonly history: History;
+  readonly health: HealthWatch;
   readonly live: LiveValues;
   readonly present: PresentSite;
   readonly reloads: Reloads;
@@ -59,7 +62,7 @@ export async function serve(options: GatewayOptions, parts: ServeParts): Promise
 
 function httpOptions(options: GatewayOptions, parts: ServeParts): Parameters<typeof startHttp>[0] {
   const { host, port, token, logger, pageDir } = options;
-  const { clock, log, stateDb, engine, history, live, present, reloads, linkFacts } = parts;
+  const { clock, log, stateDb, engine, history, health, live, present, reloads, linkFacts } = parts;
   const key = acknowledgeKey(options.dataDir);
   return {
     host,
@@ -83,6 +86,8 @@ function httpOptions(options: GatewayOptions, parts: ServeParts): Parameters<typ
       alarmHealth: () => alarmHealth(engine.state.health, engine.openActivations(), clock.now()),
       decisions: (asset) => decisionsView(engine.state, asset),
       ledger: (asset, fromMs, toMs) => ledgerView(engine.state, stateDb, asset, fromMs, toMs),
+      assetsOf: (system) => assetsOf(present, system),
+      ledgerDays: (assets, lastMs, count) => ledgerDays(engine.state, assets, { lastMs, count, nowMs: clock.now() }),
     },
     actions: {
       activation(activationId) {
@@ -94,12 +99,53 @@ function httpOptions(options: GatewayOptions, parts: ServeParts): Parameters<typ
     },
     reload: async () => reloadAnswer(await reloads.reload()),
     readPermission: (permission) => readPermission(permission, key, Date.now()),
-    metrics: createMetrics({ engine, stateDb, history, linkFacts, log, reloads, now: () => clock.now() }),
-    notReady: () => [
-      ...(log.last.logSeq - engine.state.logSeq > MAX_ENGINE_LAG ? ['engine-behind'] : []),
-      ...(clock.behindMs() > 0 ? ['clock-set-back'] : []),
-    ],
+    metrics: createMetrics({ engine, stateDb, health, linkFacts, log, reloads, now: () => clock.now() }),
+    health: () => healthReply(parts),
+    notReady: () => notReady(parts),
     pageDir,
+  };
+}
+
+/** Keys of a system's assets; undefined where there is no such system. */
+function assetsOf({ site }: PresentSite, system: string): string[] | undefined {
+  if (!site.systems.some(({ key }) => key === system)) return undefined;
+  return site.assets.flatMap((asset) => (asset.system === system ? [asset.key] : []));
+}
+
+/** Why the site is not watched as it should be, or what it says is not kept; empty when all is well. */
+function notReady({ log, engine, clock, health }: ServeParts): string[] {
+  return [
+    ...(log.last.logSeq - engine.state.logSeq > MAX_ENGINE_LAG ? ['engine-behind'] : []),
+    ...(health.facts().log.failing === null ? [] : ['log-failing']),
+    ...(clock.behindMs() > 0 ? ['clock-set-back'] : []),
+  ];
+}
+
+/** The path from a sample to a chart, as it does now. */
+function healthReply(parts: ServeParts): HealthReply {
+  const { log, engine, health, clock } = parts;
+  const facts = health.facts();
+  const { failing, waitingBytes, lostSamples, bytes, archiveBytes, oldest } = facts.log;
+  return {
+    nowMs: clock.now(),
+    notReady: notReady(parts),
+    log: {
+      failing,
+      waitingBytes,
+      lostSamples,
+      bytes,
+      archiveBytes,
+      oldestMs: oldest.logSeq > 0 ? oldest.logMs : null,
+    },
+    engine: {
+      behindRecords: Math.max(0, log.last.logSeq - engine.state.logSeq),
+      stateFailing: facts.stateFailing,
+      divergences: engine.divergences,
+    },
+    history: facts.history,
+    disk: facts.disk,
+    clockBehindMs: facts.clockBehindMs,
+    damagedFiles: facts.damagedFiles ?? [],
   };
 }
 

@@ -38,7 +38,10 @@ export interface Activation {
   readonly text: Text;
   readonly consequence: Text;
   readonly action: Text;
-  /** Keys of the assets that this cause takes with it; empty for an alarm that is nobody's parent. */
+  /**
+   * Keys of the assets that this cause takes with it; empty for an alarm that is nobody's parent. For the alarm of a
+   * rate: the assets or groups that missed its target when it was raised, worst first.
+   */
   readonly children: readonly string[];
   /** Why nobody is called; null where it is annunciated. */
   readonly silence: Silence | null;

@@ -75,6 +75,8 @@ export interface RateDefinition {
   readonly due?: string;
   /** Judge each group by itself; the figure is the worst group's. */
   readonly per?: RateGrouping;
+  /** Whether somebody is called where its target is missed; see `isAlarmed` in `rules/` where absent. */
+  readonly alarm?: boolean;
 }
 
 /** A connection to controllers. `settings` belongs to the protocol; secrets in it are still `${ENV}`. */
@@ -102,6 +104,8 @@ export interface Asset {
   readonly contractor?: string;
   /** A set of assets that is promised for together, by any name. */
   readonly group?: string;
+  /** Last day of its warranty, a site date, e.g. `2027-03-31`. */
+  readonly warrantyUntil?: string;
   /** Not handed over yet: pages nobody and enters no figure until all its points are signed off. */
   readonly commissioning?: boolean;
   readonly points: readonly AssetPoint[];

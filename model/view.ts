@@ -27,6 +27,8 @@ export interface AssetView {
   readonly location: Location;
   readonly contractor: string | null;
   readonly group: string | null;
+  /** Last day of its warranty, a site date. */
+  readonly warrantyUntil: string | null;
   readonly commissioning: boolean;
   readonly outOfService: { readonly by: string; readonly reason: string; readonly sinceMs: number } | null;
   readonly job: { readonly by: string; readonly untilMs: number } | null;

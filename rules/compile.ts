@@ -1,4 +1,5 @@
-import type { PointKey, PointNumber, ValueKind } from '../model/point.ts';
+import { gatewayAssetKey, linkAssetKey, rateAssetKey } from '../model/asset-key.ts';
+import { type PointKey, type PointNumber, pointKey, type ValueKind } from '../model/point.ts';
 import type { AlarmDefinition, Asset, PlannedWork, Profile, Site } from '../model/site.ts';
 import {
   compileExpression,
@@ -7,9 +8,12 @@ import {
   type Scope,
   type WindowCall,
 } from './expressions/expression.ts';
-import { linkProfile } from './link-profile.ts';
 import { type Calendar, createCalendar } from './time/calendar.ts';
 import { compilePlannedWork, type Occurrences } from './time/planned.ts';
+import { gatewayProfile } from './virtual-assets/gateway-profile.ts';
+import { linkProfile } from './virtual-assets/link-profile.ts';
+import { isAlarmed, rateProfile } from './virtual-assets/rate-profile.ts';
+import { warrantyAlarm, warrantyDue } from './virtual-assets/warranty-alarm.ts';
 
 /**
  * What is known of a slot stands together, so that a sample touches one line of memory: its trusted value (NaN where
@@ -62,10 +66,21 @@ export interface WindowPlan {
   readonly slot: number;
 }
 
+/**
+ * What an asset of the engine stands for: one of the site's, or what is an asset to the engine only. `system` and `rate`
+ * are places in the site and its system.
+ */
+export type Subject =
+  | { readonly kind: 'asset'; readonly asset: Asset }
+  | { readonly kind: 'link' }
+  | { readonly kind: 'rate'; readonly system: number; readonly rate: number }
+  | { readonly kind: 'gateway' };
+
 export interface AssetPlan {
   readonly index: number;
   readonly key: string;
-  /** The site's asset; undefined for a link, which is an asset to the engine only. */
+  readonly subject: Subject;
+  /** The site's asset, where the subject is one. */
   readonly asset: Asset | undefined;
   readonly profile: Profile;
   /** Index of the parent, of the asset's own link; -1 for none. */
@@ -104,6 +119,13 @@ export interface Reader {
   readonly mask: number;
 }
 
+/** When the warranty of an asset is due, epoch ms, half-open, and the slot that says so. */
+export interface WarrantyPlan {
+  readonly slot: number;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
 /** Planned work of the site file, with all assets that it covers, children included. */
 export interface PlannedPlan {
   readonly work: PlannedWork;
@@ -115,7 +137,7 @@ export interface PlannedPlan {
 export interface Plan {
   readonly site: Site;
   readonly calendar: Calendar;
-  /** Links first, then assets, parents before children. */
+  /** Links first, then the site's assets, parents before children, then rates that have an alarm, then the gateway. */
   readonly assets: readonly AssetPlan[];
   readonly assetIndex: ReadonlyMap<string, number>;
   /** Index of a link's asset by the link's key. */
@@ -136,6 +158,7 @@ export interface Plan {
   /** Tracks of time by class: the ledger of asset i is track i, these come after. */
   readonly rateTracks: readonly RateTrack[];
   readonly planned: readonly PlannedPlan[];
+  readonly warranties: readonly WarrantyPlan[];
 }
 
 /** Reserved slots: what is never known, and the site's own values. */
@@ -163,11 +186,6 @@ export function bitOf(place: number): number {
   return place < 0 ? 0 : 1 << (place % EXPRESSION_BITS);
 }
 
-/** Key of the asset that stands for a link in the engine and in alarms. */
-export function linkAssetKey(link: string): string {
-  return `link:${link}`;
-}
-
 const scopeCache = new WeakMap<Profile, Record<string, ValueKind>>();
 
 /** Kinds of a profile's points by name. */
@@ -187,9 +205,18 @@ export function compileSite(site: Site, numbers: ReadonlyMap<PointKey, PointNumb
   return new SiteCompiler(site).compile(numbers);
 }
 
+/** An asset of the engine before it is compiled. */
+interface Draft {
+  readonly key: string;
+  readonly subject: Subject;
+  readonly profile: Profile;
+}
+
 /** One compilation of one site. */
 class SiteCompiler {
   readonly #site: Site;
+  readonly #calendar: Calendar;
+  readonly #drafts: readonly Draft[];
   readonly #ordered: readonly Asset[];
   readonly #assetByKey: ReadonlyMap<string, Asset>;
   readonly #assetIndex = new Map<string, number>();
@@ -202,26 +229,24 @@ class SiteCompiler {
   readonly #otherReaders = new Map<number, Reader[]>();
   readonly #compiled = new Map<string, Expression>();
   readonly #windows: WindowPlan[] = [];
+  readonly #warranties: WarrantyPlan[] = [];
   #resultCount = 0;
 
   constructor(site: Site) {
     this.#site = site;
+    this.#calendar = createCalendar(site.timeZone, site.latitude, site.longitude);
     this.#ordered = parentsFirst(site.assets);
     this.#assetByKey = new Map(this.#ordered.map((asset) => [asset.key, asset]));
     this.#linkIndex = new Map(site.links.map((link, index) => [link.key, index]));
-    for (const link of site.links) this.#assetIndex.set(linkAssetKey(link.key), this.#assetIndex.size);
-    for (const asset of this.#ordered) this.#assetIndex.set(asset.key, this.#assetIndex.size);
+    this.#drafts = draftsOf(site, this.#ordered);
+    for (const { key } of this.#drafts) this.#assetIndex.set(key, this.#assetIndex.size);
   }
 
   compile(numbers: ReadonlyMap<PointKey, PointNumber>): Plan {
     const site = this.#site;
-    for (const link of site.links) {
-      const key = linkAssetKey(link.key);
-      for (const point of Object.keys(linkProfile.points)) this.#addSlot(`${key}/${point}`, this.#indexOf(key));
-    }
-    for (const asset of this.#ordered) {
-      const index = this.#indexOf(asset.key);
-      for (const point of asset.points) this.#addSlot(point.key, index, point.staleAfterMs);
+    for (const draft of this.#drafts) {
+      const index = this.#indexOf(draft.key);
+      for (const { key, staleAfterMs } of pointsOf(draft)) this.#addSlot(key, index, staleAfterMs);
     }
     const slotOf = this.#slotsByNumber(numbers);
     const children = this.#children();
@@ -230,15 +255,12 @@ class SiteCompiler {
       rateTracks.map((track, no) => ({ ...track, no: no + this.#assetIndex.size })),
       ({ asset }) => asset,
     );
-    const plan = (key: string, asset: Asset | undefined, profile: Profile) =>
-      this.#asset(key, asset, profile, children, tracksOf.get(this.#indexOf(key)) ?? []);
-    const assets = [
-      ...site.links.map((link) => plan(linkAssetKey(link.key), undefined, linkProfile)),
-      ...this.#ordered.map((asset) => plan(asset.key, asset, profileOf(site, asset))),
-    ];
+    const assets = this.#drafts.map((draft) =>
+      this.#asset(draft, children, tracksOf.get(this.#indexOf(draft.key)) ?? []),
+    );
     return {
       site,
-      calendar: createCalendar(site.timeZone, site.latitude, site.longitude),
+      calendar: this.#calendar,
       assets,
       assetIndex: this.#assetIndex,
       linkIndex: this.#linkIndex,
@@ -260,6 +282,7 @@ class SiteCompiler {
           work.assets.flatMap((key) => this.#assetIndex.get(key) ?? []),
         ),
       })),
+      warranties: this.#warranties,
     };
   }
 
@@ -301,17 +324,17 @@ class SiteCompiler {
   }
 
   #asset(
-    key: string,
-    asset: Asset | undefined,
-    profile: Profile,
+    draft: Draft,
     children: readonly (readonly number[])[],
     rateTracks: readonly (RateTrack & { no: number })[],
   ): AssetPlan {
+    const { key, subject, profile } = draft;
+    const asset = subject.kind === 'asset' ? subject.asset : undefined;
     const index = this.#indexOf(key);
     const firstWindow = this.#windows.length;
     const parent = asset?.parent === undefined ? undefined : this.#assetByKey.get(asset.parent);
     const binder = new AssetBinder(this.#resultCount, (source, bits) => this.#bind(source, profile, key, parent, bits));
-    const alarms = profile.alarms.map((definition) => ({
+    const alarms: AlarmPlan[] = profile.alarms.map((definition) => ({
       definition,
       when: binder.place(definition.when),
       returnWhen: binder.place(definition.returnWhen),
@@ -319,6 +342,7 @@ class SiteCompiler {
       testWhen: binder.place(definition.testWhen),
       maskedBy: profile.alarms.flatMap((other, no) => (other.masks?.includes(definition.key) ? [no] : [])),
     }));
+    if (asset?.warrantyUntil !== undefined) alarms.push(this.#warranty(asset, asset.warrantyUntil, binder));
     const [required, up, proven] = [profile.required, profile.up, profile.proven].map((source) =>
       binder.place(source),
     ) as [number, number, number];
@@ -332,14 +356,13 @@ class SiteCompiler {
     return {
       index,
       key,
+      subject,
       asset,
       profile,
       parent: parent ? this.#indexOf(parent.key) : -1,
       link: asset ? (this.#linkIndex.get(asset.link) ?? -1) : -1,
       children: children[index] ?? [],
-      slots: (
-        asset?.points.map((point) => point.key) ?? Object.keys(profile.points).map((point) => `${key}/${point}`)
-      ).flatMap((point) => this.#slotByKey.get(point) ?? []),
+      slots: pointsOf(draft).flatMap((point) => this.#slotByKey.get(point.key) ?? []),
       answersWithinMs: Math.max(0, ...(asset?.points ?? []).map((point) => point.staleAfterMs)),
       expressions: binder.expressions,
       firstResult: binder.firstResult,
@@ -353,6 +376,15 @@ class SiteCompiler {
       windows: this.#windows.slice(firstWindow),
       classMask: classPlaces.reduce((mask, place) => mask | bitOf(place), 0),
     };
+  }
+
+  /** Its condition is a slot that follows the calendar; not one of the asset's points, so that nothing takes it for a reply. */
+  #warranty(asset: Asset, warrantyUntil: string, binder: AssetBinder): AlarmPlan {
+    const slot = this.#addSlot(`${asset.key}/${warrantyAlarm.key}`, this.#indexOf(asset.key));
+    const when = binder.placeSlot(slot);
+    this.#ownMask[slot] = bitOf(when);
+    this.#warranties.push({ slot, ...warrantyDue(this.#calendar, warrantyUntil) });
+    return { definition: warrantyAlarm, when, returnWhen: NONE, suppressWhen: NONE, testWhen: NONE, maskedBy: [] };
   }
 
   /** Binds an expression to the slots of an asset; `bits` are set for everything that it reads. */
@@ -441,6 +473,46 @@ class AssetBinder {
     this.expressions.push(this.#bind(source, bitOf(place)));
     return place;
   }
+
+  /** A place for what one slot says, 0 or 1. */
+  placeSlot(slot: number): number {
+    const evaluate: Evaluate = (points, slots) => points[slots[0] as number] as number;
+    this.expressions.push({ evaluate, slots: Int32Array.of(slot * STRIDE + VALUE), bySchedule: false });
+    return this.expressions.length - 1;
+  }
+}
+
+/** Everything that is an asset to the engine, in the order of {@link Plan.assets}. */
+function draftsOf(site: Site, ordered: readonly Asset[]): readonly Draft[] {
+  return [
+    ...site.links.map(
+      ({ key }): Draft => ({ key: linkAssetKey(key), subject: { kind: 'link' }, profile: linkProfile }),
+    ),
+    ...ordered.map(
+      (asset): Draft => ({ key: asset.key, subject: { kind: 'asset', asset }, profile: profileOf(site, asset) }),
+    ),
+    ...site.systems.flatMap((system, systemNo) =>
+      system.rates.flatMap((rate, rateNo): Draft[] => {
+        if (!isAlarmed(site, system, rate)) return [];
+        const subject = { kind: 'rate', system: systemNo, rate: rateNo } as const;
+        return [{ key: rateAssetKey(system.key, rate.key), subject, profile: rateProfile(rate) }];
+      }),
+    ),
+    { key: gatewayAssetKey, subject: { kind: 'gateway' }, profile: gatewayProfile },
+  ];
+}
+
+/** An asset's own points: as the site maps them, or all that a built-in profile has. */
+function pointsOf({
+  key,
+  subject,
+  profile,
+}: Draft): readonly { readonly key: PointKey; readonly staleAfterMs: number }[] {
+  if (subject.kind === 'asset') return subject.asset.points;
+  return Object.entries(profile.points).map(([point, { staleAfterMs }]) => ({
+    key: pointKey(key, point),
+    staleAfterMs,
+  }));
 }
 
 function withDescendants(assets: readonly AssetPlan[], roots: readonly number[]): number[] {

@@ -7,11 +7,12 @@ import { alarmChange, openActivations } from './alarms/activation.ts';
 import { followFlood, forgetOldSources } from './alarms/alarm-health.ts';
 import { ALL_BITS, compileSite, GOOD, type Plan, STRIDE, VALUE } from './compile.ts';
 import { evaluateMarked } from './evaluate.ts';
-import { forgetAsset, setSiteValues, sweepClocks, sweepStale, takeLink, takeSamples } from './intake.ts';
-import { systemFigures } from './rates/figures.ts';
+import { forgetAsset, setSiteValues, sweepClocks, sweepStale, takeHealth, takeLink, takeSamples } from './intake.ts';
+import { followRates } from './rates/follow-rates.ts';
 import { adoptSite, takeSnapshot } from './snapshot.ts';
 import type { EngineState } from './state.ts';
 import { followPlanned, replan } from './time/planned-work.ts';
+import { followWarranties } from './time/warranties.ts';
 import { Work } from './work.ts';
 
 /** How finely the sun is followed over a gap, ms, and how many steps that may take at most. */
@@ -64,6 +65,9 @@ export function step(state: EngineState, record: LogRecord): readonly Change[] {
     case 'action':
       takeAction(work, record.action);
       break;
+    case 'health':
+      takeHealth(work, record.figures);
+      break;
   }
   return work.changes;
 }
@@ -89,6 +93,7 @@ function takeOverSite(state: EngineState, site: Site): readonly Change[] {
   followCommissioning(work);
   // What was not registered when it began is planned from now on only, and excuses nothing that is down already.
   replan(work, state.logMs);
+  followWarranties(work);
   const eventMs = before.logMs > 0 ? before.logMs : state.logMs;
   for (const { index } of work.plan.assets) work.mark(index, eventMs, ALL_BITS);
   evaluateMarked(work);
@@ -113,9 +118,10 @@ function passTime(work: Work): void {
   sweepStale(work);
 }
 
-/** Planned work begins and ends at its own time, whatever else the record brings. */
+/** Planned work and warranties begin and end at their own time, whatever else the record brings. */
 function passPlanned(work: Work): void {
   followPlanned(work);
+  followWarranties(work);
   evaluateMarked(work);
 }
 
@@ -147,7 +153,7 @@ function tick(work: Work, beforeMs: number): void {
   if (minute === state.rateMinute) return;
   state.rateMinute = minute;
   forgetOldSources(state.health, state.logMs);
-  tellRates(work);
+  followRates(work);
 }
 
 /**
@@ -157,8 +163,8 @@ function tick(work: Work, beforeMs: number): void {
 function start(work: Work, beforeMs: number): void {
   const { points } = work.state;
   for (const asset of work.plan.assets) {
-    if (!asset.asset) {
-      // A link answered until the gateway ended, not just when it came up.
+    if (asset.subject.kind !== 'asset') {
+      // A link answered until the gateway ended, not just when it came up; so with all that is told by the engine.
       for (const slot of asset.slots) {
         if (!Number.isNaN(points[slot * STRIDE + VALUE])) points[slot * STRIDE + GOOD] = beforeMs;
       }
@@ -183,14 +189,4 @@ function passGap(work: Work, beforeMs: number): void {
   setSiteValues(work, logMs);
   followPlanned(work);
   evaluateMarked(work);
-}
-
-/** The rates as changes, for history. */
-function tellRates(work: Work): void {
-  const { state, plan } = work;
-  plan.site.systems.forEach((system, systemNo) => {
-    for (const { key, value, low, high, coverage } of systemFigures(state, plan, systemNo, state.logMs)) {
-      work.changes.push({ kind: 'rate', system: system.key, rate: key, atMs: state.logMs, value, low, high, coverage });
-    }
-  });
 }

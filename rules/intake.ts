@@ -1,3 +1,4 @@
+import { gatewayAssetKey } from '../model/asset-key.ts';
 import { type Batch, Quality } from '../model/sample.ts';
 import { type AssetPlan, DARK_SLOT, GOOD, HOUR_SLOT, REPLY, SOURCE, STRIDE, TIME_SLOT, VALUE } from './compile.ts';
 import { evaluate, evaluateMarked } from './evaluate.ts';
@@ -106,7 +107,12 @@ function clockIsOff(work: Work, link: string): void {
 
 /** Sets one of a link's points: 0 answering, 1 clock off. */
 function setLinkPoint(work: Work, link: number, place: number, value: number, eventMs: number): void {
-  const slot = (work.plan.assets[link] as AssetPlan).slots[place] as number;
+  setOwnPoint(work, (work.plan.assets[link] as AssetPlan).slots[place] as number, value, eventMs);
+}
+
+/** Sets a point of what is an asset to the engine only; NaN where it cannot be told. */
+export function setOwnPoint(work: Work, slot: number, value: number, eventMs: number): void {
+  if (Number.isNaN(value)) return work.forget(slot, eventMs);
   const at = slot * STRIDE;
   const { points, logMs } = work.state;
   points[at + GOOD] = logMs;
@@ -125,6 +131,21 @@ export function takeLink(work: Work, key: string, up: boolean, atMs: number): vo
   if (!up) {
     for (const asset of work.plan.assets) if (asset.link === index) forgetAsset(work, asset, logMs);
   }
+  evaluateMarked(work);
+}
+
+/**
+ * What the gateway finds of itself. A figure that is left out is as it was; one that this version does not know, of a
+ * log that a later one wrote, is passed over.
+ */
+export function takeHealth(work: Work, figures: Readonly<Record<string, number>>): void {
+  const gateway = work.plan.assets[work.plan.assetIndex.get(gatewayAssetKey) ?? -1];
+  if (!gateway) return;
+  Object.keys(gateway.profile.points).forEach((point, place) => {
+    const value = Object.hasOwn(figures, point) ? figures[point] : undefined;
+    if (value === undefined) return;
+    setOwnPoint(work, gateway.slots[place] as number, Number.isFinite(value) ? value : Number.NaN, work.state.logMs);
+  });
   evaluateMarked(work);
 }
 

@@ -76,6 +76,8 @@ export interface EngineState {
   downBefore: Uint8Array;
   /** By asset: 1 while its points are not all signed off. Follows from site and decisions. */
   commissioning: Uint8Array;
+  /** When a warranty comes to be due, or ends, next. Follows from the site and the present time. */
+  nextWarrantyMs: number;
   /** When planned work begins or ends next; what is before it has been looked at. */
   nextPlannedMs: number;
   /** By asset: what its class followed from lately, so that a late sample can correct it. */
@@ -117,6 +119,7 @@ export function createEngineState(): EngineState {
     plannedFromMs: new Float64Array(0),
     downBefore: new Uint8Array(0),
     commissioning: new Uint8Array(0),
+    nextWarrantyMs: 0,
     nextPlannedMs: 0,
     recent: [],
     windows: [],
@@ -148,6 +151,7 @@ export function allocateColumns(state: EngineState, plan: Plan, sinceMs: number)
   state.plannedFromMs = new Float64Array(assets);
   state.downBefore = new Uint8Array(assets);
   state.commissioning = new Uint8Array(assets);
+  state.nextWarrantyMs = 0;
   state.nextPlannedMs = 0;
   state.recent = new Array(assets);
   state.windows = plan.windows.map(({ call }) => new Window(call.kind, call.durationMs));

@@ -2,8 +2,8 @@ import { type Signal, useSignal } from '@preact/signals';
 import type { AlarmReply } from '../../gateway/http/contract.ts';
 import { useApp } from '../app.ts';
 import { isWaiting, needsAcknowledgement } from '../live/alarm-order.ts';
-import { routeAddress } from '../router.ts';
 import { AcknowledgeButton } from './acknowledge-button.tsx';
+import { alarmAddress, isOfRate } from './alarm-address.ts';
 import { AlarmLabels, TestLabel } from './alarm-labels.tsx';
 import { AssetLink } from './asset-link.tsx';
 import { Lazy } from './lazy.tsx';
@@ -34,7 +34,7 @@ export function AlarmCard(props: { activationId: string; compact?: boolean }) {
       <PriorityMark priority={alarm.priority} waiting={isWaiting(alarm)} silence={alarm.silence} />
       <div class="alarm-what">
         <h3>
-          <a href={routeAddress('asset', alarm.asset)}>{text(alarm.assetName)}</a> {alarm.test && <TestLabel />}{' '}
+          <a href={alarmAddress(alarm)}>{text(alarm.assetName)}</a> {alarm.test && <TestLabel />}{' '}
           <b>{text(alarm.text)}</b>
         </h3>
         <p class="alarm-consequence">{text(alarm.consequence)}</p>
@@ -124,10 +124,12 @@ function MoreActions(props: { alarm: AlarmReply; isShelving: Signal<boolean> }) 
   );
 }
 
-/** One cause takes many with it: their number, and their names on demand. */
+/** One cause takes many with it, or a rate is missed by many: their number, and their names on demand. */
 function Children(props: { alarm: AlarmReply; fixed: boolean }) {
   const { messages } = useApp();
-  const summary = messages.value.children(props.alarm.children.length);
+  const t = messages.value;
+  const count = props.alarm.children.length;
+  const summary = isOfRate(props.alarm) ? t.offenders(count) : t.children(count);
   if (props.fixed) return <p class="alarm-children muted">{summary}</p>;
   return (
     <details class="alarm-children">

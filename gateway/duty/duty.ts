@@ -1,9 +1,9 @@
 import type { Activation } from '../../model/alarm.ts';
+import { nameOfKey } from '../../model/asset-key.ts';
 import type { Channel, Notice } from '../../model/channel.ts';
 import type { Outcome } from '../../model/history.ts';
 import { MAX_PUT_OFF_MS, type OutboxEntry, type OutboxStore, type Recipient } from '../../model/outbox.ts';
 import type { Person, Site } from '../../model/site.ts';
-import type { Text } from '../../model/text.ts';
 import { annunciationOf, noticeId } from './notices.ts';
 
 /** Real ms that one hand-over to a channel may take. */
@@ -217,9 +217,9 @@ class OutboxWorker implements Duty {
       person: entry.person,
       priority: activation.priority,
       site: site.name,
-      asset: { key: activation.asset, name: assetName(site, activation.asset) },
+      asset: { key: activation.asset, name: nameOfKey(site, activation.asset) },
       alsoCount: others.length,
-      also: others.slice(0, MAX_NAMED).map((other) => assetName(site, other.activation.asset)),
+      also: others.slice(0, MAX_NAMED).map((other) => nameOfKey(site, other.activation.asset)),
       text: activation.text,
       consequence: activation.consequence,
       action: activation.action,
@@ -274,10 +274,4 @@ function isCalling(call: OutboxEntry, calls: readonly OutboxEntry[], { state, si
 function outcomeOfBug(error: unknown): Outcome {
   const place = error instanceof Error && /^ +at .+$/m.exec(error.stack ?? '')?.[0].trim();
   return { outcome: 'retry', afterMs: SLOWEST_RETRY_MS, reason: `channel failed ${place || 'without saying where'}` };
-}
-
-function assetName(site: Site, key: string): Text {
-  const asset = site.assets.find((candidate) => candidate.key === key);
-  const link = site.links.find((candidate) => `link:${candidate.key}` === key);
-  return asset?.name ?? link?.name ?? { zh: key, en: key };
 }

@@ -1,10 +1,9 @@
 import type { Activation } from '../../model/alarm.ts';
 import type { LedgerClass } from '../../model/ledger.ts';
 import type { RateFigure, RateGroup } from '../../model/rate.ts';
-import type { Site } from '../../model/site.ts';
-import type { Text } from '../../model/text.ts';
 import type { AlarmView, AssetView, SystemView } from '../../model/view.ts';
 import { openActivations } from '../../rules/alarms/activation.ts';
+import { nameOf, systemOfKey } from '../../rules/asset-names.ts';
 import { className } from '../../rules/ledger/ledger.ts';
 import { assetFigure, classCounts, dataAgeMs, rateDetail, systemFigures } from '../../rules/rates/figures.ts';
 import type { EngineState, Exclusion, RegisteredPlan } from '../../rules/state.ts';
@@ -22,7 +21,7 @@ export function systemViews(state: EngineState, nowMs: number): SystemView[] {
   const plan = state.plan;
   if (!plan) return [];
   const open = openActivations(state);
-  const systemOf = (key: string) => plan.assets[plan.assetIndex.get(key) ?? -1]?.asset?.system;
+  const systemOf = (key: string) => systemOfKey(plan, key);
   return plan.site.systems.map((system, index) => {
     const alarms = open.filter((activation) => systemOf(activation.asset) === system.key);
     return {
@@ -58,6 +57,7 @@ export function assetViews(state: EngineState, nowMs: number): AssetView[] {
       location: asset.location,
       contractor: asset.contractor ?? null,
       group: asset.group ?? null,
+      warrantyUntil: asset.warrantyUntil ?? null,
       commissioning: state.commissioning[index] === 1,
       outOfService: state.decisions.outOfService.get(asset.key) ?? null,
       job: state.decisions.jobs.get(asset.key) ?? null,
@@ -163,17 +163,13 @@ export function alarmViews(state: EngineState): AlarmView[] {
 
 /** An activation with its asset's name and system. */
 export function alarmView(activation: Activation, state: EngineState): AlarmView {
-  const plan = state.plan;
-  const asset = plan?.assets[plan.assetIndex.get(activation.asset) ?? -1]?.asset;
+  const { plan } = state;
+  const { asset: key } = activation;
   return {
     ...activation,
-    assetName: asset?.name ?? linkName(plan?.site, activation.asset),
-    system: asset?.system ?? null,
+    assetName: plan ? nameOf(plan, key) : { zh: key, en: key },
+    system: (plan && systemOfKey(plan, key)) ?? null,
   };
-}
-
-function linkName(site: Site | undefined, key: string): Text {
-  return site?.links.find((link) => `link:${link.key}` === key)?.name ?? { zh: key, en: key };
 }
 
 function isActive({ state }: Activation): boolean {

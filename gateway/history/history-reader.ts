@@ -74,8 +74,8 @@ class Reader implements HistoryReader {
   readonly #stopping = new AbortController();
   readonly #toldReasons = new Set<string>();
   #offset: HistoryOffset;
-  /** Log time of the last record that was written or held nothing to write. */
-  #reachedMs = 0;
+  /** Log time of the last record that was written or held nothing to write; of the first to write before that. */
+  #reachedMs: number | undefined;
   #written = { samples: 0, changes: 0 };
   #refused = 0;
   #lastError: string | null = null;
@@ -92,7 +92,10 @@ class Reader implements HistoryReader {
   facts(): HistoryFacts {
     const { last } = this.#options.log;
     return {
-      behindMs: last.logSeq > this.#offset.logSeq ? Math.max(0, last.logMs - this.#reachedMs) : 0,
+      behindMs:
+        last.logSeq > this.#offset.logSeq && this.#reachedMs !== undefined
+          ? Math.max(0, last.logMs - this.#reachedMs)
+          : 0,
       offset: this.#offset,
       writtenSamples: this.#written.samples,
       writtenChanges: this.#written.changes,
@@ -127,8 +130,9 @@ class Reader implements HistoryReader {
     for await (const records of batched(log.follow(this.#offset.logSeq, signal), signal)) {
       const blocks = records.flatMap(blockOf);
       const samples = blocks.reduce((sum, { batch }) => sum + batch.length, 0);
-      const last = records.at(-1);
-      if (last === undefined) continue;
+      const [first, last] = [records[0], records.at(-1)];
+      if (first === undefined || last === undefined) continue;
+      this.#reachedMs ??= first.logMs;
       if (samples > 0) {
         const end = await this.#write(() => home.writeSamples(blocks, signal), samples);
         if (end === 'stopped') return;

@@ -1,16 +1,6 @@
 import type { Outcome } from '../../model/history.ts';
+import { faultText, INFLUX_TIMEOUT_MS, type InfluxTarget } from './influx-target.ts';
 
-/** Where and as whom lines are written. */
-export interface InfluxTarget {
-  /** E.g. `http://127.0.0.1:8086`; without credentials in it. */
-  readonly url: string;
-  readonly database: string;
-  readonly username?: string;
-  readonly password?: string;
-}
-
-/** Real ms that one request may take. */
-export const INFLUX_TIMEOUT_MS = 15_000;
 /** Bytes of a body at most, well below what InfluxDB takes by default (25 MB). */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 /** Real ms after which to try again where the server does not say. */
@@ -116,15 +106,7 @@ function messageOf(text: string): string {
   return text.slice(0, MAX_REASON_LENGTH);
 }
 
-/** What is wrong with the connection; fetch hides it in the cause. */
-export function faultText(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.cause instanceof AggregateError && error.cause.errors[0] instanceof Error)
-    return error.cause.errors[0].message;
-  return error.cause instanceof Error ? error.cause.message : error.message;
-}
-
-export function withSlash(url: string): string {
+function withSlash(url: string): string {
   return url.endsWith('/') ? url : `${url}/`;
 }
 

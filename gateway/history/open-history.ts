@@ -8,7 +8,7 @@ import type { CountedHome } from './counted-home.ts';
 import { openEmbeddedHistory } from './embedded.ts';
 import { type ChangeSource, type HistoryFacts, startHistoryReader } from './history-reader.ts';
 import { influxHistory } from './influx.ts';
-import type { InfluxTarget } from './influx-writer.ts';
+import type { InfluxTarget } from './influx-target.ts';
 
 /** Database where the address names none. */
 const DEFAULT_DATABASE = 'lamplighter';
@@ -58,8 +58,10 @@ export async function openHistory(options: HistoryOptions): Promise<History> {
   }
 }
 
-async function openHome({ dataDir, influxUrl, points }: HistoryOptions): Promise<CountedHome> {
-  if (influxUrl === undefined) return await openEmbeddedHistory({ dir: join(dataDir, 'history'), lookup: points });
+async function openHome({ dataDir, influxUrl, points, logger }: HistoryOptions): Promise<CountedHome> {
+  if (influxUrl === undefined) {
+    return await openEmbeddedHistory({ dir: join(dataDir, 'history'), lookup: points, logger });
+  }
   return influxHistory({ ...parseInfluxUrl(influxUrl), lookup: points });
 }
 

@@ -73,10 +73,14 @@ function section(alarm: AlarmReply, timeZone: string, person: string): string {
     [{ zh: '先做', en: 'first action' }, line(alarm.action)],
   ];
   if (alarm.children.length > 0) {
-    rows.splice(1, 0, [
-      { zh: '受影响', en: 'takes with it' },
-      `${alarm.children.length} 台/盏 <span class="en">assets</span>`,
-    ]);
+    const count = alarm.children.length;
+    rows.splice(
+      1,
+      0,
+      alarm.asset.startsWith('rate:')
+        ? [{ zh: '未达标', en: 'missed by' }, escapeHtml(alarm.children.join('、'))]
+        : [{ zh: '受影响', en: 'takes with it' }, `${count} 台/盏 <span class="en">assets</span>`],
+    );
   }
   if (alarm.silence !== null) rows.push([{ zh: '静默', en: 'silent' }, silence(alarm, alarm.silence, timeZone)]);
   if (alarm.acknowledgedMs !== null) {

@@ -37,6 +37,7 @@ const asset: AssetReply = {
   location: {},
   contractor: null,
   group: null,
+  warrantyUntil: null,
   commissioning: false,
   outOfService: null,
   job: null,

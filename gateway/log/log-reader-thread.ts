@@ -1,56 +1,64 @@
 /** The thread that reads old records, so that catching up on a backlog stalls neither the writer nor the rules. */
 
+import { statSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import { crc32 } from 'node:zlib';
 import { openDatabaseForReading } from '../storage/open-database.ts';
 import { faultOf } from '../storage/storage-error.ts';
-import type { FoundRecord, LogThreadData, ReaderReply, ReaderRequest } from './log-messages.ts';
+import { archiveFolder } from './archive-folder.ts';
+import { ArchiveReader } from './archive-reader.ts';
+import type { LogThreadData, ReaderReply, ReaderRequest } from './log-messages.ts';
+import { readPage } from './log-page.ts';
+import { LogRows } from './log-rows.ts';
+import { logMigrations } from './log-schema.ts';
+
+/** Real ms that a page waits for the file that takes the place of a damaged one, and between two looks. */
+const MAX_WAIT_MS = 5000;
+const LOOK_EVERY_MS = 50;
 
 const port = parentPort;
 if (port === null) throw new Error('log-reader-thread is started as a thread only');
 
-interface Page {
-  readonly records: FoundRecord[];
-  readonly throughSeq: number;
-}
-
-function readPage(database: DatabaseSync, request: ReaderRequest): Page {
-  const records: FoundRecord[] = [];
-  let bytes = 0;
-  let lastSeq = request.afterSeq;
-  const rows = database
-    .prepare(
-      'SELECT seq, ms, kind, ordinal, count, crc, body FROM records WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?',
-    )
-    .iterate(request.afterSeq, request.throughSeq, request.limit);
-  for (const row of rows) {
-    const seq = Number(row.seq);
-    const body = row.body;
-    bytes += body instanceof Uint8Array ? body.byteLength : 0;
-    if (bytes > request.maxBytes && records.length > 0) return { records, throughSeq: lastSeq };
-    lastSeq = seq;
-    const isWhole = body instanceof Uint8Array && crc32(body) === row.crc;
-    records.push({
-      seq,
-      ms: Number(row.ms),
-      kind: Number(row.kind),
-      ordinal: Number(row.ordinal),
-      count: Number(row.count),
-      body: isWhole ? (body as Uint8Array<ArrayBuffer>) : undefined,
-    });
-  }
-  // Fewer rows than asked for: what is missing up to the end is no longer kept.
-  return { records, throughSeq: records.length < request.limit ? request.throughSeq : lastSeq };
+interface Source {
+  readonly inode: number;
+  readonly database: DatabaseSync;
+  readonly log: LogRows;
+  readonly archive: ArchiveReader;
 }
 
 const { path } = workerData as LogThreadData;
-let database: DatabaseSync | undefined;
+let source: Source | undefined;
+let damagedFiles: string[] = [];
+
+/** The file as it is now: where it was damaged, another one has taken its place. */
+function present(): Source {
+  const inode = presentInode();
+  if (source?.inode === inode) return source;
+  source?.database.close();
+  source = undefined;
+  const database = openDatabaseForReading(path, logMigrations);
+  const archive = new ArchiveReader(archiveFolder(path), (file) => damagedFiles.push(file));
+  source = { inode, database, log: new LogRows(database), archive };
+  return source;
+}
+
+function presentInode(): number {
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (let waitedMs = 0; waitedMs < MAX_WAIT_MS; waitedMs += LOOK_EVERY_MS) {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found) return found.ino;
+    Atomics.wait(pause, 0, 0, LOOK_EVERY_MS);
+  }
+  return statSync(path).ino;
+}
+
 port.on('message', (request: ReaderRequest) => {
   let reply: ReaderReply;
+  damagedFiles = [];
   try {
-    database ??= openDatabaseForReading(path);
-    reply = { id: request.id, type: 'page', ...readPage(database, request) };
+    const { log, archive } = present();
+    const page = readPage(log, archive, request);
+    reply = { id: request.id, type: 'page', ...page, damagedFiles };
   } catch (error) {
     reply = { id: request.id, type: 'failed', fault: faultOf(error, 'unreadable') };
   }

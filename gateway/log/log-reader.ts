@@ -1,6 +1,9 @@
 import { Worker } from 'node:worker_threads';
+import type { AdapterLog } from '../../model/adapter.ts';
 import { errorOf, StorageError } from '../storage/storage-error.ts';
 import type { LogThreadData, ReaderReply, ReaderRequest } from './log-messages.ts';
+
+const DAMAGED_SEGMENT = 'a file of the log archive is damaged; what cannot be read of it counts as lost';
 
 type Page = Extract<ReaderReply, { type: 'page' }>;
 
@@ -8,12 +11,15 @@ type Page = Extract<ReaderReply, { type: 'page' }>;
 export class LogReader {
   readonly #path: string;
   readonly #asked = new Map<number, { resolve: (page: Page) => void; reject: (error: unknown) => void }>();
+  readonly #warn: AdapterLog['warn'];
   #thread: Worker | undefined;
   #nextId = 1;
   #closed = false;
 
-  constructor(path: string) {
+  /** `warn` is told of files of the archive that are damaged. */
+  constructor(path: string, warn: AdapterLog['warn'] = () => undefined) {
     this.#path = path;
+    this.#warn = warn;
   }
 
   /** Rejects with a StorageError `unreadable` where the disk or the thread fails, `closed` after `close`. */
@@ -40,8 +46,10 @@ export class LogReader {
     thread.on('message', (reply: ReaderReply) => {
       const asked = this.#asked.get(reply.id);
       this.#asked.delete(reply.id);
-      if (reply.type === 'page') asked?.resolve(reply);
-      else asked?.reject(errorOf(reply.fault));
+      if (reply.type === 'page') {
+        for (const file of reply.damagedFiles) this.#warn({ file }, DAMAGED_SEGMENT);
+        asked?.resolve(reply);
+      } else asked?.reject(errorOf(reply.fault));
     });
     const ended = (cause: unknown) => {
       if (this.#thread === thread) this.#thread = undefined;

@@ -7,7 +7,9 @@ import type { PointKey, PointNumber } from '../../model/point.ts';
 import { type FolderLock, lockFolder } from '../storage/folder-lock.ts';
 import { errorOf, StorageError } from '../storage/storage-error.ts';
 import { CommitQueue } from './commit-queue.ts';
-import type { LogThreadData, WriterReply, WriterRequest } from './log-messages.ts';
+import { DEFAULT_LOG_BOUNDS, type LogBounds } from './log-bounds.ts';
+import { LogDisk } from './log-disk.ts';
+import type { DiskFacts, WriterReply, WriterRequest, WriterThreadData } from './log-messages.ts';
 import { LogReader } from './log-reader.ts';
 import { LOG_FILE } from './log-schema.ts';
 import { PointNumbers, type WantedPoint } from './point-numbers.ts';
@@ -28,6 +30,13 @@ export interface OpenLogOptions {
   readonly dir: string;
   readonly clock: Clock;
   readonly log: AdapterLog;
+  /** How much is kept, and where; {@link DEFAULT_LOG_BOUNDS} if absent. */
+  readonly bounds?: LogBounds;
+  /**
+   * A record that others know to have been written, e.g. the engine: a log that has lost its end goes on after it, so
+   * that no place is given twice. A log without any record is a new one and begins at 1.
+   */
+  readonly minimumSeq?: number;
 }
 
 /** The log, and the numbers of points that it keeps. */
@@ -41,7 +50,13 @@ export interface DurableLog extends Log {
   numbersFor(keys: readonly WantedPoint[]): Promise<ReadonlyMap<PointKey, PointNumber>>;
   /** Rejects with what ended the log for good, which no part of the site can live without. */
   readonly failed: Promise<never>;
-  facts(): Pick<LogFacts, 'failing' | 'waitingBytes' | 'lostSamples'>;
+  /** `logSeq` of the newest record that can be seen; beyond `last` only while the disk fails. */
+  readonly shownSeq: number;
+  facts(): LogFacts;
+  /** How it lies on the disk. */
+  diskFacts(): DiskFacts;
+  /** Records after `afterSeq` stay in the log's own file, whatever its bounds. Until this is called, all of them do. */
+  keepFrom(afterSeq: number): void;
 }
 
 /**
@@ -52,7 +67,11 @@ export async function openLog(options: OpenLogOptions): Promise<DurableLog> {
   const lock = lockFolder(options.dir);
   const path = join(options.dir, LOG_FILE);
   const writer = new Worker(new URL('./log-writer-thread.ts', import.meta.url), {
-    workerData: { path } satisfies LogThreadData,
+    workerData: {
+      path,
+      bounds: options.bounds ?? DEFAULT_LOG_BOUNDS,
+      minimumSeq: options.minimumSeq ?? 0,
+    } satisfies WriterThreadData,
   });
   try {
     const ready = await firstReply(writer);
@@ -86,6 +105,7 @@ class SqliteLog implements DurableLog {
   readonly #lock: FolderLock;
   readonly #writer: Worker;
   readonly #reader: LogReader;
+  readonly #disk: LogDisk;
   readonly #queue: CommitQueue;
   readonly #recent: RecentRecords;
   readonly #numbers: PointNumbers;
@@ -94,14 +114,16 @@ class SqliteLog implements DurableLog {
   readonly #fail: (reason: StorageError) => void;
   #closing: Promise<void> | undefined;
   #broken = false;
+  #hasEngine = false;
 
   constructor(options: OpenLogOptions, path: string, lock: FolderLock, writer: Worker, ready: Ready) {
     this.#log = options.log;
     this.#lock = lock;
     this.#writer = writer;
-    this.#reader = new LogReader(path);
+    this.#reader = new LogReader(path, (fields, message) => options.log.warn(fields, message));
+    this.#disk = new LogDisk(ready, options.log, (request) => this.#post(request));
     this.#recent = new RecentRecords(ready.last.logSeq);
-    this.#numbers = new PointNumbers(ready.points);
+    this.#numbers = new PointNumbers(ready.points, ready.nextPoint);
     this.#queue = new CommitQueue({
       last: ready.last,
       nextOrdinal: ready.nextOrdinal,
@@ -125,6 +147,10 @@ class SqliteLog implements DurableLog {
     return this.#queue.last;
   }
 
+  get shownSeq(): number {
+    return this.#queue.shownSeq;
+  }
+
   get firstLostSeq(): number | undefined {
     return this.#queue.firstLostSeq;
   }
@@ -133,8 +159,18 @@ class SqliteLog implements DurableLog {
     return this.#numbers.current;
   }
 
-  facts(): ReturnType<DurableLog['facts']> {
-    return this.#queue.facts;
+  facts(): LogFacts {
+    const { bytes, archiveBytes, oldest } = this.#disk.facts;
+    return { ...this.#queue.facts, bytes, archiveBytes, oldest };
+  }
+
+  diskFacts(): DiskFacts {
+    return this.#disk.facts;
+  }
+
+  keepFrom(afterSeq: number): void {
+    this.#hasEngine = true;
+    this.#disk.keepFrom(afterSeq);
   }
 
   hand(entry: LogEntry): Handed {
@@ -205,6 +241,11 @@ class SqliteLog implements DurableLog {
   }
 
   #onReply(reply: WriterReply): void {
+    if (this.#disk.takes(reply)) {
+      // Nobody waits for an engine that has not come yet.
+      this.#queue.hold(this.#hasEngine && this.#disk.facts.overfull === 'engine');
+      return;
+    }
     if (reply.type === 'done') this.#queue.committed();
     else if (reply.type === 'failed') this.#queue.failed(errorOf(reply.fault));
   }

@@ -12,10 +12,12 @@ type Pairs = readonly (readonly [key: string, number: number])[];
 export class PointNumbers {
   readonly #numbers = new Map<PointKey, PointNumber>();
   readonly #keys = new Map<PointNumber, PointKey>();
-  #next = 1;
+  #next: number;
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(pairs: Pairs) {
+  /** No number below `next` is given. */
+  constructor(pairs: Pairs, next = 1) {
+    this.#next = next;
     this.apply(pairs);
   }
 

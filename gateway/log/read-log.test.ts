@@ -66,7 +66,7 @@ test('finds the last record before a time', async () => {
   await stored.close();
 });
 
-test('reads on over records that are no longer there, and says which are damaged', async () => {
+test('tells records that are no longer there as lost, and says which are damaged', async () => {
   const dir = tempFolder();
   await (await logOf(dir, [10, 11, 12, 13, 14, 15, 16, 17])).close();
   const database = new DatabaseSync(join(dir, 'log.db'));
@@ -77,6 +77,7 @@ test('reads on over records that are no longer there, and says which are damaged
   expect((await all(stored, 2, 9)).map(({ logSeq, kind }) => [logSeq, kind])).toEqual([
     [3, 'tick'],
     [4, 'damaged'],
+    [6, 'lost'],
     [7, 'tick'],
     [8, 'samples'],
     [9, 'points'],

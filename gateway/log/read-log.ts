@@ -4,9 +4,12 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { LogRecord, Stamp } from '../../model/log.ts';
 import type { PointKey, PointNumber } from '../../model/point.ts';
 import { openDatabaseForReading } from '../storage/open-database.ts';
-import { unreadable } from '../storage/storage-error.ts';
-import type { FoundRecord } from './log-messages.ts';
+import { StorageError, unreadable } from '../storage/storage-error.ts';
+import { archiveFolder } from './archive-folder.ts';
+import { ArchiveReader } from './archive-reader.ts';
+import type { FoundRecord, StoredRecord } from './log-messages.ts';
 import { LogReader } from './log-reader.ts';
+import { LogRows } from './log-rows.ts';
 import { LOG_FILE, logMigrations } from './log-schema.ts';
 import { decodeRecord } from './record-codec.ts';
 
@@ -14,7 +17,7 @@ import { decodeRecord } from './record-codec.ts';
 const PAGE_RECORDS = 256;
 const PAGE_BYTES = 2 * 1024 * 1024;
 
-/** A log as it was when it was opened for reading; what is appended afterwards is not seen. */
+/** A log with its archive, as they were when they were opened for reading; what is appended afterwards is not seen. */
 export interface StoredLog {
   /** Stamps of the oldest and the newest record. */
   readonly first: Stamp;
@@ -37,20 +40,23 @@ export function openLogForReading(dir: string): StoredLog | undefined {
   if (!existsSync(path)) return undefined;
   const database = openDatabaseForReading(path, logMigrations);
   try {
-    const first = stampOf(database, 'SELECT seq, ms FROM records ORDER BY seq LIMIT 1');
-    const last = stampOf(database, 'SELECT seq, ms FROM records ORDER BY seq DESC LIMIT 1');
-    if (first && last) return new SqliteStoredLog(path, database, first, last);
+    const rows = new LogRows(database);
+    const archive = new ArchiveReader(archiveFolder(path));
+    const newest = rows.newest() ?? stampOf(archive.end('last'));
+    // What is in both counts once; what is in neither is told as lost.
+    const oldest = [stampOf(archive.end('first')), rows.oldest()].filter((stamp) => stamp !== undefined);
+    const first = oldest.sort((a, b) => a.logSeq - b.logSeq)[0];
+    if (first && newest) return new SqliteStoredLog(path, database, archive, first, newest);
     database.close();
     return undefined;
   } catch (error) {
     database.close();
-    throw unreadable(path, error);
+    throw error instanceof StorageError ? error : unreadable(path, error);
   }
 }
 
-function stampOf(database: DatabaseSync, sql: string, ...values: number[]): Stamp | undefined {
-  const row = database.prepare(sql).get(...values);
-  return row && { logSeq: Number(row.seq), logMs: Number(row.ms) };
+function stampOf(record: StoredRecord | undefined): Stamp | undefined {
+  return record && { logSeq: record.seq, logMs: record.ms };
 }
 
 class SqliteStoredLog implements StoredLog {
@@ -58,10 +64,12 @@ class SqliteStoredLog implements StoredLog {
   readonly last: Stamp;
   readonly pointNumbers: ReadonlyMap<PointKey, PointNumber>;
   readonly #database: DatabaseSync;
+  readonly #archive: ArchiveReader;
   readonly #reader: LogReader;
 
-  constructor(path: string, database: DatabaseSync, first: Stamp, last: Stamp) {
+  constructor(path: string, database: DatabaseSync, archive: ArchiveReader, first: Stamp, last: Stamp) {
     this.#database = database;
+    this.#archive = archive;
     this.#reader = new LogReader(path);
     this.first = first;
     this.last = last;
@@ -70,17 +78,10 @@ class SqliteStoredLog implements StoredLog {
   }
 
   lastSeqBefore(ms: number): number {
-    // Times never go back, so that halving finds the place without an index of them.
-    let before = this.first.logSeq - 1;
-    let after = this.last.logSeq + 1;
-    while (after - before > 1) {
-      const middle = before + Math.floor((after - before) / 2);
-      const sql = 'SELECT seq, ms FROM records WHERE seq >= ? ORDER BY seq LIMIT 1';
-      const found = stampOf(this.#database, sql, middle);
-      if (found && found.logMs < ms) before = found.logSeq;
-      else after = middle;
-    }
-    return before;
+    const rows = new LogRows(this.#database);
+    const oldest = rows.oldest();
+    const before = oldest && oldest.logMs < ms ? rows.lastSeqBefore(ms, oldest.logSeq, this.last.logSeq) : undefined;
+    return before ?? this.#archive.lastBefore(ms)?.seq ?? this.first.logSeq - 1;
   }
 
   async *records(afterSeq: number, throughSeq: number): AsyncGenerator<readonly LogRecord[], void> {

@@ -1,5 +1,6 @@
 import type { LogEntry, LogRecord, Stamp } from '../../model/log.ts';
 import type { Batch } from '../../model/sample.ts';
+import type { StoredRecord } from './log-messages.ts';
 
 /**
  * How an entry lies in a row of the log. All but samples are JSON. Samples are columns, little-endian as on every
@@ -23,7 +24,7 @@ const Constant = { sourceMs: 1, receivedMs: 2, point: 4, reason: 8, quality: 16 
 type StoredKind = Exclude<LogRecord['kind'], 'damaged'>;
 
 /** Numbers of the kinds as stored; never reused. */
-const kindNumbers = {
+export const kindNumbers = {
   samples: 1,
   tick: 2,
   link: 3,
@@ -58,6 +59,13 @@ export function encodeEntry(entry: LogEntry): EncodedEntry {
 export function encodeLost(fromSeq: number, samples: number): EncodedEntry {
   const body = new TextEncoder().encode(JSON.stringify({ fromSeq, samples }));
   return { kind: kindNumbers.lost, count: samples, body };
+}
+
+/** The first of the records that a stored record stands for as lost; undefined where it is of another kind. */
+export function lostFrom({ kind, body }: StoredRecord): number | undefined {
+  if (kind !== kindNumbers.lost) return undefined;
+  const record = decodeRecord({ logSeq: 0, logMs: 0 }, kind, 0, body);
+  return record?.kind === 'lost' ? record.fromSeq : undefined;
 }
 
 /**

@@ -3,10 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import type { Clock } from '../../model/clock.ts';
 import { happen, LAMPS, RecordedSite, siteOf, writeSite } from '../../test/support/recorded-site.ts';
 import { tempFolder } from '../../test/support/temp-folder.ts';
 import { START_MS } from '../../test/support/timeline.ts';
+import { until } from '../../test/support/until.ts';
 import { CommandFailed } from '../exit.ts';
+import { DEFAULT_LOG_BOUNDS } from '../log/log-bounds.ts';
+import { openLog } from '../log/open-log.ts';
 import { replayCommand } from '../replay-command.ts';
 import { textWidth } from './text-table.ts';
 
@@ -218,6 +222,26 @@ test('reads a folder on which a gateway runs', async () => {
   expect(running.errors).toEqual([]);
   expect(replayed.out).toMatch(/ 0 differences\n/);
   expect(replayed.code).toBe(0);
+});
+
+test('gives the same to the letter where nearly all of the log is in its archive', async () => {
+  const site = writeSite(tempFolder(), { darkDelay: '30s', litAbove: 1 });
+  const runs = [
+    ['--from', moment(0), '--to', endMs],
+    ['--from', moment(0.4), '--to', moment(0.8)],
+    ['--from', moment(0.2), '--to', endMs, '--site', site],
+  ];
+  const before = await Promise.all(runs.map((args) => replayJson(...args)));
+  const clock: Clock = { now: () => endMs, rate: 1, simulated: true, delay: () => Promise.resolve() };
+  const quiet = { info: () => undefined, warn: () => undefined };
+  const bounds = { ...DEFAULT_LOG_BOUNDS, logBytes: 100_000, segmentBytes: 50_000 };
+  const log = await openLog({ dir: join(data, 'log'), clock, log: quiet, bounds });
+  log.keepFrom(log.last.logSeq);
+  await until('most of it has moved', 10_000, () => log.diskFacts().oldest.logSeq > log.last.logSeq * 0.7);
+  await log.close();
+  const after = await Promise.all(runs.map((args) => replayJson(...args)));
+  expect(after).toEqual(before);
+  expect(after[0].records).toBeGreaterThan(1000);
 });
 
 test('the recorded site file gives the same as itself, wherever it is taken over', async () => {

@@ -17,7 +17,7 @@ const MAX_ROWS = 200;
 export interface ReportStyle {
   readonly language: 'zh' | 'en';
   readonly formatMs: (ms: number) => string;
-  /** Name of an asset, or of a link as `link:KEY`; undefined where nobody knows one. */
+  /** Name of an asset by its key, or of what is one to the rules only, e.g. `link:KEY`; undefined where nobody knows one. */
   readonly nameOf: (asset: string) => Text | undefined;
   /** Follows from history alone. */
   readonly approximate: boolean;

@@ -185,7 +185,7 @@ class Loader {
   #rate(data: unknown, path: Path, lines: KeyLines, campaigns: Keys<true>): RateDefinition | undefined {
     if (!this.#reporter.shape(RateEntry, data, path)) return undefined;
     const entry = data as RateEntry;
-    const { key, name, profile, window, campaign, good, due, per } = entry;
+    const { key, name, profile, window, campaign, good, due, per, alarm } = entry;
     if (!lines.isNew(key, [...path, 'key'])) return undefined;
     const target = this.#ratio(entry.target, [...path, 'target']);
     const coverageTarget =
@@ -205,6 +205,7 @@ class Loader {
       ...(good !== undefined && { good }),
       ...(due !== undefined && { due }),
       ...(per !== undefined && { per }),
+      ...(alarm !== undefined && { alarm }),
     };
   }
 

@@ -1,8 +1,9 @@
 import type { Campaign } from '../../model/site.ts';
 import { readDate } from '../../rules/time/calendar.ts';
-import { mistakes, withSuggestion } from './problem.ts';
+import { mistakes } from './problem.ts';
 import { KeyLines, type Reporter } from './reporter.ts';
 import { CampaignEntry } from './site-file.ts';
+import { findingOfDate } from './written-date.ts';
 import type { Path } from './yaml-source.ts';
 
 /** Bound on the campaigns of one site. */
@@ -43,19 +44,7 @@ function checkDates(from: string, to: string, path: Path, reporter: Reporter): b
 }
 
 function readDay(text: string, path: Path, reporter: Reporter): number | undefined {
-  const day = readDate(text);
-  if (day === undefined) reporter.atValue(path, withSuggestion(mistakes.badDate(text), dateMeant(text)));
-  return day;
-}
-
-/** The date that was probably meant: written otherwise, or past the end of its month. */
-function dateMeant(text: string): string | undefined {
-  const match = /^(\d{4})[-/.年]?(\d{1,2})[-/.月]?(\d{1,2})日?$/.exec(text.trim());
-  if (match === null) return undefined;
-  const [, year, month = '', day = ''] = match;
-  const last = Math.min(Number(day), 31);
-  const candidates = [last, last - 1, last - 2, last - 3].map(
-    (candidate) => `${year}-${month.padStart(2, '0')}-${String(candidate).padStart(2, '0')}`,
-  );
-  return candidates.find((candidate) => readDate(candidate) !== undefined);
+  const finding = findingOfDate(text);
+  if (finding !== undefined) reporter.atValue(path, finding);
+  return readDate(text);
 }

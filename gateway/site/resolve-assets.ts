@@ -7,6 +7,7 @@ import { checkShape } from './check-shape.ts';
 import type { Expansion, Member } from './expand-assets.ts';
 import { type ControllerMap, type Pack, type PackShelf, parentPointsOf } from './packs.ts';
 import { type Finding, mistakes, type ProblemCollector, shownDuration, withSuggestion } from './problem.ts';
+import { findingOfDate } from './written-date.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
 
 /** Bound on the points of one site. */
@@ -74,6 +75,7 @@ export function resolveAssets({ members, complete }: Expansion, references: Refe
       found = lookUp(member, references);
       entryReferences.set(member.entryIndex, found);
       checkStaleness(found, member, trustedTooLong, references);
+      checkWarranty(member, references);
     }
     const parent = member.parent === undefined || cyclic.has(member.key) ? undefined : byKey.get(member.parent);
     const parentProfile = parent?.entry.profile;
@@ -252,6 +254,12 @@ function checkStaleness(found: EntryReferences, member: Member, told: Set<string
   report(references, member, ['profile'], finding);
 }
 
+function checkWarranty(member: Member, references: References): void {
+  const { warrantyUntil } = member.entry;
+  const finding = warrantyUntil === undefined ? undefined : findingOfDate(warrantyUntil);
+  if (finding !== undefined) report(references, member, ['warrantyUntil'], finding);
+}
+
 function checkAddress(member: Member, protocol: Protocol, references: References): boolean {
   const { source, problems } = references;
   if (member.address === undefined) return false;
@@ -365,7 +373,7 @@ function checkConflicts(pointsOfLink: ReadonlyMap<string, readonly LinkPoint[]>,
 
 function toAsset(member: Member, points: readonly AssetPoint[]): Asset | undefined {
   const { key, name, parent, location, group, formerly } = member;
-  const { profile, system, link, contractor, commissioning } = member.entry;
+  const { profile, system, link, contractor, warrantyUntil, commissioning } = member.entry;
   if (!member.wellFormed || profile === undefined || system === undefined || link === undefined) return undefined;
   return {
     key,
@@ -377,6 +385,7 @@ function toAsset(member: Member, points: readonly AssetPoint[]): Asset | undefin
     location,
     ...(contractor !== undefined && { contractor }),
     ...(group !== undefined && { group }),
+    ...(warrantyUntil !== undefined && { warrantyUntil }),
     ...(commissioning === true && { commissioning }),
     points,
     ...(formerly !== undefined && { formerly }),

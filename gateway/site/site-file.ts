@@ -93,6 +93,12 @@ export const RateEntry = Type.Object(
         { description: 'judge each of these by itself; the figure is the worst one’s' },
       ),
     ),
+    alarm: Type.Optional(
+      Type.Boolean({
+        description:
+          'whether a missed target is an alarm; if absent: live where single assets call nobody, month and campaign',
+      }),
+    ),
   },
   closed,
 );
@@ -153,6 +159,9 @@ export const AssetEntry = Type.Object(
       Type.Union([Template('a name'), Type.Integer()], {
         description: 'a set of assets that is promised or maintained together, by any name',
       }),
+    ),
+    warrantyUntil: Type.Optional(
+      Type.String({ description: 'last day of its warranty, a date of the site: 2027-03-31; told 30 days before' }),
     ),
     commissioning: Type.Optional(
       Type.Boolean({

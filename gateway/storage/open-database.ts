@@ -15,17 +15,18 @@ export type Migration = string;
 /**
  * Opens (or makes) the database at `path` for writing: write-ahead log, each commit synced to disk, and brought up to
  * the newest version by `migrations`, of which the first makes version 1 out of an empty file. Before an existing file
- * is changed, a copy is kept beside it as `PATH.before-v{version}`. Throws a {@link StorageError}: `newer` where a later
+ * is changed, a copy is kept beside it as `PATH.before-v{version}`; not with `addsOnly`, where migrations touch nothing that
+ * was there: to copy a file of many GiB takes minutes and room. Throws a {@link StorageError}: `newer` where a later
  * program wrote the file, `unreadable` where it cannot be opened.
  */
-export function openDatabase(path: string, migrations: readonly Migration[]): DatabaseSync {
+export function openDatabase(path: string, migrations: readonly Migration[], { addsOnly = false } = {}): DatabaseSync {
   const database = connect(path);
   try {
     database.exec(
       `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
        PRAGMA journal_size_limit = ${WAL_SIZE_LIMIT_BYTES};`,
     );
-    migrate(database, path, migrations);
+    migrate(database, path, migrations, addsOnly);
     return database;
   } catch (error) {
     database.close();
@@ -60,6 +61,16 @@ function connect(path: string): DatabaseSync {
   }
 }
 
+/**
+ * The version of the database's tables, where `migrations` know it or a later one; for whoever copies a file without
+ * reading its tables. Throws a {@link StorageError} `newer`.
+ */
+export function refuseNewer(database: DatabaseSync, path: string, migrations: readonly Migration[]): number {
+  const version = versionOf(database);
+  if (version > migrations.length) throw newer(path, version, migrations.length);
+  return version;
+}
+
 function versionOf(database: DatabaseSync): number {
   return Number(database.prepare('PRAGMA user_version').get()?.user_version);
 }
@@ -82,11 +93,11 @@ function refuseOtherVersion(database: DatabaseSync, path: string, newest: number
   }
 }
 
-function migrate(database: DatabaseSync, path: string, migrations: readonly Migration[]): void {
+function migrate(database: DatabaseSync, path: string, migrations: readonly Migration[], addsOnly: boolean): void {
   const version = versionOf(database);
   if (version > migrations.length) throw newer(path, version, migrations.length);
   if (version === migrations.length) return;
-  if (version > 0) {
+  if (version > 0 && !addsOnly) {
     const copy = `${path}.before-v${migrations.length}`;
     // A copy that a crash left half-written would stop the next try.
     rmSync(copy, { force: true });

@@ -1,7 +1,9 @@
 import type { AlarmDefinition } from '../../model/site.ts';
 import { type AssetPlan, familyOf, NONE, type Plan, REPLY, STRIDE, VALUE } from '../compile.ts';
 import { conditionsOf } from '../look.ts';
+import { missedNow } from '../rates/figures.ts';
 import type { EngineState } from '../state.ts';
+import { warrantyAlarm } from '../virtual-assets/warranty-alarm.ts';
 import { type AlarmMemory, explainsOthers } from './alarm.ts';
 
 /**
@@ -21,7 +23,7 @@ export function heldByCause(
   memory: AlarmMemory,
 ): 'no' | 'wait' | 'afresh' {
   const assets = state.plan?.assets;
-  if (definition.priority === 1 || !assets) return 'no';
+  if (definition.priority === 1 || definition === warrantyAlarm || !assets) return 'no';
   const { logMs, points } = state;
   const link = assets[asset.link];
   if (link) {
@@ -62,11 +64,17 @@ function causes(state: EngineState, cause: AssetPlan, alarm: string): 'wait' | '
   return found;
 }
 
-/** Keys of all that hangs on a cause: children and theirs; for a link, the assets that it reads. */
-export function childKeys(plan: Plan, cause: AssetPlan): readonly string[] {
-  if (!cause.asset) return plan.assets.filter((asset) => asset.link === cause.index).map(({ key }) => key);
-  return familyOf(plan, cause.index)
-    .filter((index) => index !== cause.index)
+/**
+ * Whom an alarm that is raised now concerns besides its asset: all that hangs on a cause, children and theirs, or the
+ * assets that a link reads; for a rate, the assets or groups that miss its target, worst first.
+ */
+export function concernedKeys(state: EngineState, plan: Plan, asset: AssetPlan, definition: AlarmDefinition) {
+  if (asset.subject.kind === 'rate') return missedNow(state, plan, asset.subject);
+  if (!definition.causesChildren) return [];
+  if (asset.subject.kind === 'link')
+    return plan.assets.filter(({ link }) => link === asset.index).map(({ key }) => key);
+  return familyOf(plan, asset.index)
+    .filter((index) => index !== asset.index)
     .map((index) => (plan.assets[index] as AssetPlan).key);
 }
 

@@ -17,7 +17,7 @@ import {
   stepAlarm,
 } from './alarm.ts';
 import { countAnnunciation, countReturn } from './alarm-health.ts';
-import { childKeys, heldByCause } from './cause.ts';
+import { concernedKeys, heldByCause } from './cause.ts';
 
 /** What is told of longer ago than this is history. */
 const STORED_MS = 10_000;
@@ -105,7 +105,7 @@ function raise(
   const alarm = asset.alarms[no] as AlarmPlan;
   if (before) work.changes.push(alarmChange('normal', state.logMs, { ...before, state: 'normal' }));
   memory.activationId = `${asset.key}.${alarm.definition.key}.${state.logSeq}.${work.changes.length}`;
-  memory.children = alarm.definition.causesChildren ? childKeys(work.plan, asset) : [];
+  memory.children = concernedKeys(state, work.plan, asset, alarm.definition);
   memory.test = isTest(state, asset, alarm);
   memory.silence = silenceOf(state, asset, alarm, memory);
   if (memory.silence === null) call(work, look, alarm, no, memory);

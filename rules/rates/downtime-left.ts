@@ -37,3 +37,12 @@ export function downtimeLeftMs({ up, down, unknown }: Sums, aheadMs: number, tar
   // The small term keeps a whole number of ms from losing its last one to the last bit of a double.
   return Math.max(0, Math.floor(allowedMs - down - unknown + 1e-6));
 }
+
+/**
+ * Whether a target cannot be met any more, even if all that is unknown was up and all that is to come will be:
+ * down > (1 − target) × (up + down + unknown + required ahead).
+ */
+export function isLost({ up, down, unknown }: Sums, aheadMs: number, target: number): boolean {
+  // The small term: as above.
+  return down > (1 - target) * (up + down + unknown + aheadMs) + 1e-6;
+}

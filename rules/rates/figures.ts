@@ -6,13 +6,14 @@ import {
   type RateGroup,
   type RateGrouping,
   type RateWindow,
+  type Verdict,
 } from '../../model/rate.ts';
 import type { RateDefinition, System } from '../../model/site.ts';
 import { type AssetPlan, type Bound, NONE, type Plan, REPLY, STRIDE } from '../compile.ts';
 import { LATENESS_MS } from '../ledger/late.ts';
 import { classNumber } from '../ledger/ledger.ts';
 import type { EngineState } from '../state.ts';
-import { downtimeLeftMs, requiredAheadMs } from './downtime-left.ts';
+import { downtimeLeftMs, isLost, requiredAheadMs } from './downtime-left.ts';
 import { type Judgement, judge, neededFor, type Sums } from './rate.ts';
 import { type WindowSpan, windowSpan } from './rate-window.ts';
 
@@ -47,6 +48,36 @@ export function systemFigures(state: EngineState, plan: Plan, systemNo: number, 
   return system.rates.map((rate, rateNo) =>
     new RateQuestion(state, plan, { system, systemNo, rate, rateNo }, nowMs).figure(),
   );
+}
+
+/** Whether a rate is what was promised, as its alarm has it. Flags are 0, 1, or NaN where it cannot be told. */
+export interface RateStanding {
+  readonly figure: RateFigure;
+  /** Something is due, and its window is not over. */
+  readonly due: number;
+  /**
+   * Live: the target is missed now, by one of the groups where each is judged by itself. Over a window: it cannot be met
+   * any more, whatever happens until the window ends.
+   */
+  readonly missed: number;
+}
+
+/** The standing of each rate of one system now, in the order of the site file. */
+export function rateStandings(state: EngineState, plan: Plan, systemNo: number): RateStanding[] {
+  const system = plan.site.systems[systemNo];
+  if (!system) return [];
+  return system.rates.map((rate, rateNo) =>
+    new RateQuestion(state, plan, { system, systemNo, rate, rateNo }, state.logMs).standing(),
+  );
+}
+
+/** Assets or groups that miss a rate's target now, worst first, at most {@link MAX_OFFENDERS}. */
+export function missedNow(
+  state: EngineState,
+  plan: Plan,
+  of: { readonly system: number; readonly rate: number },
+): readonly string[] {
+  return rateDetail(state, plan, of.system, of.rate, state.logMs)?.rate.missed ?? [];
 }
 
 /**
@@ -166,6 +197,39 @@ class RateQuestion {
     });
   }
 
+  standing(): RateStanding {
+    const figure = this.figure();
+    const { rate } = this.#asked;
+    // Without groups of its own a rate is judged as a whole, however bad one of its assets is.
+    const verdicts = rate.per === undefined ? [figure.verdict] : this.#groups.map(({ judgement }) => judgement.verdict);
+    const isDue = verdicts.some((verdict) => verdict !== 'none') && (rate.counted || this.#span.toMs > this.#nowMs);
+    return { figure, due: isDue ? 1 : 0, missed: rate.counted ? missedAmong(verdicts) : this.#lost() };
+  }
+
+  /** Whether the window's target cannot be met any more: by the whole, or by a group where each is judged by itself. */
+  #lost(): number {
+    const wholes =
+      this.#asked.rate.per === undefined ? [{ members: this.#members, sums: addUp(this.#members) }] : this.#groups;
+    let lost = 0;
+    for (const { members, sums } of wholes) {
+      const aheadMs = this.#aheadOf(members);
+      if (aheadMs === undefined) lost = Number.NaN;
+      else if (isLost(sums, aheadMs, this.#asked.rate.target)) return 1;
+    }
+    return lost;
+  }
+
+  /** What will be required of all of them until the window ends, ms; undefined where nobody can tell. */
+  #aheadOf(members: readonly Member[]): number | undefined {
+    let aheadMs = 0;
+    for (const { required } of members) {
+      const ms = this.#aheadMs(required);
+      if (ms === undefined) return undefined;
+      aheadMs += ms;
+    }
+    return aheadMs;
+  }
+
   #leastDowntimeLeft(): DowntimeLeft | null {
     let least: DowntimeLeft | null = null;
     for (const group of this.#groups) {
@@ -179,13 +243,8 @@ class RateQuestion {
   #downtimeLeftMs({ members, sums }: Group): number | null {
     const { rate } = this.#asked;
     if (rate.counted || this.#span.toMs <= this.#nowMs) return null;
-    let aheadMs = 0;
-    for (const { required } of members) {
-      const ms = this.#aheadMs(required);
-      if (ms === undefined) return null;
-      aheadMs += ms;
-    }
-    return downtimeLeftMs(sums, aheadMs, rate.target);
+    const aheadMs = this.#aheadOf(members);
+    return aheadMs === undefined ? null : downtimeLeftMs(sums, aheadMs, rate.target);
   }
 
   readonly #ahead = new Map<Bound['evaluate'] | undefined, number | undefined>();
@@ -239,6 +298,12 @@ function groupName({ asset, key }: AssetPlan, per: RateGrouping): string {
     case 'system':
       return asset?.system ?? '?';
   }
+}
+
+/** 1 where one of them missed, 0 where none did, NaN where that cannot be told. */
+function missedAmong(verdicts: readonly Verdict[]): number {
+  if (verdicts.includes('missed')) return 1;
+  return verdicts.includes('undetermined') ? Number.NaN : 0;
 }
 
 function worstFirst(a: Group, b: Group): number {

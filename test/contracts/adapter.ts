@@ -249,6 +249,18 @@ function describeRun(protocol: Protocol, lab: Lab): void {
     await untilZero(() => server.connections());
   });
 
+  test('while the disk fails new values are seen all the same', async () => {
+    const server = await startServer();
+    const run = begin(server);
+    await readsAll(run);
+    run.failDisk();
+    for (const point of lab.points) await server.set(point.name, point.changed);
+    await readsAll(run, 'changed');
+    for (const point of lab.points) await server.set(point.name, point.initial);
+    await readsAll(run, 'initial');
+    run.mendDisk();
+  });
+
   test('a log that cannot write does not break the adapter for good', async () => {
     const server = await startServer();
     const run = begin(server);

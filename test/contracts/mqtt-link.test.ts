@@ -88,6 +88,42 @@ describe('embedded broker', () => {
     expect(lines).toContain('samples are stored again');
   });
 
+  test('while the disk fails every message is seen and none acknowledged; the PUBACK follows the disk', async () => {
+    const { run, url } = await embedded();
+    const device = await client(url);
+    run.failDisk();
+    const first = device.publishAsync('a/state', state(1), { qos: 1 });
+    await run.until('the first is seen', () => run.latest('power')?.value === 1);
+    const second = device.publishAsync('a/state', state(2), { qos: 1 });
+    await run.until('the second is seen', () => run.latest('power')?.value === 2);
+    await device.publishAsync('a/state', state(3), { qos: 0 });
+    await run.until('one without acknowledgement is seen', () => run.latest('power')?.value === 3);
+    expect(await staysPending(Promise.race([first, second]))).toBe(true);
+    run.mendDisk();
+    await Promise.all([first, second]);
+    await device.publishAsync('a/state', state(4), { qos: 1 });
+    expect(run.latest('power')?.value).toBe(4);
+  });
+
+  test('what is lost with the disk is sent again on a new connection, once the disk is back', async () => {
+    const { run, url } = await embedded();
+    const device = await client(url, { reconnectPeriod: 20, clean: false, clientId: 'device' });
+    const other = await client(url);
+    run.failDisk();
+    const lost = device.publishAsync('a/state', state(1), { qos: 1 });
+    await run.until('it is seen', () => run.latest('power')?.value === 1);
+    run.mendDisk(new Error('no room'));
+    expect(await staysPending(lost)).toBe(true);
+    const { batches } = run;
+    run.failDisk();
+    const kept = other.publishAsync('a/state', state(2), { qos: 1 });
+    await run.until('another is seen', () => run.batches > batches);
+    run.mendDisk();
+    await kept;
+    await lost;
+    expect(run.latest('power')?.value).toBe(1);
+  });
+
   test.each([0, 1, 2] as const)('QoS %i arrives once', async (qos) => {
     const { run, url } = await embedded();
     const device = await client(url);

@@ -36,6 +36,7 @@ export class AdapterRun {
   readonly #waiting = new Set<() => void>();
   #gate: { readonly opened: Promise<void>; readonly open: () => void } | undefined;
   #failure: Error | undefined;
+  #disk: PromiseWithResolvers<void> | undefined;
 
   /** Starts `run`; the names are those of the plan's points after the last `/`. */
   constructor(protocol: Protocol, plan: LinkPlan<unknown, unknown>) {
@@ -43,8 +44,9 @@ export class AdapterRun {
     const run = protocol.create(plan).run(
       (batch) => {
         const kept = this.#emit(batch);
-        const taken = kept.then(() => ({ kept: true }));
+        const taken = this.#disk ? Promise.resolve({ kept: false }) : kept.then(() => ({ kept: true }));
         taken.catch(() => undefined);
+        kept.catch(() => undefined);
         return { taken, kept };
       },
       this.#control.signal,
@@ -78,6 +80,19 @@ export class AdapterRun {
   openGate(): void {
     this.#gate?.open();
     this.#gate = undefined;
+  }
+
+  /** From now on the disk takes nothing until {@link mendDisk}: batches are taken, and not kept. */
+  failDisk(): void {
+    this.#disk = Promise.withResolvers();
+    this.#disk.promise.catch(() => undefined);
+  }
+
+  /** The disk takes what it has not got yet; with an error, that is lost. */
+  mendDisk(lost?: Error): void {
+    if (lost) this.#disk?.reject(lost);
+    else this.#disk?.resolve();
+    this.#disk = undefined;
   }
 
   /** Makes the next `emit` reject, as a log does that cannot write. */
@@ -124,6 +139,10 @@ export class AdapterRun {
       if (this.#gate !== undefined) await Promise.race([this.#gate.opened, aborted(this.#control.signal)]);
       this.batches += 1;
       this.#take(batch);
+      if (this.#disk) {
+        this.#tell();
+        await Promise.race([this.#disk.promise, aborted(this.#control.signal)]);
+      }
     } finally {
       this.emitsInFlight -= 1;
       this.#tell();

@@ -57,7 +57,15 @@ export const richSite: Site = {
       name: text('street lights'),
       rates: [
         { key: 'lit', name: text('lit'), profile: 'lamp', window: 'live', counted: true, target: 0.95 },
-        { key: 'night', name: text('night'), profile: 'lamp', window: 'night', counted: false, target: 0.95 },
+        {
+          key: 'night',
+          name: text('night'),
+          profile: 'lamp',
+          window: 'night',
+          counted: false,
+          target: 0.95,
+          alarm: true,
+        },
         {
           key: 'month',
           name: text('month'),
@@ -91,8 +99,10 @@ export const richSite: Site = {
     ...['lamp-1', 'lamp-2', 'lamp-3'].map((key) => ({
       ...asset(key, lamp, 'bus', 'feeder'),
       group: key === 'lamp-3' ? 'south' : 'north',
+      warrantyUntil: '2026-07-16',
     })),
-    asset('pump', pump, 'cabinet'),
+    // Due already; those of the lamps are at midnight.
+    { ...asset('pump', pump, 'cabinet'), warrantyUntil: '2026-07-15' },
     { ...asset('new', pump, 'cabinet'), commissioning: true },
   ],
   profiles: { feeder, lamp, pump },

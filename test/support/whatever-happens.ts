@@ -11,7 +11,19 @@ import { plan, START_MS, Timeline, text } from './timeline.ts';
 
 const pointKeys = richSite.assets.flatMap(({ points }) => points.map(({ key }) => key));
 const assetKeys = richSite.assets.map(({ key }) => key);
-const alarmKeys = ['trip', 'lamp-out', 'unsteady', 'data-lost', 'failed', 'high', 'filling'];
+const ruleKeys = ['gateway:self', 'link:bus', 'rate:streetlight:lit', 'rate:streetlight:night'];
+const alarmKeys = [
+  'trip',
+  'lamp-out',
+  'unsteady',
+  'data-lost',
+  'failed',
+  'high',
+  'filling',
+  'below-target',
+  'warranty-due',
+  'disk-not-written',
+];
 
 /** What one history holds at most. */
 const MAX_EVENTS = 60;
@@ -27,7 +39,7 @@ type Event = {
 /** By weight: a kind that stands here more often happens more often. */
 const kinds = [
   ...['sample', 'sample', 'sample', 'late', 'late', 'late', 'batch', 'well', 'well', 'pass', 'pass', 'pass'],
-  ...['jump', 'link', 'restart', 'act', 'act', 'act'],
+  ...['jump', 'link', 'restart', 'act', 'act', 'act', 'health'],
 ] as const;
 // Not fc.double, which is even over bit patterns: nearly all of its numbers are next to nothing.
 const share = fc.nat({ max: 999_999 }).map((parts) => parts / 1_000_000);
@@ -46,6 +58,12 @@ const eventsAndSites: fc.Arbitrary<Event[]> = fc.array(
 const sites: readonly Site[] = [
   richSite,
   { ...richSite, hash: 'fewer', assets: richSite.assets.filter(({ key }) => key !== 'lamp-2') },
+  {
+    ...richSite,
+    hash: 'other-dates',
+    assets: richSite.assets.map((asset) => (asset.warrantyUntil ? { ...asset, warrantyUntil: '2026-08-20' } : asset)),
+    systems: richSite.systems.map((system) => ({ ...system, rates: system.rates.toReversed() })),
+  },
   { ...richSite, hash: 'signed', assets: richSite.assets.map(({ commissioning: _, ...rest }) => rest) },
   {
     ...richSite,
@@ -109,6 +127,17 @@ function happen(line: Timeline, { kind, a, b, c }: Event): void {
       });
     case 'pass':
       return line.run(1 + Math.floor(a * 60), b > 0.3 ? one(c, b) : {});
+    case 'health':
+      return void line.put({
+        kind: 'health',
+        figures: {
+          logFailing: a > 0.5 ? 1 : 0,
+          stateFailing: 0,
+          historyBehindMin: pick([0, 5, 12, Number.NaN], b),
+          logLostSamples: pick([0, 3, 40], c),
+          ofALaterVersion: 1,
+        },
+      });
     case 'jump':
       line.nowMs += Math.floor(a ** 6 * 30_000_000);
       return void line.put({ kind: 'tick' });
@@ -122,7 +151,7 @@ function happen(line: Timeline, { kind, a, b, c }: Event): void {
 
 /** Any action, on anything, whether it can be taken or not: the engine leaves out what is refused. */
 function actionOf(line: Timeline, a: number, b: number, c: number): Action {
-  const asset = pick([...assetKeys, 'pump', 'pump'], b);
+  const asset = pick([...assetKeys, ...ruleKeys, 'pump', 'pump'], b);
   const activationId = pick(openActivations(line.state), b)?.activationId ?? 'none';
   const alarm = pick(alarmKeys, c);
   const ahead = line.nowMs + Math.floor(c * 7_200_000);
@@ -247,10 +276,16 @@ export const properties: readonly {
       for (let minute = 0; minute < 25; minute++) {
         line.nowMs += 30_000;
         line.report(well);
+        line.put({
+          kind: 'health',
+          figures: { logFailing: 0, stateFailing: 0, historyBehindMin: 0, logLostSamples: 40 },
+        });
         line.put({ kind: 'tick' });
       }
       line.run(180, well);
-      const standing = openActivations(line.state).filter(({ state, alarm }) =>
+      // A window that is lost stays so until it ends, and a warranty until it is over.
+      const open = openActivations(line.state).filter(({ alarm }) => !['target-lost', 'warranty-due'].includes(alarm));
+      const standing = open.filter(({ state, alarm }) =>
         alarm === 'failed' ? state === 'acknowledged' : state !== 'returned-unacknowledged',
       );
       deepStrictEqual(standing, []);

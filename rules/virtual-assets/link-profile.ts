@@ -1,11 +1,11 @@
-import type { Profile } from '../model/site.ts';
+import type { Profile } from '../../model/site.ts';
 
 /**
  * The built-in profile of a link: to the engine, a link is an asset with one point, so that "the controller does not
  * answer" is an alarm like any other, and the cause that holds back those of the assets behind it.
  */
 export const linkProfile: Profile = {
-  key: 'link',
+  key: 'built-in:link',
   name: { zh: '通信链路', en: 'Link' },
   points: {
     answering: { kind: 'bool', name: { zh: '有应答', en: 'answering' }, staleAfterMs: Number.POSITIVE_INFINITY },

@@ -1,0 +1,71 @@
+import type { HealthFigures } from '../../model/gateway-health.ts';
+import type { LogFacts } from '../../model/log.ts';
+
+/** How history does. Counts are since the start of the program; null where the home does not count that. */
+export interface HistoryPathFacts {
+  /** Log time that it is behind, ms. */
+  readonly behindMs: number;
+  readonly writtenSamples: number;
+  readonly writtenChanges: number;
+  /** Samples and changes that were refused for good, or are in batches of which something was. */
+  readonly rejectedRows: number;
+  /** Rows that were written to the file of dead letters. */
+  readonly deadLetters: number | null;
+  /** Records that it never got because the log no longer had them. */
+  readonly lostRecords: number | null;
+  /** Records of the log that are not written yet. */
+  readonly waitingRecords: number;
+  /** Why the last try failed; null once one has gone through. */
+  readonly lastError: string | null;
+}
+
+/** Room on the disk of the data folder, bytes that this program may use. */
+export interface DiskSpace {
+  readonly freeBytes: number;
+  readonly sizeBytes: number;
+}
+
+/** The path from a sample to a chart, as its parts tell of it. */
+export interface PathFacts {
+  readonly log: LogFacts;
+  /** The engine's state does not reach the disk. */
+  readonly stateFailing: boolean;
+  readonly history: HistoryPathFacts;
+  /** Null while the disk has not answered. */
+  readonly disk: DiskSpace | null;
+  /** Names of damaged files that were set aside, within the data folder; null while the disk has not answered. */
+  readonly damagedFiles: readonly string[] | null;
+  /** By how much the machine's clock is behind what it showed before, ms; 0 where it can be trusted. */
+  readonly clockBehindMs: number;
+}
+
+const MINUTE_MS = 60_000;
+
+/** What of the facts the rules look at, as a `health` entry has it. What nobody can tell is left out. */
+export function healthFigures({
+  log,
+  stateFailing,
+  history,
+  disk,
+  damagedFiles,
+  clockBehindMs,
+}: PathFacts): HealthFigures {
+  return {
+    logFailing: log.failing === null ? 0 : 1,
+    stateFailing: stateFailing ? 1 : 0,
+    logWaitingBytes: log.waitingBytes,
+    logLostSamples: log.lostSamples,
+    historyFailing: history.lastError === null ? 0 : 1,
+    historyBehindMin: history.behindMs / MINUTE_MS,
+    historyRejectedRows: history.rejectedRows,
+    ...(history.lostRecords !== null && { historyLostRecords: history.lostRecords }),
+    ...(disk && { diskFreeBytes: disk.freeBytes, diskFreePercent: percentFree(disk) }),
+    clockUntrusted: clockBehindMs > 0 ? 1 : 0,
+    ...(damagedFiles && { damagedFiles: damagedFiles.length }),
+  };
+}
+
+/** A file system that says it has no size (some virtual ones do) is not full. */
+function percentFree({ freeBytes, sizeBytes }: DiskSpace): number {
+  return sizeBytes > 0 ? (freeBytes / sizeBytes) * 100 : 100;
+}

@@ -1,0 +1,45 @@
+import { join } from 'node:path';
+import { openStateDbForReading } from './engine/read-state-db.ts';
+import { readIdentity, readOffset } from './history/offset-file.ts';
+import type { DurableLog } from './log/open-log.ts';
+import { storageErrorOf } from './storage/storage-error.ts';
+
+/** Real ms between two looks at how far the engine's state is on disk. */
+const LOOK_EVERY_MS = 1000;
+
+/**
+ * The newest record that engine or history in `dataDir` know of; 0 where there is none, or where that cannot be read,
+ * which whoever opens it says.
+ */
+export async function newestKnownSeq(dataDir: string): Promise<number> {
+  const offsetFile = join(dataDir, 'history', 'offset.json');
+  const identity = await readIdentity(offsetFile);
+  const historySeq = identity === undefined ? 0 : (await readOffset(offsetFile, identity)).logSeq;
+  return Math.max(stateSeq(dataDir), historySeq);
+}
+
+function stateSeq(dataDir: string): number {
+  try {
+    const state = openStateDbForReading(dataDir);
+    const seq = state?.progress ?? 0;
+    state?.close();
+    return seq;
+  } catch (error) {
+    if (storageErrorOf(error)) return 0;
+    throw error;
+  }
+}
+
+/**
+ * Lets the log archive what the engine has worked in; gives a function that ends this. What a restart runs again it may
+ * read from the archive.
+ */
+export function releaseWorkedIn(
+  log: Pick<DurableLog, 'keepFrom' | 'last'>,
+  engine: { readonly state: { readonly logSeq: number } },
+): () => void {
+  const look = () => log.keepFrom(Math.min(engine.state.logSeq, log.last.logSeq));
+  look();
+  const timer = setInterval(look, LOOK_EVERY_MS);
+  return () => clearInterval(timer);
+}

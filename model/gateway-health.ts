@@ -1,0 +1,26 @@
+/**
+ * What the gateway finds of itself, as the `figures` of a `health` entry have it: flags are 0 or 1, counts are since the
+ * start of the program. A figure that cannot be told is left out.
+ */
+export type HealthPoint =
+  /** Entries of the log, or the engine's state, do not reach the disk. */
+  | 'logFailing'
+  | 'stateFailing'
+  /** Bytes of entries that wait for the disk, and samples that never reached it. */
+  | 'logWaitingBytes'
+  | 'logLostSamples'
+  /** History does not take what it is given now; minutes of log time that it is behind. */
+  | 'historyFailing'
+  | 'historyBehindMin'
+  /** Rows that history refused for good, and records that it never got because the log no longer had them. */
+  | 'historyRejectedRows'
+  | 'historyLostRecords'
+  /** Of the data folder's disk. */
+  | 'diskFreePercent'
+  | 'diskFreeBytes'
+  /** The machine's clock is behind what it showed before. */
+  | 'clockUntrusted'
+  /** Damaged files that were set aside and lie in the data folder. */
+  | 'damagedFiles';
+
+export type HealthFigures = Readonly<Partial<Record<HealthPoint, number>>>;
