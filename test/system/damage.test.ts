@@ -3,7 +3,7 @@ import { type LogDamage, runDamages } from '../support/damage-run.ts';
 
 /** A small share of `npm run soak -- damage`: places that hit records and not free space only. */
 const damages: readonly LogDamage[] = [
-  { file: 'log.db-wal', kind: 'cut', at: 0.8 },
+  { file: 'log.db-wal', kind: 'cut', at: 0.4 },
   { file: 'log.db-wal', kind: 'flip', at: 0.6 },
   { file: 'log.db', kind: 'flip', at: 0.5 },
 ];
