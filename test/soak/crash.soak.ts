@@ -14,6 +14,9 @@ const MESSAGES_PER_SECOND = 100;
 /** Site seconds per real second: hours of history end, and snapshots are due, under way. */
 const RATE = 20;
 
+/** Bound of the log's file: segments move to the archive under way. */
+const SMALL_LOG_GIB = '0.001';
+
 /** Real ms for devices to be acknowledged, and for history to catch up, at the end. */
 const WITHIN_MS = 120_000;
 
@@ -22,7 +25,12 @@ const WITHIN_MS = 120_000;
  * is lost or there twice.
  */
 export const run: Measurement = async ({ args, progress, signal }) => {
-  const estate = await ProbeEstate.open({ probes: PROBES, messagesPerSecond: MESSAGES_PER_SECOND, rate: RATE });
+  const estate = await ProbeEstate.open({
+    probes: PROBES,
+    messagesPerSecond: MESSAGES_PER_SECOND,
+    rate: RATE,
+    environment: { LAMPLIGHTER_LOG_GIB: SMALL_LOG_GIB },
+  });
   try {
     const kills = await killAtRandom(estate, Number(args[0] ?? KILLS), progress, signal);
     await estate.drain(WITHIN_MS);

@@ -3,9 +3,9 @@ import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { AlarmReply, SystemReply } from '../../gateway/http/contract.ts';
+import type { AlarmReply, PointReply, SystemReply } from '../../gateway/http/contract.ts';
 import { Child } from './child.ts';
-import { probeTopic, writeProbeSite } from './probe-site.ts';
+import { probeKey, probeTopic, writeProbeSite } from './probe-site.ts';
 import { Qos1Device } from './qos1-device.ts';
 import { freePort } from './servers.ts';
 import { until } from './until.ts';
@@ -17,6 +17,8 @@ interface SimulatorReady {
 
 export interface ProbeEstateOptions {
   readonly probes: number;
+  /** How many of them publish, from the first on; all of them if absent. */
+  readonly publishing?: number;
   readonly messagesPerSecond: number;
   /** Site seconds per real second. */
   readonly rate: number;
@@ -28,6 +30,8 @@ export interface ProbeEstateOptions {
   readonly webhook?: string;
   /** With the six lifts of the simulated estate. */
   readonly lifts?: boolean;
+  /** Further environment of the gateway. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Program with its options that runs the gateway, e.g. a tracer; `folder` is the estate's own, for its output. */
   readonly under?: (folder: string) => readonly string[];
 }
@@ -45,6 +49,7 @@ const ASK_MS = 5_000;
 export class ProbeEstate {
   readonly folder: string;
   readonly dataDir: string;
+  readonly siteFile: string;
   readonly devices: readonly Qos1Device[];
   /** Epoch ms of site time now; and the real epoch ms at which the site's clock shows `siteMs`. */
   readonly now: () => number;
@@ -52,7 +57,6 @@ export class ProbeEstate {
   readonly brokerPort: number;
   gateway: Child | undefined;
   readonly #options: ProbeEstateOptions;
-  readonly #siteFile: string;
   readonly #clock: string;
   readonly #port: number;
   readonly #environment: Record<string, string> = {
@@ -70,14 +74,14 @@ export class ProbeEstate {
     this.dataDir = options.dataDir ?? join(this.folder, 'data');
     mkdirSync(this.dataDir, { recursive: true });
     const { probes, webhook, lifts } = options;
-    this.#siteFile = writeProbeSite(this.folder, { probes, brokerPort, webhook, lifts });
+    this.siteFile = writeProbeSite(this.folder, { probes, brokerPort, webhook, lifts });
     const { rate, messagesPerSecond } = options;
     const originMs = Date.now();
     this.realMs = (siteMs) => originMs + (siteMs - OPENS_MS) / rate;
     this.#clock = `${OPENS_MS}@${rate}#${originMs}`;
     this.now = () => Math.floor(OPENS_MS + (Date.now() - originMs) * rate);
     this.devices = Array.from(
-      { length: options.probes },
+      { length: options.publishing ?? options.probes },
       (_, n) =>
         new Qos1Device({
           brokerUrl: this.brokerUrl,
@@ -134,14 +138,14 @@ export class ProbeEstate {
 
   /** Starts the gateway's process, also again; it is not ready yet. */
   spawn(): Child {
-    const { rate: _, gatewayOptions = [], under } = this.#options;
+    const { gatewayOptions = [], under, environment } = this.#options;
     this.gateway = new Child(
       'gateway/main.ts',
       [
-        ...['run', '--site', this.#siteFile, '--data', this.dataDir, '--port', String(this.#port)],
+        ...['run', '--site', this.siteFile, '--data', this.dataDir, '--port', String(this.#port)],
         ...['--clock', this.#clock, ...gatewayOptions],
       ],
-      this.#environment,
+      { ...this.#environment, ...environment },
       under?.(this.folder),
     );
     return this.gateway;
@@ -164,6 +168,22 @@ export class ProbeEstate {
         return [line.slice(0, space), Number(line.slice(space + 1))];
       }),
     );
+  }
+
+  /** Whether the gateway says that it is ready. */
+  async isReady(): Promise<boolean> {
+    const response = await fetch(`${this.url}/readyz`, { signal: AbortSignal.timeout(ASK_MS) });
+    await response.text();
+    return response.ok;
+  }
+
+  /** Time of the newest good sample that the page shows of a probe; 0 where there is none. */
+  async newestSampleMs(probe: number): Promise<number> {
+    const response = await fetch(`${this.url}/api/points?asset=${probeKey(probe)}`, {
+      signal: AbortSignal.timeout(ASK_MS),
+    });
+    const points = (await response.json()) as PointReply[];
+    return Math.max(0, ...points.map(({ quality, sourceMs }) => (quality === 'good' ? (sourceMs ?? 0) : 0)));
   }
 
   async alarms(): Promise<readonly AlarmReply[]> {
