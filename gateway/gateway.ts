@@ -100,6 +100,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const history = await openHistory({
       dataDir,
       influxUrl: options.influxUrl,
+      env: process.env,
       log,
       points: (number) => present.pointOf(number),
       changes: {

@@ -115,12 +115,18 @@ test('brings samples and changes to the home, and goes on after a restart where 
   await expect.poll(() => first.facts().offset.change).toEqual({ logSeq: 2, ordinal: 0 });
   expect(first.facts()).toEqual({
     behindMs: 0,
+    waitingRecords: 0,
     offset: { logSeq: 4, change: { logSeq: 2, ordinal: 0 } },
     writtenSamples: 2,
     writtenChanges: 3,
+    repeatedSamples: 0,
     refused: 0,
+    sent: null,
     skipped: { unknownPoint: 1, impossibleTime: 0, changes: 0 },
+    lostRecords: 0,
+    lostSamples: 0,
     lastError: null,
+    lastFault: null,
   });
   await first.stop();
   expect(changes.listeners).toBe(0);
@@ -213,7 +219,8 @@ test('a refusal is told once, counted, and does not stop what follows; a retry i
   const server = createServer((request, response) => {
     request.resume().on('end', () => {
       const isWrite = request.url?.startsWith('/write') ?? false;
-      const { status, body } = (isWrite ? answers.shift() : undefined) ?? { status: 200, body: '{"results":[]}' };
+      const usual = isWrite ? { status: 204, body: '' } : { status: 200, body: '{"results":[]}' };
+      const { status, body } = (isWrite ? answers.shift() : undefined) ?? usual;
       response.writeHead(status, { 'content-type': 'application/json' }).end(body);
     });
   });

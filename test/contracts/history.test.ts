@@ -378,30 +378,6 @@ await describeWithServer('influxd', 'history, InfluxDB', () => {
     await expect.poll(writeAndCount).toEqual([1]);
   });
 
-  test('refuses for good what the database will never take, and writes the rest', async () => {
-    const home = await opened();
-    expect(await home.writeSamples([blockOf(0, [[1, T, 1]])], never)).toEqual({ outcome: 'done' });
-    // Somebody else has made a field of another type.
-    const line = `taken,asset=x,point=y value="text" ${T}000000`;
-    await fetch(`${server.url}/write?db=${database}`, { method: 'POST', body: line });
-    const mixed = influxHistory({
-      url: server.url,
-      database,
-      lookup: (number) => (number === 2 ? { ...pointOf('double'), system: 'taken' } : lookup(number)),
-    });
-    onTestFinished(() => mixed.close());
-    const rows: Row[] = [
-      [1, T + 1, 2],
-      [2, T + 2, 5],
-      [1, T + 3, 4],
-    ];
-    expect(await mixed.writeSamples([blockOf(1, rows)], never)).toMatchObject({
-      outcome: 'refused',
-      reason: expect.stringContaining('field type conflict'),
-    });
-    expect((await home.series(pointOf('double'), T, T + 10, 1)).count).toEqual([3]);
-  });
-
   test('stops at once when it is told to', async () => {
     const home = await opened();
     expect(await home.writeSamples([blockOf(0, [[1, T, 1]])], AbortSignal.abort())).toMatchObject({ outcome: 'retry' });

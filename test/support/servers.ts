@@ -112,8 +112,11 @@ export interface RunningServer {
   remove(): Promise<void>;
 }
 
-/** Starts InfluxDB 1.x on loopback, without authentication. Throws where it is not installed or does not get ready. */
-export function startInfluxd(): Promise<RunningServer> {
+/**
+ * Starts InfluxDB 1.x on loopback; with `auth` it asks who one is, and the first question must make an administrator.
+ * Throws where it is not installed or does not get ready.
+ */
+export function startInfluxd({ auth = false }: { readonly auth?: boolean } = {}): Promise<RunningServer> {
   return startServer('influxd', async (folder, port) => {
     const config = join(folder, 'influxdb.conf');
     // The port for backups cannot be switched off; any free one will do, since nobody uses it.
@@ -130,6 +133,7 @@ bind-address = "127.0.0.1:0"
 [http]
   bind-address = "127.0.0.1:${port}"
   log-enabled = false
+  auth-enabled = ${auth}
 `;
     await writeFile(config, text);
     return { options: ['-config', config], ready: /Listening on HTTP/, scheme: 'http' };
