@@ -103,18 +103,19 @@ function unpackFirstForm(packed: Uint8Array): PointColumns {
   };
 }
 
-/** Joins columns of one point: sorted by time and ordinal, each sample once. */
+/**
+ * Joins columns of one point: sorted by time and ordinal, each sample once. A sample is the same where it says the same
+ * at the same time, whatever its place in the log: a device that was not acknowledged has sent it again.
+ */
 export function mergeColumns(parts: readonly PointColumns[]): PointColumns {
   const joined = joinColumns(parts);
-  if (isSorted(joined)) return joined;
+  if (isStrictlySorted(joined)) return joined;
   const { ms, ordinal } = joined;
   const rows = Uint32Array.from(ms, (_, row) => row);
   rows.sort((a, b) => (ms[a] as number) - (ms[b] as number) || (ordinal[a] as number) - (ordinal[b] as number));
   let kept = 0;
   for (const row of rows) {
-    const before = rows[kept - 1];
-    const isAgain = kept > 0 && before !== undefined && ms[before] === ms[row] && ordinal[before] === ordinal[row];
-    if (!isAgain) rows[kept++] = row;
+    if (!hasSaid(joined, rows.subarray(Math.max(0, kept - SAME_TIME_ROWS), kept), row)) rows[kept++] = row;
   }
   return takeRows(joined, rows.subarray(0, kept));
 }
@@ -175,12 +176,25 @@ function emptyColumns(rows: number, texts: ReadonlyMap<number, string>): PointCo
   };
 }
 
-function isSorted({ ms, ordinal }: PointColumns): boolean {
-  for (let row = 1; row < ms.length; row++) {
-    const step = (ms[row] as number) - (ms[row - 1] as number);
-    if (!(step > 0 || (step === 0 && (ordinal[row] as number) > (ordinal[row - 1] as number)))) return false;
-  }
+function isStrictlySorted({ ms }: PointColumns): boolean {
+  for (let row = 1; row < ms.length; row++) if (!((ms[row] as number) > (ms[row - 1] as number))) return false;
   return true;
+}
+
+/** Rows of one millisecond among which one that says the same is looked for, so that a flood of them costs no more. */
+const SAME_TIME_ROWS = 256;
+
+/** Whether one of the rows before `row`, which are sorted, says the same at the same time. */
+function hasSaid({ ms, value, quality, texts }: PointColumns, before: Uint32Array, row: number): boolean {
+  const [atMs, said] = [ms[row], value[row] as number];
+  for (let at = before.length - 1; at >= 0; at--) {
+    const one = before[at] as number;
+    if (ms[one] !== atMs) return false;
+    const other = value[one] as number;
+    const isSameValue = other === said || (Number.isNaN(other) && Number.isNaN(said));
+    if (isSameValue && quality[one] === quality[row] && texts.get(one) === texts.get(row)) return true;
+  }
+  return false;
 }
 
 function sums(column: Float64Array): Float64Array {

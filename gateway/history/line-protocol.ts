@@ -4,7 +4,7 @@
  *
  * | measurement | tags | fields | time |
  * |---|---|---|---|
- * | the system's key, e.g. `lift` | asset, point | value float (double), state integer (enum, bitset), on boolean (bool), text string; quality integer (0 good, 1 uncertain, 2 bad); reason string where not good | sourceMs·10⁶ + (ordinal mod 10⁶) |
+ * | the system's key, e.g. `lift` | asset, point | value float (double), state integer (enum, bitset), on boolean (bool), text string; quality integer (0 good, 1 uncertain, 2 bad); reason string where not good | sourceMs·10⁶ + its turn and what it says (`sample-place.ts`) |
  * | `ledger` | asset | class string | fromMs·10⁶ + place; a correction also writes what stays, at its end |
  * | `alarm` | asset, alarm | event, state, activation, by string; priority integer | atMs·10⁶ + place |
  * | `flood` | | active boolean | atMs·10⁶ + place |
@@ -15,13 +15,14 @@
  * sample has no value, only its quality. `place` is (logSeq mod 1000)·1000 + (ordinal mod 1000): the same at each try,
  * and different for changes that come close to each other in one series.
  */
-import { ordinalAt, type PlacedChange, type SampleBlock } from '../../model/history.ts';
+import type { PlacedChange, SampleBlock } from '../../model/history.ts';
 import type { PointInfo, PointNumber } from '../../model/point.ts';
 import { reasonOf } from '../../model/reason.ts';
 import { type Batch, Quality } from '../../model/sample.ts';
 import type { Skipped } from './counted-home.ts';
 import { type FieldNames, measurementOf } from './field-names.ts';
 import type { LineWriter } from './lines.ts';
+import { contentDigits, SamplePlace } from './sample-place.ts';
 
 /** InfluxDB's times are nanoseconds of 64 bits; epoch ms beyond these do not fit. */
 export const MIN_TIME_MS = -9_223_372_036_853;
@@ -46,6 +47,7 @@ export interface SeriesHead {
   readonly value: string;
   readonly quality: string;
   readonly reason: string;
+  readonly place: SamplePlace;
 }
 
 export function headOf(point: Pick<PointInfo, 'system' | 'asset' | 'point' | 'kind'>, names: FieldNames): SeriesHead {
@@ -57,6 +59,7 @@ export function headOf(point: Pick<PointInfo, 'system' | 'asset' | 'point' | 'ki
     value: names.nameOf(measurement, fieldOf(kind)),
     quality: names.nameOf(measurement, 'quality'),
     reason: names.nameOf(measurement, 'reason'),
+    place: new SamplePlace(),
   };
 }
 
@@ -77,13 +80,15 @@ export function encodeSamples(
       if (head === undefined) skipped.unknownPoint++;
       else if (!isPossible(ms)) skipped.impossibleTime++;
       else if (ms < 1) {
-        writer.add(`${head.series}${fieldsAt(batch, row, head)} ${timeOf(ms, ordinalAt(block, row) % NS_PER_MS)}`);
+        writer.add(
+          `${head.series}${fieldsAt(batch, row, head)} ${timeOf(ms, head.place.next(block, ms, digitsAt(batch, row)))}`,
+        );
       } else {
         if (ms !== lastMs) {
           lastMs = ms;
           lastText = String(Math.floor(ms));
         }
-        const ns = ordinalAt(block, row) % NS_PER_MS;
+        const ns = head.place.next(block, ms, digitsAt(batch, row));
         const low = ns % 1000;
         writer.add(
           `${head.series}${fieldsAt(batch, row, head)} ${lastText}${digits[(ns - low) / 1000] ?? ''}${digits[low] ?? ''}`,
@@ -113,6 +118,11 @@ export function encodeChanges(
     const { toMs, after } = change.correction;
     if (isPossible(toMs)) writer.add(`${ledgerLine(change.asset, after, names)} ${timeOf(toMs, place)}`);
   }
+}
+
+/** A device that was not acknowledged says the same again: that is the same row. */
+function digitsAt(batch: Batch, row: number): number {
+  return contentDigits(batch.value[row] ?? Number.NaN, batch.quality[row] ?? Quality.bad, batch.texts.get(row));
 }
 
 function fieldsAt(batch: Batch, row: number, head: SeriesHead): string {
