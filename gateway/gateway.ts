@@ -11,9 +11,9 @@ import { noticesFor } from './duty/notices.ts';
 import { openChannels } from './duty/open-channels.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
 import { openState, type State } from './engine/open-state.ts';
-import { historyPathFacts } from './history-path-facts.ts';
 import { type HealthOptions, watchHealth } from './health/watch-health.ts';
 import { type History, openHistory } from './history/open-history.ts';
+import { historyPathFacts } from './history-path-facts.ts';
 import type { LiveFeed } from './http/live-feed.ts';
 import { LiveValues } from './http/live-values.ts';
 import type { HttpServer } from './http/server.ts';
@@ -89,10 +89,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     ending.push(() => log.close());
     const state = await openState(dataDir, log.last.logSeq, logger);
     ending.push(() => state.close());
-    ending.push(releaseWorkedIn(log, state.db));
 
     const engine = startEngine({ log, state, logger: logger.child({ part: 'engine' }), outboxRows: noticesFor });
     ending.push(() => engine.close());
+    ending.push(releaseWorkedIn(log, engine));
     const present = new PresentSite(site, await adoptSite(log, engine, site, options.version));
     const live = new LiveValues();
     live.adopt(site, present.numbers);
@@ -169,7 +169,7 @@ function pathParts({ log, state, history, clock }: PathParts): ReturnType<Health
   return {
     log: log.facts(),
     stateFailing: state.writer.failing,
-    history: historyPathFacts(history.facts()),
+    history: historyPathFacts(history.facts(), log.last.logSeq),
     clockBehindMs: clock.behindMs(),
   };
 }
@@ -191,12 +191,12 @@ async function adoptSite(
   await engine.reached(log.last.logSeq);
   await log.hand({ kind: 'start', version }).taken;
   const numbers = await numbersOf(site, log);
-  await engine.reached(log.last.logSeq);
+  await engine.reached(log.shownSeq);
   // A points record that was damaged since it was written has told the engine nothing.
   const untold = [...numbers].filter(([key, number]) => engine.state.numbers.get(key) !== number);
   if (untold.length > 0) await log.hand({ kind: 'points', numbers: untold }).taken;
   if (engine.state.plan?.site.hash !== site.hash) await log.hand({ kind: 'site', site }).taken;
-  await engine.reached(log.last.logSeq);
+  await engine.reached(log.shownSeq);
   return numbers;
 }
 

@@ -1,9 +1,9 @@
-import type { HistoryFacts } from './history/history-reader.ts';
 import type { HistoryPathFacts } from './health/path-facts.ts';
+import type { HistoryFacts } from './history/history-reader.ts';
 
-/** What history tells of itself, in the words of the path. */
-export function historyPathFacts(facts: HistoryFacts): HistoryPathFacts {
-  const { behindMs, writtenSamples, writtenChanges, refused, lastError } = facts;
+/** What history tells of itself, in the words of the path; `lastLogSeq` is the newest record of the log. */
+export function historyPathFacts(facts: HistoryFacts, lastLogSeq: number): HistoryPathFacts {
+  const { behindMs, offset, writtenSamples, writtenChanges, refused, lastError } = facts;
   return {
     behindMs,
     writtenSamples,
@@ -11,7 +11,7 @@ export function historyPathFacts(facts: HistoryFacts): HistoryPathFacts {
     rejectedRows: refused,
     deadLetters: null,
     lostRecords: null,
-    queuedBytes: null,
+    waitingRecords: Math.max(0, lastLogSeq - offset.logSeq),
     lastError,
   };
 }

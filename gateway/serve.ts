@@ -133,9 +133,9 @@ function healthReply(parts: ServeParts): HealthReply {
       failing,
       waitingBytes,
       lostSamples,
-      bytes: bytes ?? null,
-      archiveBytes: archiveBytes ?? null,
-      oldestMs: oldest && oldest.logSeq > 0 ? oldest.logMs : null,
+      bytes,
+      archiveBytes,
+      oldestMs: oldest.logSeq > 0 ? oldest.logMs : null,
     },
     engine: {
       behindRecords: Math.max(0, log.last.logSeq - engine.state.logSeq),
