@@ -15,6 +15,7 @@ const numbers = fc.constantFrom<fc.Arbitrary<number>[]>(
   fc.oneof(fc.integer({ min: 0, max: 254 }), fc.constant(Number.NaN)),
   fc.oneof(fc.integer({ min: 0, max: 65_535 }), fc.constant(Number.NaN)),
   fc.maxSafeInteger(),
+  fc.constantFrom(0, 2 ** 32 - 2, 2 ** 32 - 1, 2 ** 32, Number.NaN),
   fc.constantFrom(1.1, 2e20, Number.POSITIVE_INFINITY),
 );
 const times = fc.constantFrom(

@@ -16,9 +16,13 @@ import {
   seriesOf,
 } from './history-buckets.ts';
 import type { InfluxClient } from './influx-client.ts';
-import { MAX_TIME_MS, MIN_TIME_MS, NS_PER_MS } from './line-protocol.ts';
+import type { downsamplings } from './influx-setup.ts';
+import { fieldOf, MAX_TIME_MS, MIN_TIME_MS, NS_PER_MS } from './line-protocol.ts';
 import { holdMsOf, type StatePart, StateTimelineBuilder, timelineOfParts } from './state-timeline.ts';
 
+const HOUR_MS = 3_600_000;
+/** Retention policy of the hours that InfluxDB makes of samples. */
+const hourPolicy = 'lamplighter_1h' satisfies (typeof downsamplings)[number]['name'];
 /** Samples of one timeline that are read one by one; a timeline of more is made of what the server sums up. */
 const MAX_TIMELINE_SAMPLES = 200_000;
 /** Samples of a timeline that are asked for at a time. */
@@ -46,9 +50,12 @@ export class InfluxQueries implements HistoryQueries {
     signal?: AbortSignal,
   ): Promise<HistorySeries> {
     const parts = divide(fromMs, toMs, buckets);
-    const good = await (point.kind === 'bool'
-      ? this.#boolFigures(point, parts, signal)
-      : this.#numberFigures(point, parts, signal));
+    const good = await this.#figures(point, parts, signal);
+    // What samples no longer tell, the hours that were made of them do.
+    if (parts.bucketMs >= HOUR_MS && !good.has(0)) {
+      const older = await this.#hourFigures(point, { ...parts, buckets: Math.min(...good.keys(), buckets) }, signal);
+      for (const [index, figures] of older) good.set(index, figures);
+    }
     if (point.heartbeatMs === undefined) return seriesOf(point.key, parts, good);
     const lasts = await this.#lasts(point, parts, good, signal);
     const before = await this.#before(point, parts.fromMs, holdMsOf(point), signal);
@@ -136,9 +143,7 @@ export class InfluxQueries implements HistoryQueries {
     const partMs = Math.max(1, Math.floor(pixelMs / 2));
     const buckets = Math.ceil((toMs - fromMs) / partMs);
     const parts: Buckets = { fromMs, toMs: fromMs + buckets * partMs, bucketMs: partMs, buckets };
-    const figures = await (point.kind === 'bool'
-      ? this.#boolFigures(point, parts, signal)
-      : this.#numberFigures(point, parts, signal));
+    const figures = await this.#figures(point, parts, signal);
     const [all = []] = await this.#rows(
       [grouped(point, parts, 'COUNT("quality") AS n, LAST("quality") AS q')],
       point,
@@ -156,6 +161,39 @@ export class InfluxQueries implements HistoryQueries {
     const before = await this.#before(point, fromMs, holdMs, signal);
     const held = before && { ms: before.ms, state: before.value ?? undefined };
     return timelineOfParts(states, held, { fromMs, toMs, partMs, holdMs });
+  }
+
+  #figures(point: PointInfo, parts: Buckets, signal?: AbortSignal): Promise<Map<number, BucketFigures>> {
+    return point.kind === 'bool' ? this.#boolFigures(point, parts, signal) : this.#numberFigures(point, parts, signal);
+  }
+
+  /**
+   * Figures from the downsampled hours, each in the part that it begins in; none where the server keeps no such hours, and
+   * of texts. What came too late for the downsampling is not in them.
+   */
+  async #hourFigures(point: PointInfo, parts: Buckets, signal?: AbortSignal): Promise<Map<number, BucketFigures>> {
+    const { kind } = point;
+    if (kind === 'text' || parts.buckets === 0) return new Map();
+    const field = fieldOf(kind);
+    const source = `${influxEscape.quoted(hourPolicy)}.${sourceOf(point)}`;
+    const of = (figure: string) => influxEscape.quoted(`${field}_${figure}`);
+    const hours =
+      kind === 'bool'
+        ? `${of('count')} AS c, ${of('true')} AS w, ${of('last')} AS la`
+        : `${of('count')} AS c, ${of('min')} AS lo, ${of('max')} AS hi, ${of('mean')} * ${of('count')} AS w, ${of('last')} AS la`;
+    const extremes = kind === 'bool' ? '' : ', MIN(lo) AS MIN, MAX(hi) AS MAX';
+    const span = spanOf(parts.fromMs, parts.fromMs + parts.buckets * parts.bucketMs);
+    const query =
+      `SELECT SUM(c) AS n, SUM(w) AS W, LAST(la) AS LAST${extremes} FROM (SELECT ${hours} FROM ${source} AND ${span})` +
+      ` WHERE ${span} ${groupingOf(parts)}`;
+    const [rows = []] = await this.#rows([query], point, signal).catch((error: unknown) => {
+      // The server has no such policy, as 2.x and 3, or where setting it up was not allowed.
+      if (error instanceof Error && /retention policy not found/i.test(error.message)) return [];
+      throw error;
+    });
+    return new Map(
+      rows.filter(({ n }) => Number(n) > 0).map((row) => [indexOf(row, parts), hourFiguresOf(row, kind === 'bool')]),
+    );
   }
 
   async #numberFigures(point: PointInfo, parts: Buckets, signal?: AbortSignal): Promise<Map<number, BucketFigures>> {
@@ -263,13 +301,22 @@ function spanOf(fromMs: number, toMs: number): string {
 
 /** What is asked of a point's samples, by bucket. */
 function grouped(point: PointInfo, parts: Buckets, what: string, condition?: string): string {
-  const { fromMs, toMs, bucketMs } = parts;
-  const offset = ((fromMs % bucketMs) + bucketMs) % bucketMs;
+  const { fromMs, toMs } = parts;
   const only = condition === undefined ? '' : ` AND ${condition}`;
-  return (
-    `SELECT ${what} FROM ${sourceOf(point)} AND ${spanOf(fromMs, toMs)}${only}` +
-    ` GROUP BY time(${bucketMs}ms, ${offset}ms) FILL(none)`
-  );
+  return `SELECT ${what} FROM ${sourceOf(point)} AND ${spanOf(fromMs, toMs)}${only} ${groupingOf(parts)}`;
+}
+
+function groupingOf({ fromMs, bucketMs }: Buckets): string {
+  const offset = ((fromMs % bucketMs) + bucketMs) % bucketMs;
+  return `GROUP BY time(${bucketMs}ms, ${offset}ms) FILL(none)`;
+}
+
+/** Figures of a row that sums hours up: W is the sum of the values, of a bool how many were true. */
+function hourFiguresOf(row: Row, isBool: boolean): BucketFigures {
+  const count = Number(row.n);
+  const sum = Number(row.W ?? 0);
+  if (!isBool) return { count, ...numbersOf(row), mean: sum / count };
+  return { count, min: sum < count ? 0 : 1, max: sum > 0 ? 1 : 0, mean: sum / count, last: row.LAST === true ? 1 : 0 };
 }
 
 /** Nanoseconds since the epoch as text, within those that the server can hold. */

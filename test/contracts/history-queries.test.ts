@@ -85,7 +85,7 @@ const dense = fc
     }
     return all;
   });
-const samples = fc.oneof(sparse, dense);
+const samples: fc.Arbitrary<readonly Sample[]> = fc.oneof(sparse, dense);
 /** Samples, the cuts at which they are written, and how often the whole is written once more. */
 const script = fc.record({ samples, cut: fc.integer({ min: 1, max: 60 }), again: fc.boolean() });
 
@@ -473,4 +473,47 @@ await describeWithServer('influxd', 'questions to history, InfluxDB', () => {
       };
     },
   }));
+
+  test('a range from before the samples that are kept is answered from the hours that were made of them', async () => {
+    const database = randomUUID();
+    const home = influxHistory({ url: server.url, database, lookup });
+    onTestFinished(() => home.close());
+    await home.writeSamples([blockOf(0, [[1, T, 5]])], never);
+    const fromMs = T - 500 * 24 * HOUR_MS;
+    const head = "fire-pump,asset=o'clock\\,\\ a\\=b";
+    const hours = [
+      [0, 3, 1, 5, 2, 4],
+      [1, 1, 9, 9, 9, 9],
+      [30, 2, -1, 0, -0.5, 0],
+    ].map(([hour = 0, count, min, max, mean, last]) => {
+      const fields = `value_count=${count}i,value_min=${min},value_max=${max},value_mean=${mean},value_last=${last}`;
+      return `${head},point=double ${fields} ${fromMs + hour * HOUR_MS}000000`;
+    });
+    const bools = [
+      `${head},point=bool on_count=4i,on_true=1i,on_last=true ${fromMs}000000`,
+      `${head},point=bool on_count=2i,on_last=false ${fromMs + HOUR_MS}000000`,
+    ];
+    const target = new URLSearchParams({ db: database, rp: 'lamplighter_1h' });
+    const body = [...hours, ...bools].join('\n');
+    const written = await fetch(`${server.url}/write?${target}`, { method: 'POST', body });
+    expect([written.status, await written.text()]).toEqual([204, '']);
+    const [numbers, bool] = await home.chart(
+      [pointOf('double'), pointOf('bool')],
+      fromMs,
+      fromMs + 501 * 24 * HOUR_MS,
+      501,
+    );
+    expect(numbers?.count.flatMap((count, day) => (count > 0 ? [[day, count]] : []))).toEqual([
+      [0, 4],
+      [1, 2],
+      [500, 1],
+    ]);
+    expect([numbers?.min[0], numbers?.max[0], numbers?.mean[0], numbers?.last[0]]).toEqual([1, 9, 3.75, 9]);
+    expect([numbers?.mean[1], numbers?.last[500]]).toEqual([-0.5, 5]);
+    expect([bool?.count[0], bool?.min[0], bool?.max[0], bool?.mean[0], bool?.last[0]]).toEqual([6, 0, 1, 1 / 6, 0]);
+    // A chart finer than the hours has nothing of them.
+    expect((await home.series(pointOf('double'), fromMs, fromMs + 24 * HOUR_MS, 48)).count).toEqual(
+      new Array(48).fill(0),
+    );
+  });
 });
