@@ -21,7 +21,7 @@ import { lastLogMs } from './last-log-ms.ts';
 import { type DurableLog, openLog } from './open-log.ts';
 
 /** A small share; `LAMPLIGHTER_DAMAGE_RUNS` for more. */
-const RUNS = Number(process.env.LAMPLIGHTER_DAMAGE_RUNS || 12);
+const RUNS = Number(process.env.LAMPLIGHTER_DAMAGE_RUNS || 6);
 
 async function made(): Promise<{ template: LogTemplate; folder: () => string }> {
   const dir = tempFolder();

@@ -277,8 +277,8 @@ export class LogKeeper {
       work();
     } catch (error) {
       if (!(error instanceof Error) || !('code' in error)) throw error;
-      this.#failed(error.message, false);
       if (isDamage(error)) this.#options.onDamage();
+      else this.#failed(error.message, false);
     }
   }
 
