@@ -58,6 +58,12 @@ const parts = [
     '^gateway/replay/',
     ['^gateway/replay/', '^model/', '^rules/'],
   ),
+  importsOnly(
+    'backup-imports-storage',
+    'A backup copies files that are named to it; what is in them is known to those who keep them.',
+    '^gateway/backup/',
+    ['^gateway/(backup|storage)/', '^model/'],
+  ),
   importsOnly('links-import-adapters', 'The supervisor holds adapters.', '^gateway/links/', [
     '^gateway/links/',
     '^model/',
@@ -87,7 +93,11 @@ const parts = [
     severity: 'error',
     from: {
       path: '^gateway/',
-      pathNot: [...TESTS, ROOT_PART, '^gateway/(site|engine|replay|links|log|history|duty|http|storage)/'],
+      pathNot: [
+        ...TESTS,
+        ROOT_PART,
+        '^gateway/(site|engine|replay|backup|links|log|history|health|duty|http|storage)/',
+      ],
     },
     to: {},
   },

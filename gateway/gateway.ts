@@ -89,10 +89,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     ending.push(() => log.close());
     const state = await openState(dataDir, log.last.logSeq, logger);
     ending.push(() => state.close());
-    ending.push(releaseWorkedIn(log, state.db));
 
     const engine = startEngine({ log, state, logger: logger.child({ part: 'engine' }), outboxRows: noticesFor });
     ending.push(() => engine.close());
+    ending.push(releaseWorkedIn(log, engine));
     const present = new PresentSite(site, await adoptSite(log, engine, site, options.version));
     const live = new LiveValues();
     live.adopt(site, present.numbers);
@@ -101,6 +101,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       dataDir,
       influxUrl: options.influxUrl,
       env: process.env,
+      simulated: clock.simulated,
       log,
       points: (number) => present.pointOf(number),
       changes: {
@@ -191,12 +192,12 @@ async function adoptSite(
   await engine.reached(log.last.logSeq);
   await log.hand({ kind: 'start', version }).taken;
   const numbers = await numbersOf(site, log);
-  await engine.reached(log.last.logSeq);
+  await engine.reached(log.shownSeq);
   // A points record that was damaged since it was written has told the engine nothing.
   const untold = [...numbers].filter(([key, number]) => engine.state.numbers.get(key) !== number);
   if (untold.length > 0) await log.hand({ kind: 'points', numbers: untold }).taken;
   if (engine.state.plan?.site.hash !== site.hash) await log.hand({ kind: 'site', site }).taken;
-  await engine.reached(log.last.logSeq);
+  await engine.reached(log.shownSeq);
   return numbers;
 }
 

@@ -3,7 +3,7 @@ import type { HistoryFacts } from './history/history-reader.ts';
 
 /** What history tells of itself, in the words of the path. */
 export function historyPathFacts(facts: HistoryFacts): HistoryPathFacts {
-  const { behindMs, writtenSamples, writtenChanges, refused, sent, lostRecords, lastError } = facts;
+  const { behindMs, writtenSamples, writtenChanges, refused, sent, lostRecords, waitingRecords, lastError } = facts;
   return {
     behindMs,
     writtenSamples,
@@ -11,7 +11,7 @@ export function historyPathFacts(facts: HistoryFacts): HistoryPathFacts {
     rejectedRows: refused,
     deadLetters: sent?.deadLettered ?? null,
     lostRecords,
-    queuedBytes: null,
+    waitingRecords,
     lastError,
   };
 }

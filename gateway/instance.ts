@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
@@ -13,6 +13,8 @@ export const InstanceSchema = Type.Object({
   url: Type.String(),
   /** Access token of the API; null where loopback needs none. */
   token: Type.Union([Type.String(), Type.Null()]),
+  /** Full path of the site file; absent where an older program wrote this. */
+  siteFile: Type.Optional(Type.String()),
   /** Real epoch ms. */
   startedMs: Type.Number(),
   /** Addresses of a demo's simulators, by what they simulate; null on a real site. */
@@ -39,6 +41,11 @@ export function writeInstance(dir: string, instance: Instance): void {
 
 export function removeInstance(dir: string): void {
   rmSync(join(dir, FILE), { force: true });
+}
+
+/** What the instance that runs on `dir`, or was killed there, says of itself; undefined where none does. */
+export function presentInstance(dir: string): Instance | undefined {
+  return existsSync(join(dir, FILE)) ? readInstance(dir) : undefined;
 }
 
 /** The instance that runs on `dir`; throws a CommandFailed where there is none. */

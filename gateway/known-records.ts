@@ -30,16 +30,15 @@ function stateSeq(dataDir: string): number {
   }
 }
 
-/** Lets the log archive what the engine has worked in and has on disk; gives a function that ends this. */
-export function releaseWorkedIn(log: Pick<DurableLog, 'keepFrom'>, state: { readonly progress: number }): () => void {
-  const look = () => {
-    try {
-      log.keepFrom(state.progress);
-    } catch (error) {
-      // A disk that fails now is told where it is written; the log keeps all meanwhile.
-      if (!storageErrorOf(error)) throw error;
-    }
-  };
+/**
+ * Lets the log archive what the engine has worked in; gives a function that ends this. What a restart runs again it may
+ * read from the archive.
+ */
+export function releaseWorkedIn(
+  log: Pick<DurableLog, 'keepFrom' | 'last'>,
+  engine: { readonly state: { readonly logSeq: number } },
+): () => void {
+  const look = () => log.keepFrom(Math.min(engine.state.logSeq, log.last.logSeq));
   look();
   const timer = setInterval(look, LOOK_EVERY_MS);
   return () => clearInterval(timer);

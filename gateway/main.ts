@@ -1,15 +1,21 @@
+import { backupCommand } from './backup-command.ts';
 import { checkCommand } from './check-command.ts';
 import { CommandFailed, type ExitCode, runToExit } from './exit.ts';
+import { exportCommand } from './export-command.ts';
 import { reloadCommand } from './reload-command.ts';
 import { replayCommand } from './replay-command.ts';
+import { restoreCommand } from './restore-command.ts';
 import { runCommand } from './run.ts';
 import { simulateCommand } from './simulate-command.ts';
 
 /** The command line: one word, then what belongs to it. */
 const commands: Readonly<Record<string, (args: readonly string[]) => Promise<ExitCode>>> = {
+  backup: backupCommand,
   check: checkCommand,
+  export: exportCommand,
   reload: reloadCommand,
   replay: replayCommand,
+  restore: restoreCommand,
   run: runCommand,
   simulate: simulateCommand,
 };

@@ -116,7 +116,7 @@ function path(registry: Registry, { health }: Measured): void {
     ['history_refused', 'Rows that the history store refused for good', ({ history }) => history.rejectedRows],
     ['history_dead_letters', 'Rows in the file of dead letters', ({ history }) => history.deadLetters],
     ['history_lost_records', 'Records that history never got', ({ history }) => history.lostRecords],
-    ['history_queued_bytes', 'Bytes that wait to be written to history', ({ history }) => history.queuedBytes],
+    ['history_waiting_records', 'Records that are not in history yet', ({ history }) => history.waitingRecords],
     ['disk_free_bytes', 'Bytes free on the disk of the data folder', ({ disk }) => disk?.freeBytes],
     ['disk_size_bytes', 'Size of the disk of the data folder', ({ disk }) => disk?.sizeBytes],
     ['clock_behind_ms', 'By how much the machine’s clock was set back', (facts) => facts.clockBehindMs],

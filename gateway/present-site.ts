@@ -55,7 +55,7 @@ function pointsOf(site: Site, numbers: ReadonlyMap<PointKey, PointNumber>): Poin
   const byKey = new Map<PointKey, PointInfo>();
   const byNumber = new Map<PointNumber, PointInfo>();
   for (const asset of site.assets) {
-    for (const { key, point, kind, unit, heartbeatMs } of asset.points) {
+    for (const { key, point, kind, unit, staleAfterMs, heartbeatMs } of asset.points) {
       const number = numbers.get(key);
       if (number === undefined) continue;
       const info = {
@@ -65,6 +65,7 @@ function pointsOf(site: Site, numbers: ReadonlyMap<PointKey, PointNumber>): Poin
         point,
         system: asset.system,
         kind,
+        staleAfterMs,
         ...(unit !== undefined && { unit }),
         ...(heartbeatMs !== undefined && { heartbeatMs }),
       };

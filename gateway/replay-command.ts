@@ -62,7 +62,8 @@ function readArguments(args: readonly string[]): Wanted {
   return { dataDir: resolve(values.data), from, to, siteFile, json, history };
 }
 
-function momentOf(option: string, text: string | undefined): Moment {
+/** The time that an option gives. Throws a CommandFailed where it is missing, or none. */
+export function momentOf(option: string, text: string | undefined): Moment {
   const moment = text === undefined ? undefined : parseMoment(text);
   if (moment) return moment;
   const example = '2026-06-15T20:30, 2026-06-15T20:30+08:00, 1781526600000';

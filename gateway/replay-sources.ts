@@ -62,6 +62,23 @@ export async function firstSite(sources: ReplaySources): Promise<Site | undefine
   return siteBefore(sources, Number.POSITIVE_INFINITY);
 }
 
+/** The site file that the log ends with; undefined where it has none. */
+export async function lastSite(sources: ReplaySources): Promise<Site | undefined> {
+  const { log, state } = sources;
+  let site: Site | undefined;
+  let afterSeq = log.first.logSeq - 1;
+  for (const snapshot of state?.snapshots(log.last.logSeq) ?? []) {
+    if (snapshot instanceof Error || !snapshot.site) continue;
+    site = snapshot.site;
+    afterSeq = snapshot.logSeq;
+    break;
+  }
+  for await (const records of log.records(afterSeq, log.last.logSeq)) {
+    for (const record of records) if (record.kind === 'site') site = record.site;
+  }
+  return site;
+}
+
 /** The site file of the newest snapshot before a time; undefined where there is none. */
 export function siteBefore({ log, state }: ReplaySources, ms: number): Site | undefined {
   for (const snapshot of state?.snapshots(log.lastSeqBefore(ms)) ?? []) {

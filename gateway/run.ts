@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { type Clock, parseClock, systemClock } from '../model/clock.ts';
 import type { Site } from '../model/site.ts';
+import { refuseUnfinished } from './backup/blank-folder.ts';
 import { CommandFailed, type ExitCode, terminalLanguage } from './exit.ts';
 import { type Gateway, startGateway } from './gateway.ts';
 import { isLoopback } from './http/server.ts';
@@ -50,6 +51,7 @@ export async function runCommand(args: readonly string[]): Promise<ExitCode> {
   const siteFile = { path, marks: await fileMarks(path) };
   const site = readSite(values.site);
   const dataDir = writableFolder(values.data);
+  refuseUnfinished(dataDir);
   const token = accessToken(values.host);
   const logger = pino({ level: logLevel(), base: null }, pino.destination({ dest: 2, sync: false }));
   const told = whenTold();
@@ -77,6 +79,7 @@ export async function runCommand(args: readonly string[]): Promise<ExitCode> {
     version: version(),
     url: gateway.url,
     token: token ?? null,
+    siteFile: path,
     startedMs: Date.now(),
     simulators: simulators(),
   });
@@ -191,7 +194,7 @@ function siteClock(text: string | undefined): Clock {
 }
 
 /** The program's version, from package.json. */
-function version(): string {
+export function version(): string {
   const { version: text } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   return text;
 }

@@ -5,6 +5,7 @@ import { alarmHealth } from '../rules/alarms/alarm-health.ts';
 import { acknowledgeKey } from './acknowledge-key.ts';
 import { readPermission } from './duty/acknowledge-token.ts';
 import type { Engine } from './engine/engine.ts';
+import { ledgerDays } from './engine/ledger-days.ts';
 import type { StateDb } from './engine/state-db.ts';
 import { alarmView, alarmViews, assetViews, decisionsView, ledgerView, rateViews, systemViews } from './engine/view.ts';
 import type { GatewayOptions } from './gateway.ts';
@@ -85,6 +86,8 @@ function httpOptions(options: GatewayOptions, parts: ServeParts): Parameters<typ
       alarmHealth: () => alarmHealth(engine.state.health, engine.openActivations(), clock.now()),
       decisions: (asset) => decisionsView(engine.state, asset),
       ledger: (asset, fromMs, toMs) => ledgerView(engine.state, stateDb, asset, fromMs, toMs),
+      assetsOf: (system) => assetsOf(present, system),
+      ledgerDays: (assets, lastMs, count) => ledgerDays(engine.state, assets, { lastMs, count, nowMs: clock.now() }),
     },
     actions: {
       activation(activationId) {
@@ -101,6 +104,12 @@ function httpOptions(options: GatewayOptions, parts: ServeParts): Parameters<typ
     notReady: () => notReady(parts),
     pageDir,
   };
+}
+
+/** Keys of a system's assets; undefined where there is no such system. */
+function assetsOf({ site }: PresentSite, system: string): string[] | undefined {
+  if (!site.systems.some(({ key }) => key === system)) return undefined;
+  return site.assets.flatMap((asset) => (asset.system === system ? [asset.key] : []));
 }
 
 /** Why the site is not watched as it should be, or what it says is not kept; empty when all is well. */
@@ -124,9 +133,9 @@ function healthReply(parts: ServeParts): HealthReply {
       failing,
       waitingBytes,
       lostSamples,
-      bytes: bytes ?? null,
-      archiveBytes: archiveBytes ?? null,
-      oldestMs: oldest && oldest.logSeq > 0 ? oldest.logMs : null,
+      bytes,
+      archiveBytes,
+      oldestMs: oldest.logSeq > 0 ? oldest.logMs : null,
     },
     engine: {
       behindRecords: Math.max(0, log.last.logSeq - engine.state.logSeq),

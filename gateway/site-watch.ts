@@ -60,7 +60,7 @@ export async function watchSite({ path, read, onChange, signal, pace = usualPace
  * replaced, added or removed.
  */
 export async function fileMarks(path: string): Promise<string> {
-  const packs = await packFiles(dirname(path));
+  const packs = await packFiles(path);
   const marks: string[] = [];
   for (const file of [path, ...packs]) marks.push(`${file} ${await markOf(file)}`);
   return marks.join('\n');
@@ -76,7 +76,9 @@ async function markOf(file: string): Promise<string> {
   }
 }
 
-async function packFiles(folder: string): Promise<readonly string[]> {
+/** Paths of the profiles and maps beside the site file at `path`. */
+export async function packFiles(path: string): Promise<readonly string[]> {
+  const folder = dirname(path);
   const maps = join(folder, 'maps');
   const folders = [join(folder, 'profiles'), ...(await entries(maps)).map((name) => join(maps, name))];
   const files: string[] = [];

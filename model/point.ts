@@ -24,6 +24,8 @@ export interface PointInfo {
   readonly unit?: string;
   /** History keeps a good sample that repeats the one before only after this many ms; absent: it keeps all. */
   readonly heartbeatMs?: number;
+  /** Without a reply for this long, site time, its value is unknown; absent: it holds until the next. */
+  readonly staleAfterMs?: number;
 }
 
 /** Joins an asset's and a point's name to the point's key. */

@@ -3,6 +3,7 @@ import type {
   AlarmHealthReply,
   DecisionsReply,
   ErrorReply,
+  HealthReply,
   HistoryReply,
   RateDetailReply,
 } from '../../gateway/http/contract.ts';
@@ -42,6 +43,11 @@ export function fetchRate(
 /** What people decided about one asset. */
 export function fetchDecisions(asset: string, signal: AbortSignal): Promise<CallOutcome<DecisionsReply>> {
   return call(`api/decisions?${new URLSearchParams({ asset })}`, (json) => json as DecisionsReply, { signal });
+}
+
+/** How the path from a sample to a chart does. */
+export function fetchHealth(signal: AbortSignal): Promise<CallOutcome<HealthReply>> {
+  return call('api/health', (json) => json as HealthReply, { signal });
 }
 
 /** How well the alarm system does. */

@@ -1,9 +1,12 @@
 import type { LinkReply } from '../../gateway/http/contract.ts';
 import { useApp } from '../app.ts';
 import { ClassMark } from '../parts/class-mark.tsx';
+import { Lazy } from '../parts/lazy.tsx';
 import { Lasting, Moment } from '../parts/moment.tsx';
 import { NextRetry } from '../parts/next-retry.tsx';
 import { byLinkTrouble, linkSign } from './link-order.ts';
+
+const loadGatewayPanel = () => import('./gateway-panel.tsx').then((module) => module.GatewayPanel);
 
 /** Which controllers answer; for those that do not: why, and when they are tried next. */
 export function LinksPage() {
@@ -22,6 +25,8 @@ export function LinksPage() {
           <LinkCard key={link.key} link={link} />
         ))}
       </div>
+      <h2>{t.gateway}</h2>
+      <Lazy load={loadGatewayPanel} given={{}} />
     </section>
   );
 }

@@ -5,6 +5,9 @@ import { NextRetry } from '../parts/next-retry.tsx';
 import { routeAddress } from '../router.ts';
 import { byLinkTrouble, linkSign } from './link-order.ts';
 
+/** What alarms of the gateway itself name. */
+const GATEWAY = 'gateway:self';
+
 /** The ways to the controllers: where one is cut, figures are unknown, and this says why. */
 export function LinksTile() {
   const { store, messages } = useApp();
@@ -24,8 +27,27 @@ export function LinksTile() {
         {links.map((link) => (
           <LinkLine key={link.key} link={link} />
         ))}
+        <GatewayLine />
       </ul>
     </article>
+  );
+}
+
+/** The gateway itself: the most urgent of its own alarms that stands. */
+function GatewayLine() {
+  const { store, messages, text } = useApp();
+  const worst = store.openAlarms.value.find(({ asset, returnedMs }) => asset === GATEWAY && returnedMs === null);
+  const state = worst === undefined ? 'up' : 'down';
+  return (
+    <li class="gateway-line" data-state={state}>
+      <ClassMark class={state} />
+      <span>{messages.value.gateway}</span>
+      {worst !== undefined && (
+        <span class="link-trouble">
+          <b>{text(worst.text)}</b>
+        </span>
+      )}
+    </li>
   );
 }
 

@@ -8,8 +8,8 @@ export function isOfRate({ asset }: Place): boolean {
   return asset.startsWith('rate:');
 }
 
-/** Where one looks at what an alarm is about: its asset, the system of a rate, the links for a link. */
+/** Where one looks at what an alarm is about: its asset, the system of a rate, the links for a link or the gateway. */
 export function alarmAddress(alarm: Place): string {
   if (isOfRate(alarm) && alarm.system !== null) return routeAddress('system', alarm.system);
-  return alarm.asset.startsWith('link:') ? routeAddress('links') : routeAddress('asset', alarm.asset);
+  return /^(link|gateway):/.test(alarm.asset) ? routeAddress('links') : routeAddress('asset', alarm.asset);
 }

@@ -291,6 +291,18 @@ export const en: Messages = {
   retryWaits: 'waits for a change of the site file',
   linkAssets: (count) => many(count, 'asset', 'assets'),
   controllers: 'Links to controllers',
+  gateway: 'Gateway',
+  gatewayLog: 'Log',
+  reachesDisk: 'reaches the disk',
+  samplesLost: (count) => `${many(count, 'sample', 'samples')} lost`,
+  gatewayHistory: 'History',
+  historyCurrent: 'up to date',
+  historyBehind: (duration) => `${duration} behind`,
+  rowsRefused: (count) => `${many(count, 'row', 'rows')} refused`,
+  recordsMissed: (count) => `${many(count, 'record', 'records')} missed`,
+  disk: 'Disk',
+  diskFree: (free, size) => `${free} free of ${size}`,
+  damagedFiles: 'Damaged files set aside',
 
   durations: {
     days: (days, hours) => `${days} d ${hours} h`,

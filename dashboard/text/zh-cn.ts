@@ -290,6 +290,18 @@ export const zhCN = {
   retryWaits: '等待修改现场文件',
   linkAssets: (count: number) => `${count} 项设备`,
   controllers: '控制器链路',
+  gateway: '监控网关',
+  gatewayLog: '日志',
+  reachesDisk: '正常落盘',
+  samplesLost: (count: number) => `丢失 ${count} 个采样`,
+  gatewayHistory: '历史数据',
+  historyCurrent: '已写到最新',
+  historyBehind: (duration: string) => `滞后 ${duration}`,
+  rowsRefused: (count: number) => `拒收 ${count} 行`,
+  recordsMissed: (count: number) => `缺 ${count} 条记录`,
+  disk: '磁盘',
+  diskFree: (free: string, size: string) => `剩余 ${free}，共 ${size}`,
+  damagedFiles: '已隔离的损坏文件',
 
   durations: {
     days: (days: number, hours: number) => `${days} 天 ${hours} 小时`,

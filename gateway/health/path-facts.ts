@@ -13,8 +13,8 @@ export interface HistoryPathFacts {
   readonly deadLetters: number | null;
   /** Records that it never got because the log no longer had them. */
   readonly lostRecords: number | null;
-  /** Bytes that wait to be written. */
-  readonly queuedBytes: number | null;
+  /** Records of the log that are not written yet. */
+  readonly waitingRecords: number;
   /** Why the last try failed; null once one has gone through. */
   readonly lastError: string | null;
 }
@@ -27,7 +27,7 @@ export interface DiskSpace {
 
 /** The path from a sample to a chart, as its parts tell of it. */
 export interface PathFacts {
-  readonly log: Pick<LogFacts, 'failing' | 'waitingBytes' | 'lostSamples'> & Partial<LogFacts>;
+  readonly log: LogFacts;
   /** The engine's state does not reach the disk. */
   readonly stateFailing: boolean;
   readonly history: HistoryPathFacts;

@@ -15,7 +15,7 @@ const WITHIN_MS = 10_000;
 const quiet = { info: () => undefined, warn: () => undefined };
 
 const well: PathFacts = {
-  log: { failing: null, waitingBytes: 0, lostSamples: 0 },
+  log: { failing: null, waitingBytes: 0, lostSamples: 0, bytes: 0, archiveBytes: 0, oldest: { logSeq: 0, logMs: 0 } },
   stateFailing: false,
   history: {
     behindMs: 0,
@@ -24,7 +24,7 @@ const well: PathFacts = {
     rejectedRows: 0,
     deadLetters: 0,
     lostRecords: 0,
-    queuedBytes: 0,
+    waitingRecords: 0,
     lastError: null,
   },
   disk: { freeBytes: 50, sizeBytes: 200 },
@@ -36,7 +36,7 @@ test('figures follow from facts; what nobody can tell is left out', () => {
   const reason = { zh: '满', en: 'full' };
   const facts: PathFacts = {
     ...well,
-    log: { failing: { reason, sinceMs: 1 }, waitingBytes: 7, lostSamples: 3 },
+    log: { ...well.log, failing: { reason, sinceMs: 1 }, waitingBytes: 7, lostSamples: 3 },
     history: { ...well.history, behindMs: 90_000, rejectedRows: 2, lostRecords: 4, lastError: 'refused' },
     damagedFiles: ['log/a'],
     clockBehindMs: 20_000,
@@ -65,7 +65,12 @@ test('figures follow from facts; what nobody can tell is left out', () => {
 test('a folder tells its room, and each damaged file once', async () => {
   const dir = tempFolder();
   mkdirSync(join(dir, 'log'));
-  const names = ['log.db', 'log.db.damaged-20261124T1', 'log.db.damaged-20261124T1-wal', 'log.db.damaged-20261124T1-shm'];
+  const names = [
+    'log.db',
+    'log.db.damaged-20261124T1',
+    'log.db.damaged-20261124T1-wal',
+    'log.db.damaged-20261124T1-shm',
+  ];
   for (const name of names) writeFileSync(join(dir, 'log', name), '');
   const { disk, damagedFiles } = await lookAtFolder(dir);
   expect(damagedFiles).toEqual(['log/log.db.damaged-20261124T1']);
@@ -98,7 +103,9 @@ async function watched(rate: number) {
 
 test('it is told at the start, at once when a fault begins, and once a minute of site time', async () => {
   const { told, parts } = await watched(30);
-  await until('the disk was told, too', WITHIN_MS, () => told().some(({ figures }) => figures.diskFreeBytes !== undefined));
+  await until('the disk was told, too', WITHIN_MS, () =>
+    told().some(({ figures }) => figures.diskFreeBytes !== undefined),
+  );
   expect(told()[0]?.figures).toMatchObject({ logFailing: 0, historyBehindMin: 0 });
   const before = told().length;
   parts.clockBehindMs = 30_000;

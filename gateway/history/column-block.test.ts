@@ -2,16 +2,40 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { mergeColumns, type PointColumns, packColumns, sliceColumns, unpackColumns } from './column-block.ts';
 
-const rows = fc.array(
-  fc.record({
-    ms: fc.integer({ min: -4e15, max: 4e15 }),
-    ordinal: fc.nat({ max: 2 ** 31 - 1 }),
-    value: fc.double(),
-    quality: fc.constantFrom(0, 1, 2),
-    text: fc.option(fc.string({ unit: 'binary' }), { nil: undefined }),
-  }),
-  { maxLength: 50 },
+/** Columns are packed by what they hold, so each kind of number has columns of its own, with bad samples between. */
+const numbers = fc.constantFrom<fc.Arbitrary<number>[]>(
+  fc.double(),
+  fc.float(),
+  fc.constantFrom(0, 1, Number.NaN),
+  fc.constantFrom(0, -0, 5),
+  fc.integer({ min: -100, max: 155 }),
+  fc.integer({ min: -40_000, max: 40_000 }).map((n) => n / 100),
+  fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
+  fc.integer({ min: -1e9, max: 1e9 }).map((n) => n / 1e6),
+  fc.oneof(fc.integer({ min: 0, max: 254 }), fc.constant(Number.NaN)),
+  fc.oneof(fc.integer({ min: 0, max: 65_535 }), fc.constant(Number.NaN)),
+  fc.maxSafeInteger(),
+  fc.constantFrom(1.1, 2e20, Number.POSITIVE_INFINITY),
 );
+const times = fc.constantFrom(
+  fc.integer({ min: -4e15, max: 4e15 }),
+  fc.integer({ min: 1_795_464_000_000, max: 1_795_464_000_300 }),
+  fc.integer({ min: 1_795_464_000_000, max: 1_795_464_060_000 }),
+  fc.integer({ min: 1_795_464_000_000, max: 1_795_467_600_000 }),
+);
+
+const rowsOf = (value: fc.Arbitrary<number>, ms: fc.Arbitrary<number>) =>
+  fc.array(
+    fc.record({
+      ms,
+      ordinal: fc.nat({ max: 2 ** 31 - 1 }),
+      value,
+      quality: fc.constantFrom(0, 1, 2),
+      text: fc.option(fc.string({ unit: 'binary' }), { nil: undefined }),
+    }),
+    { maxLength: 50 },
+  );
+const rows = fc.tuple(numbers, times).chain(([value, ms]) => rowsOf(value, ms));
 const columns = rows.map((list): PointColumns => {
   const texts = new Map<number, string>();
   for (const [row, { text }] of list.entries()) if (text !== undefined) texts.set(row, text);
@@ -30,6 +54,7 @@ test('columns come back as they were packed', () => {
     fc.property(columns, (block) => {
       expect(unpackColumns(packColumns(block))).toEqual(block);
     }),
+    { numRuns: 1000 },
   );
 });
 
@@ -44,6 +69,17 @@ test('whatever bytes there are, they are columns or a RangeError', () => {
           if (!(error instanceof RangeError) && !(error instanceof SyntaxError)) throw error;
         }
       }).not.toThrow();
+    }),
+  );
+});
+
+test('a flipped bit is found', () => {
+  fc.assert(
+    fc.property(columns, fc.nat(), fc.nat(7), (block, at, bit) => {
+      const packed = packColumns(block);
+      const place = 4 + (at % (packed.length - 4));
+      packed[place] = (packed[place] as number) ^ (1 << bit);
+      expect(() => unpackColumns(packed)).toThrow(RangeError);
     }),
   );
 });

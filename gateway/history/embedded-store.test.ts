@@ -5,8 +5,10 @@ import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import { openDatabase } from '../storage/open-database.ts';
+import { EmbeddedReader } from './embedded-reader.ts';
 import { historyMigrations } from './embedded-schema.ts';
-import { EmbeddedStore, type SampleColumns } from './embedded-store.ts';
+import { EmbeddedStore } from './embedded-store.ts';
+import type { SampleColumns } from './sample-group.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -19,8 +21,22 @@ function tempFile(): string {
   return join(folder, 'history.db');
 }
 
-function openStore(path = tempFile(), retention = keepAll): EmbeddedStore {
-  const store = new EmbeddedStore(openDatabase(path, historyMigrations), retention);
+/** A store, and what answers from it on the same connection. */
+class AnsweringStore extends EmbeddedStore {
+  readonly #reader: EmbeddedReader;
+
+  constructor(database: DatabaseSync, retention: typeof keepAll) {
+    super(database, retention);
+    this.#reader = new EmbeddedReader(database);
+  }
+
+  series(...question: Parameters<EmbeddedReader['series']>) {
+    return this.#reader.series(...question);
+  }
+}
+
+function openStore(path = tempFile(), retention = keepAll): AnsweringStore {
+  const store = new AnsweringStore(openDatabase(path, historyMigrations), retention);
   onTestFinished(() => {
     try {
       store.close();
@@ -52,7 +68,7 @@ function tidyAll(store: EmbeddedStore): void {
   }
 }
 
-function count(path: string, table: 'chunks' | 'recent' | 'changes'): number {
+function count(path: string, table: 'chunks' | 'days' | 'groups' | 'parts' | 'changes'): number {
   const database = new DatabaseSync(path, { readOnly: true });
   const row = database.prepare(`SELECT count(*) AS n FROM ${table}`).get();
   database.close();
@@ -76,11 +92,11 @@ test('moves an hour into one chunk for each point once it is over, and not befor
   }
   store.write(columns([[1, HOUR_MS, 1000, 7]], HOUR_MS + 599_999));
   tidyAll(store);
-  expect([count(path, 'chunks'), count(path, 'recent')]).toEqual([0, 121]);
+  expect([count(path, 'chunks'), count(path, 'groups'), count(path, 'parts')]).toEqual([0, 50, 4]);
   const before = store.series(point, 0, 2 * HOUR_MS, 2);
   store.write(columns([[1, HOUR_MS + 1, 1001, 8]], HOUR_MS + 600_000));
   tidyAll(store);
-  expect([count(path, 'chunks'), count(path, 'recent')]).toEqual([2, 2]);
+  expect([count(path, 'chunks'), count(path, 'groups'), count(path, 'parts')]).toEqual([2, 0, 1]);
   const after = store.series(point, 0, 2 * HOUR_MS, 2);
   expect(after).toMatchObject({ count: [60, 2], min: [0, 7], max: [59, 8], last: [59, 8] });
   expect(after.mean).toEqual([29.5, 7.5]);
@@ -105,7 +121,7 @@ test('goes on with the moving after a restart', () => {
   ];
   second.write(columns(straddling, 2 * HOUR_MS));
   tidyAll(second);
-  expect([count(path, 'chunks'), count(path, 'recent')]).toEqual([301, 1]);
+  expect([count(path, 'chunks'), count(path, 'groups'), count(path, 'parts')]).toEqual([301, 0, 1]);
 });
 
 test('answers alike whatever was moved, written again, late or cut into other groups', () => {
@@ -130,7 +146,7 @@ test('answers alike whatever was moved, written again, late or cut into other gr
       );
       const database = new DatabaseSync(':memory:');
       for (const migration of historyMigrations) database.exec(migration);
-      const store = new EmbeddedStore(database, keepAll);
+      const store = new AnsweringStore(database, keepAll);
       for (const [from, length, hour] of [...writes, [0, all.length, 3], [0, 1, 5]] as const) {
         const start = from % all.length;
         store.write(columns(all.slice(start, start + length), hour * HOUR_MS + 600_000));
@@ -166,8 +182,8 @@ test('keeps no longer than it is told, and no more bytes', () => {
     { logSeq: 2, ordinal: 0, change: { kind: 'ledger', asset: 'lift-1', class: 'down', fromMs: 19 * DAY_MS } },
   ]);
   tidyAll(store);
-  expect([count(path, 'chunks'), count(path, 'changes')]).toEqual([5, 1]);
-  expect(store.series(point, 0, 20 * DAY_MS, 20).count.lastIndexOf(0)).toBe(14);
+  expect([count(path, 'chunks'), count(path, 'changes')]).toEqual([6, 1]);
+  expect(store.series(point, 0, 20 * DAY_MS, 20).count.lastIndexOf(0)).toBe(13);
   store.close();
   const smaller = openStore(path, { retentionMs: 5 * DAY_MS, maxBytes: 1 });
   smaller.write(columns([[1, 20 * DAY_MS, 20, 1]], 21 * DAY_MS));

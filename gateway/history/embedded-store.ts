@@ -1,66 +1,83 @@
 import { randomUUID } from 'node:crypto';
-import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import type { HistorySeries, PlacedChange } from '../../model/history.ts';
-import type { PointInfo, PointNumber } from '../../model/point.ts';
-import { BucketSums, type SampleSums, sumsOf } from './bucket-sums.ts';
-import { mergeColumns, type PointColumns, packColumns, sliceColumns, unpackColumns } from './column-block.ts';
-import { divide, seriesOf } from './history-buckets.ts';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import { constants, zstdCompressSync } from 'node:zlib';
+import type { PlacedChange } from '../../model/history.ts';
+import type { PointNumber } from '../../model/point.ts';
+import { addSums, emptySums, firstFrom, sumsOf } from './bucket-sums.ts';
+import { mergeColumns, type PointColumns, packColumns, sliceColumns } from './column-block.ts';
+import {
+  bytesOf,
+  DAY_MS,
+  dayOf,
+  HOUR_MS,
+  hourOf,
+  isDamage,
+  type Row,
+  SUM_COLUMNS,
+  sumsOfRow,
+  sumValues,
+  unpackChunk,
+  unpackPart,
+} from './embedded-rows.ts';
+import { ByteWriter } from './number-column.ts';
+import {
+  columnsAt,
+  packGroup,
+  type SampleColumns,
+  type SampleGroup,
+  SampleGrouper,
+  unpackGroup,
+} from './sample-group.ts';
 
-const HOUR_MS = 3_600_000;
 /** An hour moves to its chunks this long after its end, by the gateway's time; what comes later is merged in. */
 const LATENESS_MS = 600_000;
+/** Samples of groups, and groups, after which they are joined into parts. */
+const MAX_GROUP_SAMPLES = 262_144;
+const MAX_GROUPS = 512;
 /** Samples after which moving to chunks pauses, so that what waits gets its turn. */
 const MOVE_SAMPLES = 100_000;
-/** Points that one pause-less move handles at most. */
+/** Points that one pause-less move handles at most, and days of points that are summed up. */
 const MOVE_POINTS = 200;
+/** Days that wait to be summed up at most; those before them are answered from their chunks. */
+const MAX_DAYS_TO_SUM = 400;
 /** Rows of what is over its time that are removed at a time. */
 const REMOVE_ROWS = 2000;
 /** 13 months. */
-export const DEFAULT_RETENTION_MS = 400 * 24 * HOUR_MS;
-/** Bytes of the file beyond which the oldest hours go before their time. */
+export const DEFAULT_RETENTION_MS = 400 * DAY_MS;
+/** Bytes of the file beyond which the oldest days go before their time. */
 export const DEFAULT_MAX_BYTES = 32 * 1024 ** 3;
-
-/** Samples of many points as columns, in the order of the log. `ms` are whole numbers. */
-export interface SampleColumns extends PointColumns {
-  readonly point: Uint32Array;
-  /** Newest `receivedMs` of the samples: the gateway's time by which hours end. */
-  readonly newestMs: number;
-}
+/** The hour's own packing is nearly all that is gained; higher levels take several times as long for a few percent. */
+const ZSTD_LEVEL = 1;
 
 export interface Retention {
   readonly retentionMs: number;
   readonly maxBytes: number;
 }
 
-/** The embedded home's file: writes durably, moves what is over into chunks, and answers. */
+/** The embedded home's file: writes durably, and moves what is over into chunks. `EmbeddedReader` answers from it. */
 export class EmbeddedStore {
   readonly #database: DatabaseSync;
   readonly #retention: Retention;
   readonly #statements = new Map<string, StatementSync>();
-  /** Points that have rows in `recent`. */
-  readonly #recentPoints: Set<PointNumber>;
-  /** Points whose rows from before {@link EmbeddedStore.#movedBefore} are still to be moved. */
+  readonly #grouper = new SampleGrouper();
+  readonly #writer = new ByteWriter();
+  /** What stands in `groups`, so that it need not be read to be joined; bounded as they are. */
+  #groups: SampleGroup[] = [];
+  #groupSamples = 0;
+  /** Points whose parts from before {@link EmbeddedStore.#movedBefore} are still to be moved. */
   #toMove: PointNumber[] = [];
+  /** Days of which points are still to be summed up. */
+  #toSum: { readonly day: number; readonly points: PointNumber[] }[] = [];
   /** Samples from before this time are in chunks, or on their way. */
   #movedBefore = Number.NEGATIVE_INFINITY;
+  #hasOld = false;
 
   /** `database` has been opened with `historyMigrations`. */
   constructor(database: DatabaseSync, retention: Retention) {
     this.#database = database;
     this.#retention = retention;
     database.prepare('INSERT INTO about (identity) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM about)').run(randomUUID());
-    // One step down the key for each point, where DISTINCT would read all rows.
-    this.#recentPoints = new Set(
-      this.#all(
-        `WITH RECURSIVE points (point) AS (
-           SELECT min(point) FROM recent
-           UNION ALL
-           SELECT (SELECT min(recent.point) FROM recent WHERE recent.point > points.point) FROM points
-           WHERE points.point IS NOT NULL
-         ) SELECT point FROM points WHERE point IS NOT NULL`,
-      ).map((row) => Number(row.point)),
-    );
+    for (const row of this.#all('SELECT body FROM groups ORDER BY id')) this.#addGroup(row);
   }
 
   get identity(): string {
@@ -69,11 +86,16 @@ export class EmbeddedStore {
 
   /** On disk when it returns; throws where it is not. The same samples may come again, in other groups too. */
   write(samples: SampleColumns): void {
-    const groups = [...byPoint(samples)].map(([point, columns]) => [point, mergeColumns([columns])] as const);
+    if (samples.ms.length === 0) return;
+    const group = this.#grouper.group(samples);
+    const body = packGroup(group, this.#writer);
     this.#transaction(() => {
-      for (const [point, columns] of groups) this.#addRecent(point, columns);
+      const { fromMs, toMs, ms } = group;
+      this.#run('INSERT INTO groups (from_ms, to_ms, count, body) VALUES (?, ?, ?, ?)', fromMs, toMs, ms.length, body);
     });
-    for (const [point] of groups) this.#recentPoints.add(point);
+    this.#groups.push(group);
+    this.#groupSamples += group.ms.length;
+    if (this.#groupSamples >= MAX_GROUP_SAMPLES || this.#groups.length >= MAX_GROUPS) this.#joinGroups();
     this.#closeHours(samples.newestMs);
   }
 
@@ -93,153 +115,214 @@ export class EmbeddedStore {
     });
   }
 
-  /** Throws a RangeError where the span or the number of buckets is none. */
-  series(point: Pick<PointInfo, 'number' | 'key'>, fromMs: number, toMs: number, count: number): HistorySeries {
-    const buckets = divide(fromMs, toMs, count);
-    const sums = new BucketSums(buckets);
-    const recent = this.#recent(point.number, buckets.fromMs, buckets.toMs);
-    const firstRecentMs = recent.reduce((first, { ms }) => Math.min(first, ms[0] ?? first), Number.POSITIVE_INFINITY);
-    const lastRecentMs = recent.reduce((last, { ms }) => Math.max(last, ms.at(-1) ?? last), Number.NEGATIVE_INFINITY);
-    const toMerge = [...recent];
-    for (const row of this.#each(
-      `SELECT hour, good, min, max, mean, last, last_ms, last_ordinal, body FROM chunks
-       WHERE point = ? AND hour > ? AND hour < ? ORDER BY hour`,
-      point.number,
-      buckets.fromMs - HOUR_MS,
-      buckets.toMs,
-    )) {
-      const hour = Number(row.hour);
-      // The hour may hold some of the recent samples already.
-      const mixed = hour + HOUR_MS > firstRecentMs && hour <= lastRecentMs;
-      const whole = mixed ? undefined : sums.whole(hour, hour + HOUR_MS);
-      if (mixed) toMerge.push(unpackChunk(row.body));
-      else if (whole === undefined) sums.addColumns(unpackChunk(row.body));
-      else sums.addSums(whole, sumsOfRow(row));
-    }
-    if (toMerge.length > 0) sums.addColumns(mergeColumns(toMerge));
-    return seriesOf(point.key, buckets, sums.figures());
+  /** Adds samples, each entry of one point and one hour, to their chunks; on disk when it returns. */
+  addToChunks(entries: readonly { readonly point: PointNumber; readonly columns: PointColumns }[]): void {
+    this.#transaction(() => {
+      for (const { point, columns } of entries) this.#addToChunk(point, hourOf(columns.ms[0] ?? 0), columns);
+    });
   }
 
   /** Whether {@link tidy} has something to do. */
   get untidy(): boolean {
-    return this.#toMove.length > 0;
+    return this.#toMove.length > 0 || this.#toSum.length > 0 || this.#hasOld;
   }
 
   /** Moves some of what is over into chunks, and removes what is older than is kept; call again while `untidy`. */
   tidy(): void {
     const points = this.#toMove.splice(-MOVE_POINTS);
-    const emptied: PointNumber[] = [];
     let moved = 0;
     this.#transaction(() => {
       for (let point = points.pop(); point !== undefined; point = points.pop()) {
-        moved += this.#move(point, emptied);
+        moved += this.#move(point);
         if (moved >= MOVE_SAMPLES) break;
       }
-      this.#removeOld();
+      if (moved === 0) this.#sumDays();
+      this.#hasOld = this.#removeOld();
     });
     this.#toMove.push(...points);
-    for (const point of emptied) this.#recentPoints.delete(point);
   }
 
   close(): void {
     this.#database.close();
   }
 
-  /** Begins to move hours that have ended by `newestMs`. */
-  #closeHours(newestMs: number): void {
-    const before = Math.floor((newestMs - LATENESS_MS) / HOUR_MS) * HOUR_MS;
-    if (!(before > this.#movedBefore)) return;
-    this.#movedBefore = before;
-    this.#toMove = [...this.#recentPoints];
+  #addGroup(row: Row): void {
+    try {
+      const group = unpackGroup(bytesOf(row.body));
+      this.#groups.push(group);
+      this.#groupSamples += group.ms.length;
+    } catch (error) {
+      // The samples of one write are lost then, which costs the others nothing.
+      if (!isDamage(error)) throw error;
+    }
   }
 
-  #addRecent(point: PointNumber, columns: PointColumns): void {
-    const { ms, ordinal } = columns;
-    // A write that is done again may be cut into other groups: the longer of two that begin alike holds the other.
+  /** Joins what was written one by one into parts of one point each. */
+  #joinGroups(): void {
+    const columnsByPoint = new Map<PointNumber, PointColumns[]>();
+    for (const group of this.#groups) {
+      for (const [place, point] of group.points.entries()) {
+        const present = columnsByPoint.get(point);
+        if (present === undefined) columnsByPoint.set(point, [columnsAt(group, place)]);
+        else present.push(columnsAt(group, place));
+      }
+    }
+    this.#transaction(() => {
+      for (const [point, columns] of columnsByPoint) this.#addPart(point, mergeColumns(columns));
+      this.#run('DELETE FROM groups');
+    });
+    this.#groups = [];
+    this.#groupSamples = 0;
+  }
+
+  /** Begins to move hours that have ended by `newestMs`. */
+  #closeHours(newestMs: number): void {
+    const before = hourOf(newestMs - LATENESS_MS);
+    if (!(before > this.#movedBefore)) return;
+    if (this.#groups.length > 0) this.#joinGroups();
+    const daysBefore = dayOf(this.#movedBefore);
+    this.#movedBefore = before;
+    this.#toMove = this.#all('SELECT DISTINCT point FROM parts WHERE from_ms < ?', before).map((row) =>
+      Number(row.point),
+    );
+    this.#hasOld = true;
+    // Days that ended before the last start are summed up when something of them changes; until then chunks answer.
+    for (let day = daysBefore; day < dayOf(before) && Number.isFinite(day); day += DAY_MS) {
+      this.#toSum.push({ day, points: [] });
+      if (this.#toSum.length > MAX_DAYS_TO_SUM) this.#toSum.shift();
+    }
+  }
+
+  #addPart(point: PointNumber, columns: PointColumns): void {
+    const { ms } = columns;
     this.#run(
-      `INSERT INTO recent (point, first_ordinal, from_ms, to_ms, count, body) VALUES (?, ?, ?, ?, ?, ?)
-       ON CONFLICT DO UPDATE SET to_ms = excluded.to_ms, count = excluded.count, body = excluded.body
-       WHERE excluded.count > count`,
+      'INSERT INTO parts (point, from_ms, to_ms, count, body) VALUES (?, ?, ?, ?, ?)',
       point,
-      ordinal.reduce((first, one) => Math.min(first, one), Number.POSITIVE_INFINITY),
       ms[0] ?? 0,
       ms.at(-1) ?? 0,
       ms.length,
-      packColumns(columns),
+      packColumns(columns, this.#writer),
     );
   }
 
-  /** Recent samples of a point, of rows that reach into [fromMs, toMs). */
-  #recent(point: PointNumber, fromMs: number, toMs: number): PointColumns[] {
-    if (!this.#recentPoints.has(point)) return [];
-    const rows = this.#all(
-      'SELECT body FROM recent WHERE point = ? AND to_ms >= ? AND from_ms < ?',
-      point,
-      fromMs,
-      toMs,
-    );
-    return rows.map((row) => unpackColumns(bytesOf(row.body)));
-  }
-
-  /**
-   * Moves a point's samples of ended hours into chunks; gives how many samples it has handled, and adds the point to
-   * `emptied` where nothing recent is left of it.
-   */
-  #move(point: PointNumber, emptied: PointNumber[]): number {
+  /** Moves a point's samples of ended hours into chunks; gives how many samples it has handled. */
+  #move(point: PointNumber): number {
     const before = this.#movedBefore;
-    const rows = this.#all('SELECT body FROM recent WHERE point = ? AND from_ms < ?', point, before);
+    const rows = this.#all('SELECT body FROM parts WHERE point = ? AND from_ms < ?', point, before);
     if (rows.length === 0) return 0;
-    this.#run('DELETE FROM recent WHERE point = ? AND from_ms < ?', point, before);
-    const columns = mergeColumns(rows.map((row) => unpackColumns(bytesOf(row.body))));
-    let from = 0;
-    while (from < columns.ms.length) {
-      const hour = hourOf(columns.ms[from] ?? 0);
-      let to = from + 1;
-      while (to < columns.ms.length && hourOf(columns.ms[to] ?? 0) === hour) to++;
-      if (hour < before) this.#addToChunk(point, hour, sliceColumns(columns, from, to));
-      else this.#addRecent(point, sliceColumns(columns, from, to));
+    this.#run('DELETE FROM parts WHERE point = ? AND from_ms < ?', point, before);
+    const columns = mergeColumns(rows.map((row) => unpackPart(row.body)));
+    const { ms } = columns;
+    const days = new Set<number>();
+    for (let from = 0; from < ms.length; ) {
+      const hour = hourOf(ms[from] as number);
+      const to = hour >= before ? ms.length : firstFrom(ms, hour + HOUR_MS, from);
+      const slice = sliceColumns(columns, from, to);
+      if (hour >= before) this.#addPart(point, slice);
+      else {
+        this.#addToChunk(point, hour, slice);
+        days.add(dayOf(hour));
+      }
       from = to;
     }
-    if (this.#all('SELECT 1 FROM recent WHERE point = ? LIMIT 1', point).length === 0) emptied.push(point);
-    return columns.ms.length;
+    for (const day of days) this.#sumDayOf(point, day);
+    return ms.length;
   }
 
   #addToChunk(point: PointNumber, hour: number, added: PointColumns): void {
+    // What is older than is kept would be removed again, and would bring a day back that is gone.
+    if (hour < this.#keptFrom) return;
     const [present] = this.#all('SELECT body FROM chunks WHERE point = ? AND hour = ?', point, hour);
     const columns = present === undefined ? added : mergeColumns([unpackChunk(present.body), added]);
-    const sums = sumsOf(columns);
     this.#run(
-      `INSERT OR REPLACE INTO chunks (point, hour, count, good, min, max, mean, last, last_ms, last_ordinal, body)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT OR REPLACE INTO chunks (point, hour, ${SUM_COLUMNS}, body)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       point,
       hour,
-      columns.ms.length,
-      sums.count,
-      sums.min,
-      sums.max,
-      sums.numbers === 0 ? null : sums.sum / sums.numbers,
-      sums.last,
-      sums.last === null ? null : sums.lastMs,
-      sums.last === null ? null : sums.lastOrdinal,
-      zstdCompressSync(packColumns(columns)),
+      ...sumValues(sumsOf(columns)),
+      zstdCompressSync(packColumns(columns, this.#writer), {
+        params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL },
+      }),
+    );
+    // Until it is summed up again, the day is answered from its chunks.
+    this.#run('DELETE FROM days WHERE point = ? AND day = ?', point, dayOf(hour));
+  }
+
+  /** Sums up some of what is left of the days that have ended. */
+  #sumDays(): void {
+    const [next] = this.#toSum;
+    if (next === undefined) return;
+    if (next.points.length === 0) {
+      // Most of them were when their last hour was moved.
+      const rows = this.#all(
+        `SELECT DISTINCT point FROM chunks WHERE hour >= ? AND hour < ? AND NOT EXISTS
+           (SELECT 1 FROM days WHERE days.point = chunks.point AND day = ?)`,
+        next.day,
+        next.day + DAY_MS,
+        next.day,
+      );
+      next.points.push(...rows.map((row) => Number(row.point)));
+    }
+    for (const point of next.points.splice(-MOVE_POINTS)) this.#sumDayOf(point, next.day);
+    if (next.points.length === 0) this.#toSum.shift();
+  }
+
+  /** Sums up a point's day from its chunks, if the day is over. */
+  #sumDayOf(point: PointNumber, day: number): void {
+    if (day + DAY_MS > this.#movedBefore) return;
+    const sums = emptySums();
+    const rows = this.#all(
+      `SELECT ${SUM_COLUMNS}, CASE WHEN numbers IS NULL THEN body END AS body FROM chunks
+       WHERE point = ? AND hour >= ? AND hour < ? ORDER BY hour`,
+      point,
+      day,
+      day + DAY_MS,
+    );
+    if (rows.length === 0) return;
+    for (const row of rows) addSums(sums, sumsOfRow(row) ?? sumsOf(unpackChunk(row.body)));
+    this.#run(
+      `INSERT OR REPLACE INTO days (point, day, ${SUM_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      point,
+      day,
+      ...sumValues(sums),
     );
   }
 
-  #removeOld(): void {
-    const keptFrom = this.#movedBefore - this.#retention.retentionMs;
-    this.#run(
-      'DELETE FROM chunks WHERE rowid IN (SELECT rowid FROM chunks WHERE hour < ? ORDER BY hour LIMIT ?)',
-      keptFrom,
-      REMOVE_ROWS,
-    );
-    this.#run(
+  get #keptFrom(): number {
+    return dayOf(this.#movedBefore - this.#retention.retentionMs);
+  }
+
+  /** Removes some of what is no longer kept, whole days at a time; false where there is no more of it. */
+  #removeOld(): boolean {
+    const { changes } = this.#run(
       `DELETE FROM changes WHERE (seq, ordinal, at_ms) IN
          (SELECT seq, ordinal, at_ms FROM changes WHERE at_ms < ? ORDER BY at_ms LIMIT ?)`,
-      keptFrom,
+      Number.isFinite(this.#keptFrom) ? this.#keptFrom : Number.MIN_SAFE_INTEGER,
       REMOVE_ROWS,
     );
-    if (this.#usedBytes() <= this.#retention.maxBytes) return;
-    this.#run('DELETE FROM chunks WHERE rowid IN (SELECT rowid FROM chunks ORDER BY hour LIMIT ?)', REMOVE_ROWS);
+    return this.#removeChunks() || changes === REMOVE_ROWS;
+  }
+
+  #removeChunks(): boolean {
+    const oldest = this.#all('SELECT min(hour) AS hour FROM chunks')[0]?.hour;
+    if (typeof oldest !== 'number') return false;
+    const isFull = this.#usedBytes() > this.#retention.maxBytes;
+    // With no room left, the oldest day goes before its time.
+    const before = isFull ? Math.max(this.#keptFrom, dayOf(oldest) + DAY_MS) : this.#keptFrom;
+    if (!(oldest < before)) return false;
+    this.#run(
+      `DELETE FROM days WHERE (point, day) IN
+         (SELECT point, hour - ((hour % ${DAY_MS}) + ${DAY_MS}) % ${DAY_MS} FROM chunks
+          WHERE hour < ? ORDER BY hour LIMIT ?)`,
+      before,
+      REMOVE_ROWS,
+    );
+    this.#run(
+      'DELETE FROM chunks WHERE rowid IN (SELECT rowid FROM chunks WHERE hour < ? ORDER BY hour LIMIT ?)',
+      before,
+      REMOVE_ROWS,
+    );
+    return true;
   }
 
   #usedBytes(): number {
@@ -256,16 +339,12 @@ export class EmbeddedStore {
     return statement;
   }
 
-  #run(sql: string, ...values: SQLInputValue[]): void {
-    this.#statement(sql).run(...values);
+  #run(sql: string, ...values: SQLInputValue[]): { readonly changes: number | bigint } {
+    return this.#statement(sql).run(...values);
   }
 
   #all(sql: string, ...values: SQLInputValue[]): Row[] {
     return this.#statement(sql).all(...values);
-  }
-
-  #each(sql: string, ...values: SQLInputValue[]): Iterable<Row> {
-    return this.#statement(sql).iterate(...values);
   }
 
   #transaction(work: () => void): void {
@@ -278,68 +357,5 @@ export class EmbeddedStore {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
       throw error;
     }
-  }
-}
-
-type Row = Record<string, SQLOutputValue>;
-
-function hourOf(ms: number): number {
-  return Math.floor(ms / HOUR_MS) * HOUR_MS;
-}
-
-export function bytesOf(value: SQLOutputValue | undefined): Uint8Array {
-  if (!(value instanceof Uint8Array)) throw new RangeError('a row of history has no bytes');
-  return value;
-}
-
-/** The columns of a chunk; none where its bytes are not those that were written, which loses that hour only. */
-export function unpackChunk(body: SQLOutputValue | undefined): PointColumns {
-  try {
-    return unpackColumns(new Uint8Array(zstdDecompressSync(bytesOf(body))));
-  } catch (error) {
-    if (error instanceof RangeError || (error instanceof Error && 'code' in error)) return mergeColumns([]);
-    throw error;
-  }
-}
-
-function sumsOfRow(row: Row): SampleSums {
-  const number = (value: SQLOutputValue | undefined) => (typeof value === 'number' ? value : null);
-  const good = Number(row.good);
-  const mean = number(row.mean);
-  // A point is either all numbers or all texts, unless its kind was changed within the hour.
-  const numbers = mean === null ? 0 : good;
-  return {
-    count: good,
-    min: number(row.min),
-    max: number(row.max),
-    sum: (mean ?? 0) * numbers,
-    numbers,
-    last: number(row.last),
-    lastMs: number(row.last_ms) ?? Number.NEGATIVE_INFINITY,
-    lastOrdinal: number(row.last_ordinal) ?? Number.NEGATIVE_INFINITY,
-  };
-}
-
-/** The rows of each point, in their order. */
-function* byPoint(samples: SampleColumns): Generator<readonly [PointNumber, PointColumns]> {
-  const rowsOf = new Map<PointNumber, number[]>();
-  for (const [row, point] of samples.point.entries()) {
-    const rows = rowsOf.get(point);
-    if (rows === undefined) rowsOf.set(point, [row]);
-    else rows.push(row);
-  }
-  for (const [point, rows] of rowsOf) {
-    const column = (of: Float64Array) => Float64Array.from(rows, (row) => of[row] ?? Number.NaN);
-    const texts = samples.texts.size === 0 ? [] : rows.map((row, index) => [index, samples.texts.get(row)] as const);
-    yield [
-      point,
-      {
-        ms: column(samples.ms),
-        ordinal: column(samples.ordinal),
-        value: column(samples.value),
-        quality: Uint8Array.from(rows, (row) => samples.quality[row] ?? 0),
-        texts: new Map(texts.filter((pair): pair is readonly [number, string] => pair[1] !== undefined)),
-      },
-    ];
   }
 }

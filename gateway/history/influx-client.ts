@@ -8,6 +8,8 @@ export interface InfluxQuestion {
   /** What changes something is a POST. */
   readonly method?: 'GET' | 'POST';
   readonly signal?: AbortSignal | undefined;
+  /** Times as text to the nanosecond, which a number cannot hold, in place of ms. */
+  readonly exactTimes?: boolean;
 }
 
 /** One statement's series. */
@@ -41,10 +43,16 @@ export class InfluxClient {
   }
 
   /**
-   * The server's answer, times in ms; rejects with an {@link InfluxRefusal}, or with what is wrong with the connection.
+   * The server's answer, times in ms unless they are asked for exactly; rejects with an {@link InfluxRefusal}, or with what is wrong with the connection.
    * The library gives no answer at all where the connection ends in the middle of one, so the time is bounded here.
    */
-  async ask({ query, placeholders = {}, method = 'GET', signal }: InfluxQuestion): Promise<unknown> {
+  async ask({
+    query,
+    placeholders = {},
+    method = 'GET',
+    signal,
+    exactTimes = false,
+  }: InfluxQuestion): Promise<unknown> {
     const end = AbortSignal.any([
       AbortSignal.timeout(this.#target.timeoutMs ?? INFLUX_TIMEOUT_MS),
       this.#closing.signal,
@@ -55,7 +63,12 @@ export class InfluxClient {
     if (end.aborted) onEnd();
     end.addEventListener('abort', onEnd, { once: true });
     try {
-      const asked = this.#influx.queryRaw(query, { placeholders, method, precision: 'ms', signal: end });
+      const asked = this.#influx.queryRaw(query, {
+        placeholders,
+        method,
+        signal: end,
+        ...(exactTimes ? {} : { precision: 'ms' }),
+      });
       return await Promise.race([asked, ended.promise]);
     } catch (error) {
       throw this.#known(error);

@@ -24,9 +24,9 @@ import { type FieldNames, measurementOf } from './field-names.ts';
 import type { LineWriter } from './lines.ts';
 
 /** InfluxDB's times are nanoseconds of 64 bits; epoch ms beyond these do not fit. */
-const MIN_TIME_MS = -9_223_372_036_853;
-const MAX_TIME_MS = 9_223_372_036_853;
-const NS_PER_MS = 1_000_000;
+export const MIN_TIME_MS = -9_223_372_036_853;
+export const MAX_TIME_MS = 9_223_372_036_853;
+export const NS_PER_MS = 1_000_000;
 /** Changes of how many records, and of one record, have a nanosecond of their own. */
 const PLACE_BASE = 1000;
 /** `000` to `999`: six digits of nanoseconds are two of them. */

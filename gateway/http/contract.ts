@@ -283,8 +283,8 @@ export const HealthReply = Type.Object({
     ),
     waitingBytes: Type.Number({ description: 'of entries that wait for the disk' }),
     lostSamples: Type.Number({ description: 'that the rules saw and the disk never did' }),
-    bytes: Nullable(Type.Number()),
-    archiveBytes: Nullable(Type.Number()),
+    bytes: Type.Number(),
+    archiveBytes: Type.Number(),
     oldestMs: Nullable(Type.Number({ description: 'of the oldest record that is not in the archive only' })),
   }),
   engine: Type.Object({
@@ -299,7 +299,7 @@ export const HealthReply = Type.Object({
     rejectedRows: Type.Number({ description: 'refused for good' }),
     deadLetters: Nullable(Type.Number({ description: 'rows written to the file of dead letters' })),
     lostRecords: Nullable(Type.Number({ description: 'that it never got because the log no longer had them' })),
-    queuedBytes: Nullable(Type.Number()),
+    waitingRecords: Type.Integer({ description: 'of the log, that are not written yet' }),
     lastError: Nullable(Type.String({ description: 'why the last try failed; null once one has gone through' })),
   }),
   disk: Nullable(Type.Object({ freeBytes: Type.Number(), sizeBytes: Type.Number() })),
@@ -409,6 +409,57 @@ export const HistoryReply = Type.Object({
   last: Type.Array(Nullable(Type.Number())),
 });
 export type HistoryReply = Wire<Static<typeof HistoryReply>>;
+
+/** A page of raw samples as columns: `GET /api/history/samples`. */
+export const SamplesReply = Type.Object({
+  point: Type.String(),
+  ms: Type.Array(Type.Number()),
+  value: Type.Array(Type.Union([Type.Number(), Type.String(), Type.Null()]), {
+    description: 'null where the sample is bad; 0 or 1 of a bool',
+  }),
+  quality: Type.Array(Type.Enum(['good', 'uncertain', 'bad'])),
+  next: Nullable(Type.String({ description: '`after` of the next page; null where nothing follows' })),
+});
+export type SamplesReply = Wire<Static<typeof SamplesReply>>;
+
+/** The states of a point over time: `GET /api/history/states`. */
+export const TimelineReply = Type.Object({
+  point: Type.String(),
+  fromMs: Type.Number(),
+  toMs: Type.Number(),
+  pixelMs: Type.Number(),
+  exact: Type.Boolean({ description: 'begins and ends to the ms; else to half a pixel' }),
+  stretches: Type.Array(
+    Type.Object({
+      kind: Type.Enum(['state', 'unknown', 'changes']),
+      fromMs: Type.Number(),
+      toMs: Type.Number(),
+      state: Type.Optional(Type.Number({ description: 'of kind `state`' })),
+      changes: Type.Optional(
+        Type.Integer({ description: 'of kind `changes`: so many stretches shorter than a pixel' }),
+      ),
+    }),
+  ),
+});
+export type TimelineReply = Wire<Static<typeof TimelineReply>>;
+
+const DayTimes = Type.Array(Type.Number(), { description: 'ms of each day' });
+
+/** Time by class of several assets, day by day: `GET /api/ledger/days`. */
+export const LedgerDaysReply = Type.Object({
+  days: Type.Array(Type.Object({ date: Type.String(), fromMs: Type.Number(), toMs: Type.Number() })),
+  assets: Type.Array(
+    Type.Object({
+      asset: Type.String(),
+      up: DayTimes,
+      down: DayTimes,
+      unknown: DayTimes,
+      planned: DayTimes,
+      notRequired: DayTimes,
+    }),
+  ),
+});
+export type LedgerDaysReply = Wire<Static<typeof LedgerDaysReply>>;
 
 /**
  * Events of `/api/live` (SSE; `event:` is the key, `data:` one JSON value). A snapshot on every connect; then deltas,

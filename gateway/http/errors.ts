@@ -19,6 +19,10 @@ const catalogue = {
     status: 400,
     text: { zh: '只能查询过去 370 天内的指标', en: 'figures are there for the last 370 days' },
   },
+  'too-many-days': {
+    status: 400,
+    text: { zh: '资产数乘以天数不能超过 100000', en: 'assets times days must not be more than 100,000' },
+  },
   refused: { status: 409, text: { zh: '操作不能执行', en: 'this cannot be done' } },
   'site-refused': {
     status: 422,
@@ -35,6 +39,10 @@ const catalogue = {
   'too-many-pages': {
     status: 503,
     text: { zh: '打开的页面过多，请稍后再试', en: 'too many pages are open, try again later' },
+  },
+  'too-many-exports': {
+    status: 503,
+    text: { zh: '正在进行的导出过多，请稍后再试', en: 'too many exports are running, try again later' },
   },
   'not-ready': { status: 503, text: { zh: '尚未就绪', en: 'not ready yet' } },
   'history-failed': {

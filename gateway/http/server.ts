@@ -11,32 +11,20 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import { Type } from 'typebox';
-import { type HistoryHome, MAX_HISTORY_BUCKETS } from '../../model/history.ts';
+import type { HistoryHome } from '../../model/history.ts';
 import type { PointInfo } from '../../model/point.ts';
 import type { AlarmView } from '../../model/view.ts';
 import { acknowledgePage } from './acknowledge-page.ts';
 import { type ActionsSource, actionRoutes } from './action-routes.ts';
-import {
-  AlarmReply,
-  AssetReply,
-  ErrorReply,
-  HealthReply,
-  HistoryReply,
-  LinkReply,
-  PointReply,
-  SystemReply,
-} from './contract.ts';
+import { AlarmReply, AssetReply, HealthReply, LinkReply, PointReply, SystemReply } from './contract.ts';
 import { errorReply, fail } from './errors.ts';
 import { type FiguresSource, figureRoutes } from './figure-routes.ts';
+import { historyRoutes } from './history-routes.ts';
 import { LiveFeed, type LiveSource } from './live-feed.ts';
 import { type SiteSource, siteRoutes } from './site-routes.ts';
-import { MAX_TIME_MS, TimeQuery } from './time-query.ts';
 
 /** Bytes of a request's body at most; nothing that is asked here is larger. */
 const MAX_BODY_BYTES = 64 * 1024;
-
-/** Real ms that a question to the history store may take. */
-const HISTORY_TIMEOUT_MS = 15_000;
 
 /** Name of the cookie that carries the access token. */
 const TOKEN_COOKIE = 'lamplighter_token';
@@ -108,6 +96,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       done(null, {}),
     );
     questions(app, options);
+    historyRoutes(app, { history: options.history, pointInfo: options.pointInfo, site: options.source.site });
     siteRoutes(app, { site: options.source.site, reload: options.reload });
     figureRoutes(app, options.figures, () => options.source.site().nowMs);
     actionRoutes(app, options.actions);
@@ -200,7 +189,7 @@ function answerError(error: Error & { statusCode?: number }, request: FastifyReq
   else fail(reply, 'bad-request', error.message);
 }
 
-function questions(app: FastifyInstance, { source, history, pointInfo }: HttpOptions): void {
+function questions(app: FastifyInstance, { source }: HttpOptions): void {
   app.get('/api/systems', { schema: { response: { 200: Type.Array(SystemReply) } } }, () => source.systems());
   app.get('/api/alarms', { schema: { response: { 200: Type.Array(AlarmReply) } } }, () => source.alarms());
   app.get('/api/links', { schema: { response: { 200: Type.Array(LinkReply) } } }, () => source.links());
@@ -215,29 +204,6 @@ function questions(app: FastifyInstance, { source, history, pointInfo }: HttpOpt
     '/api/points',
     { schema: { querystring: pointQuery, response: { 200: Type.Array(PointReply) } } },
     ({ query }) => (query.asset === undefined ? source.points() : source.pointsOf(query.asset)),
-  );
-  const historyQuery = Type.Object({
-    point: Type.String(),
-    from: TimeQuery('an hour before `to` if absent'),
-    to: TimeQuery('now if absent'),
-    buckets: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_HISTORY_BUCKETS })),
-  });
-  app.get<{ Querystring: { point: string; from?: number; to?: number; buckets?: number } }>(
-    '/api/history',
-    { schema: { querystring: historyQuery, response: { 200: HistoryReply, default: ErrorReply } } },
-    async ({ query, log }, reply) => {
-      const point = pointInfo(query.point);
-      if (!point) return fail(reply, 'unknown-point', query.point);
-      const toMs = query.to ?? source.site().nowMs;
-      const fromMs = query.from ?? Math.max(toMs - 3_600_000, -MAX_TIME_MS);
-      if (!(toMs > fromMs)) return fail(reply, 'bad-range');
-      try {
-        return await history.series(point, fromMs, toMs, query.buckets ?? 300, AbortSignal.timeout(HISTORY_TIMEOUT_MS));
-      } catch (error) {
-        log.warn({ err: error, point: query.point }, 'history store did not answer');
-        return fail(reply, 'history-failed');
-      }
-    },
   );
 }
 

@@ -24,6 +24,8 @@ const MAX_KEPT_OTHER_BYTES = 16 * 1024 * 1024;
 /** Real ms between two tries of a commit that failed, doubled from the first to the last. */
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 5000;
+/** Real ms for which sources have to wait for the engine before that is told. */
+const HOLD_TOLD_MS = 2000;
 /** Real ms between two lines that tell of a failing disk: one that stalls again and again is told so often. */
 const TELL_EVERY_MS = 60_000;
 /** Bytes that an entry takes in memory besides its samples, about. */
@@ -98,6 +100,8 @@ export class CommitQueue {
   #nextOrdinal: number;
   /** While true, entries are shown before they are on disk. */
   #volatile = false;
+  #held = false;
+  #holdTimer: NodeJS.Timeout | undefined;
   #failing: LogFacts['failing'] = null;
   #failures = 0;
   #toldAt = Number.NEGATIVE_INFINITY;
@@ -208,6 +212,17 @@ export class CommitQueue {
     }, delayMs);
   }
 
+  /** While true nothing is committed, and sources wait: the log is full, and the engine has not worked in what would go. */
+  hold(full: boolean): void {
+    if (full === this.#held) return;
+    this.#held = full;
+    clearTimeout(this.#holdTimer);
+    if (!full) return this.#commitNext();
+    const message = 'the log is full of what the engine has not worked in yet; sources wait for it';
+    // One that passes at once, as at a start, is no matter.
+    this.#holdTimer = setTimeout(() => this.#options.log.warn({}, message), HOLD_TOLD_MS);
+  }
+
   /** Takes nothing more, and resolves when all is on disk, or after `withinMs` real ms. */
   async drain(withinMs: number): Promise<void> {
     this.#ended ??= new StorageError('closed', { zh: '日志已关闭', en: 'the log is closed' });
@@ -226,6 +241,7 @@ export class CommitQueue {
     this.#ended = reason;
     clearTimeout(this.#stallTimer);
     clearTimeout(this.#retryTimer);
+    clearTimeout(this.#holdTimer);
     for (const item of this.#placed.splice(0)) if (item.kind === 'entry') refuse(item.pending, reason);
     for (const pending of this.#waiting.splice(0)) refuse(pending, reason);
     for (const tell of this.#deferred.splice(0)) tell();
@@ -235,7 +251,7 @@ export class CommitQueue {
 
   /** Hands the next group to the writer, unless it is at work or waits for its next try. */
   #commitNext(): void {
-    if (this.#committing > 0 || this.#retryTimer) return;
+    if (this.#committing > 0 || this.#retryTimer || (this.#held && !this.#ended)) return;
     if (this.#placed.length === 0) this.#placeWaiting();
     if (this.#placed.length === 0) {
       this.#onIdle?.();

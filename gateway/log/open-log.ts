@@ -50,6 +50,8 @@ export interface DurableLog extends Log {
   numbersFor(keys: readonly WantedPoint[]): Promise<ReadonlyMap<PointKey, PointNumber>>;
   /** Rejects with what ended the log for good, which no part of the site can live without. */
   readonly failed: Promise<never>;
+  /** `logSeq` of the newest record that can be seen; beyond `last` only while the disk fails. */
+  readonly shownSeq: number;
   facts(): LogFacts;
   /** How it lies on the disk. */
   diskFacts(): DiskFacts;
@@ -112,6 +114,7 @@ class SqliteLog implements DurableLog {
   readonly #fail: (reason: StorageError) => void;
   #closing: Promise<void> | undefined;
   #broken = false;
+  #hasEngine = false;
 
   constructor(options: OpenLogOptions, path: string, lock: FolderLock, writer: Worker, ready: Ready) {
     this.#log = options.log;
@@ -144,6 +147,10 @@ class SqliteLog implements DurableLog {
     return this.#queue.last;
   }
 
+  get shownSeq(): number {
+    return this.#queue.shownSeq;
+  }
+
   get firstLostSeq(): number | undefined {
     return this.#queue.firstLostSeq;
   }
@@ -162,6 +169,7 @@ class SqliteLog implements DurableLog {
   }
 
   keepFrom(afterSeq: number): void {
+    this.#hasEngine = true;
     this.#disk.keepFrom(afterSeq);
   }
 
@@ -233,7 +241,11 @@ class SqliteLog implements DurableLog {
   }
 
   #onReply(reply: WriterReply): void {
-    if (this.#disk.takes(reply)) return;
+    if (this.#disk.takes(reply)) {
+      // Nobody waits for an engine that has not come yet.
+      this.#queue.hold(this.#hasEngine && this.#disk.facts.overfull === 'engine');
+      return;
+    }
     if (reply.type === 'done') this.#queue.committed();
     else if (reply.type === 'failed') this.#queue.failed(errorOf(reply.fault));
   }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { momentFormat, momentMs, parseMoment } from './moment.ts';
+import { momentFormat, momentMs, parseMoment, stampFormat } from './moment.ts';
 
 const read = (text: string, timeZone: string) => {
   const moment = parseMoment(text);
@@ -37,4 +37,26 @@ test('writes a time so that it can be read again', () => {
   expect(text).toBe('2026-06-15T20:30:01.007');
   expect(read(text, 'Asia/Shanghai')).toBe('2026-06-15T12:30:01.007Z');
   expect(momentFormat('Asia/Shanghai')(Date.parse('2026-06-14T16:00Z'))).toBe('2026-06-15T00:00:00.000');
+});
+
+test.each([
+  ['Asia/Shanghai', '2026-06-15T12:30:00.007Z', '2026-06-15T20:30:00.007+08:00'],
+  ['Asia/Kathmandu', '2026-06-15T12:30:00Z', '2026-06-15T18:15:00.000+05:45'],
+  ['America/St_Johns', '2026-01-01T00:00:00Z', '2025-12-31T20:30:00.000-03:30'],
+  ['UTC', '2026-06-15T12:30:00Z', '2026-06-15T12:30:00.000+00:00'],
+])('a stamp of %s has its offset', (timeZone, iso, stamp) => {
+  expect(stampFormat(timeZone)(Date.parse(iso))).toBe(stamp);
+  expect(Date.parse(stamp)).toBe(Date.parse(iso));
+});
+
+test('a stamp has the offset of its own moment, where summer time ends', () => {
+  const stamp = stampFormat('Europe/Berlin');
+  const endMs = Date.parse('2026-10-25T01:00:00Z');
+  const stamps = [-1, 0, 1].map((ms) => stamp(endMs + ms));
+  expect(stamps).toEqual([
+    '2026-10-25T02:59:59.999+02:00',
+    '2026-10-25T02:00:00.000+01:00',
+    '2026-10-25T02:00:00.001+01:00',
+  ]);
+  expect(stamps.map((text) => parseMoment(text))).toEqual([{ ms: endMs - 1 }, { ms: endMs }, { ms: endMs + 1 }]);
 });

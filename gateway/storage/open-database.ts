@@ -61,6 +61,16 @@ function connect(path: string): DatabaseSync {
   }
 }
 
+/**
+ * The version of the database's tables, where `migrations` know it or a later one; for whoever copies a file without
+ * reading its tables. Throws a {@link StorageError} `newer`.
+ */
+export function refuseNewer(database: DatabaseSync, path: string, migrations: readonly Migration[]): number {
+  const version = versionOf(database);
+  if (version > migrations.length) throw newer(path, version, migrations.length);
+  return version;
+}
+
 function versionOf(database: DatabaseSync): number {
   return Number(database.prepare('PRAGMA user_version').get()?.user_version);
 }

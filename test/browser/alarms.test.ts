@@ -216,6 +216,60 @@ await describeWithServer('chromium', 'alarms on the page', () => {
     await page.getByRole('row', { name: 'Shelved 1' }).waitFor();
   });
 
+  it('leads from the alarm of a rate to its system, and names what missed', async () => {
+    const gateway = await serve();
+    const page = await open();
+    await page.goto(`${gateway.url}#/alarms`);
+    gateway.alarm(
+      fixtureAlarm('rate:streetlight:lit.below-target.9.0', {
+        asset: 'rate:streetlight:lit',
+        assetName: { zh: '路灯·点亮率', en: 'Street lights: Lit rate' },
+        system: 'streetlight',
+        alarm: 'below-target',
+        priority: 3,
+        text: { zh: '点亮率低于目标 95%', en: 'Lit rate below its target of 95%' },
+        children: ['feeder-2-lamp-11', 'B1/F2'],
+      }),
+    );
+    const alarm = card(page, 'Lit rate below its target');
+    await alarm.getByText('2 missed the target').click();
+    await alarm.getByText('Street lamp F2-11').waitFor();
+    await alarm.getByText('B1/F2').waitFor();
+    await alarm.getByRole('link', { name: 'Street lights: Lit rate' }).click();
+    await page.waitForURL(/#\/system\/streetlight$/);
+  });
+
+  it('tells beside the links how the gateway itself does', async () => {
+    const gateway = await serve();
+    const page = await open();
+    await page.goto(gateway.url);
+    const line = page.locator('.gateway-line');
+    await line.waitFor();
+    expect(await line.getAttribute('data-state')).toBe('up');
+    const alarm = fixtureAlarm('gateway:self.history-behind.9.0', {
+      asset: 'gateway:self',
+      assetName: { zh: '监控网关', en: 'Gateway' },
+      system: null,
+      alarm: 'history-behind',
+      priority: 3,
+      text: { zh: '历史数据滞后', en: 'History is behind' },
+    });
+    gateway.alarm(alarm);
+    await line.getByText('History is behind').waitFor();
+    gateway.path = {
+      ...gateway.path,
+      history: { ...gateway.path.history, behindMs: 12 * 60_000, lastError: 'connect ECONNREFUSED', rejectedRows: 3 },
+    };
+    await page.goto(`${gateway.url}#/alarms`);
+    await card(page, 'History is behind').getByRole('link', { name: 'Gateway' }).click();
+    await page.waitForURL(/#\/links$/);
+    await page.getByText('12 min behind · connect ECONNREFUSED · 3 rows refused').waitFor();
+    await page.getByText('41.3 GB free of 118.8 GB').waitFor();
+    gateway.alarm({ ...alarm, state: 'returned-unacknowledged', returnedMs: FIXTURE_NOW_MS });
+    await page.goto(gateway.url);
+    await vi.waitFor(async () => expect(await line.getAttribute('data-state')).toBe('up'), APPEARS_MS);
+  });
+
   it('shows a shelved alarm again once its time is over', async () => {
     const gateway = await serve();
     const page = await open();

@@ -12,7 +12,7 @@ it('keeps the page within its size', async () => {
   // A gate that measures nothing is open: script and style are there, and what is loaded later is not among them.
   expect(size.firstRouteFiles.some((file) => file.endsWith('.js'))).toBe(true);
   expect(size.firstRouteFiles.some((file) => file.endsWith('.css'))).toBe(true);
-  for (const later of ['chart', 'shelve-form', 'alarm-health', 'rate-groups', 'asset-decisions']) {
+  for (const later of ['chart', 'shelve-form', 'alarm-health', 'rate-groups', 'asset-decisions', 'gateway-panel']) {
     expect(
       size.firstRouteFiles.some((file) => file.includes(later)),
       later,

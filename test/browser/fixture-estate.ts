@@ -3,6 +3,7 @@ import type {
   AlarmReply,
   AssetReply,
   DecisionsReply,
+  HealthReply,
   LinkReply,
   LiveEvents,
   PointReply,
@@ -652,6 +653,36 @@ export function fixtureAlarmHealth(): AlarmHealthReply {
     chattering: [],
     fleeting: 18,
     silenced: { shelved: 1, suppressed: 0, 'out-of-service': 0, planned: 0, commissioning: 0 },
+  };
+}
+
+/** A path from samples to charts on which all is well. */
+export function fixturePath(): HealthReply {
+  return {
+    nowMs: FIXTURE_NOW_MS,
+    notReady: [],
+    log: {
+      failing: null,
+      waitingBytes: 0,
+      lostSamples: 0,
+      bytes: 2e8,
+      archiveBytes: 9e8,
+      oldestMs: FIXTURE_NOW_MS - DAY_MS,
+    },
+    engine: { behindRecords: 0, stateFailing: false, divergences: 0 },
+    history: {
+      behindMs: 800,
+      writtenSamples: 4_000_000,
+      writtenChanges: 900,
+      rejectedRows: 0,
+      deadLetters: 0,
+      lostRecords: 0,
+      waitingRecords: 0,
+      lastError: null,
+    },
+    disk: { freeBytes: 41.3e9, sizeBytes: 118.8e9 },
+    clockBehindMs: 0,
+    damagedFiles: [],
   };
 }
 

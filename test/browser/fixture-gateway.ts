@@ -8,12 +8,13 @@ import type {
   AlarmReply,
   AssetReply,
   DecisionsReply,
+  HealthReply,
   HistoryReply,
   LiveEvents,
   SiteReply,
 } from '../../gateway/http/contract.ts';
 import { LIVE_HEARTBEAT_MS } from '../../gateway/http/contract.ts';
-import { fixtureAlarmHealth, fixtureRates, fixtureSnapshot } from './fixture-estate.ts';
+import { fixtureAlarmHealth, fixturePath, fixtureRates, fixtureSnapshot } from './fixture-estate.ts';
 
 const contentTypes: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -52,6 +53,7 @@ export class FixtureGateway {
   /** What people decided so far, of all assets. */
   decisions: DecisionsReply = { plans: [], exclusions: [], signedOff: [] };
   health: AlarmHealthReply = fixtureAlarmHealth();
+  path: HealthReply = fixturePath();
   /** Number of `/api/live` connections that were ever opened. */
   connections = 0;
   readonly #options: FixtureOptions;
@@ -153,6 +155,7 @@ export class FixtureGateway {
     if (url.pathname === '/api/systems') return json(response, 200, this.snapshot.systems);
     if (url.pathname === '/api/history') return json(response, 200, history(url.searchParams));
     if (url.pathname === '/api/alarm-health') return json(response, 200, this.health);
+    if (url.pathname === '/api/health') return json(response, 200, this.path);
     if (url.pathname === '/api/decisions') return json(response, 200, this.#decisionsOf(url.searchParams.get('asset')));
     if (url.pathname === '/api/rates') {
       const all = fixtureRates(this.snapshot.systems, this.snapshot.assets);

@@ -96,6 +96,9 @@ test('brings samples and changes to the home, and goes on after a restart where 
       return real.writeChanges(some, signal);
     },
     series: (...question) => real.series(...question),
+    chart: (...question) => real.chart(...question),
+    samples: (...question) => real.samples(...question),
+    states: (...question) => real.states(...question),
     close: () => real.close(),
   };
   changes.add(1, 0, 1);

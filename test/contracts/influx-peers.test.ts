@@ -220,7 +220,7 @@ test('a database that was dropped is made again', async () => {
     answer(response, 200, JSON.stringify({ results: [missing ? { error: 'database not found: d' } : {}] }));
   };
   expect(await write(home)).toEqual({ outcome: 'done' });
-  expect(peer.queries).toContain('CREATE DATABASE "d" WITH DURATION 400d REPLICATION 1 NAME "lamplighter_raw"');
+  expect(peer.queries).toContain('CREATE DATABASE "d" WITH DURATION INF REPLICATION 1 NAME "lamplighter_raw"');
 });
 
 test('lines that are refused are found among the others, and become dead letters', async () => {

@@ -10,7 +10,8 @@ import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
 import { blockOf, lookup, pointOf, type Row } from './history-samples.ts';
 
-const T = 1_795_464_000_000;
+/** An hour ago, since the server's clock says what it still keeps. */
+const T = Date.now() - 3_600_000;
 const WITHIN_MS = 10_000;
 const never = new AbortController().signal;
 
@@ -31,7 +32,15 @@ await describeWithServer('influxd', 'InfluxDB as we set it up', () => {
     const told: Opened['told'] = [];
     const deadLetterDir = join(tempFolder(), 'dead-letters');
     const logger = { warn: (fields: object, message: string) => void told.push({ fields, message }) };
-    const home = influxHistory({ url: server.url, database, lookup, logger, deadLetterDir, ...access });
+    const home = influxHistory({
+      url: server.url,
+      database,
+      lookup,
+      logger,
+      deadLetterDir,
+      rawDuration: '400d',
+      ...access,
+    });
     onTestFinished(() => home.close());
     return { home, told, deadLetterDir };
   }

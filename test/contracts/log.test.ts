@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { crc32 } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { DEFAULT_LOG_BOUNDS } from '../../gateway/log/log-bounds.ts';
 import { type DurableLog, openLog } from '../../gateway/log/open-log.ts';
 import { StorageError } from '../../gateway/storage/storage-error.ts';
 import { type Clock, systemClock } from '../../model/clock.ts';
@@ -21,11 +22,12 @@ interface Opened {
   readonly warnings: { fields: object; message: string }[];
 }
 
-async function open(dir: string, clock: Clock = systemClock()): Promise<Opened> {
+async function open(dir: string, clock: Clock = systemClock(), bounds = DEFAULT_LOG_BOUNDS): Promise<Opened> {
   const warnings: Opened['warnings'] = [];
   const log = await openLog({
     dir,
     clock,
+    bounds,
     log: { info: () => undefined, warn: (fields, message) => warnings.push({ fields, message }) },
   });
   onTestFinished(() => log.close());
@@ -405,6 +407,25 @@ describe('log', () => {
     other.close();
     await Promise.all(big.map(({ kept }) => kept));
     expect(log.facts()).toMatchObject({ failing: null, lostSamples: 0 });
+  });
+
+  test('sources wait where the log is full of what the engine has not worked in, and go on when it has', async () => {
+    const dir = tempFolder();
+    const bounds = { ...DEFAULT_LOG_BOUNDS, logBytes: 2_000_000, segmentBytes: 200_000 };
+    const { log, warnings } = await open(dir, systemClock(), bounds);
+    log.keepFrom(0);
+    let waiting: Promise<Stamp> | undefined;
+    const isFull = () => warnings.some(({ message }) => message.includes('sources wait'));
+    await until('the log is full', 20_000, async () => {
+      const kept = log.append(samplesOf(batchOf(10_000)));
+      const settled = await Promise.race([kept, new Promise((resolve) => setTimeout(resolve, 300))]);
+      if (settled === undefined && isFull()) waiting = kept;
+      return waiting !== undefined;
+    });
+    const { logSeq } = log.last;
+    expect(log.facts().oldest.logSeq).toBe(1);
+    log.keepFrom(logSeq);
+    expect((await waiting)?.logSeq).toBeGreaterThan(logSeq);
   });
 
   test('a log that closes while the disk fails ends, and says what it did not keep', async () => {
