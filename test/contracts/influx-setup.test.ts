@@ -96,13 +96,13 @@ await describeWithServer('influxd', 'InfluxDB as we set it up', () => {
     );
     await ask(`ALTER RETENTION POLICY "lamplighter_1h" ON "${escaped}" DURATION 52w`);
     await ask(`DROP CONTINUOUS QUERY "lamplighter_1h_fire-pump" ON "${escaped}"`);
-    const again = open(database).home;
-    expect(await write(again)).toEqual({ outcome: 'done' });
+    const again = open(database);
+    expect(await write(again.home)).toEqual({ outcome: 'done' });
     await until('the missing one is made', WITHIN_MS, async () => (await queriesOf(database)).length === 4);
     const [changed] = (await queriesOf(database)).filter(([name]) => name === 'lamplighter_1m_fire-pump');
     expect(changed?.[1]).toContain('time(5m)');
     expect((await policiesOf(escaped)).at(-1)).toEqual(['lamplighter_1h', '8736h0m0s', false]);
-    expect(told).toEqual([]);
+    expect([...told, ...again.told]).toEqual([]);
   });
 
   test('what the downsampling asks for is what the samples say', async () => {
