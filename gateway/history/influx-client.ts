@@ -43,8 +43,9 @@ export class InfluxClient {
   }
 
   /**
-   * The server's answer, times in ms unless they are asked for exactly; rejects with an {@link InfluxRefusal}, or with what is wrong with the connection.
-   * The library gives no answer at all where the connection ends in the middle of one, so the time is bounded here.
+   * The server's answer, times in ms unless they are asked for exactly; rejects with an {@link InfluxRefusal}, or with
+   * what is wrong with the connection. The library gives no answer at all where the connection ends in the middle of
+   * one, so the time is bounded here.
    */
   async ask({
     query,

@@ -1,6 +1,6 @@
 import { escape as influxEscape } from 'influx';
 import type { HistoryQueries, HistorySeries, SamplePage, StateTimeline } from '../../model/history.ts';
-import type { PointInfo } from '../../model/point.ts';
+import type { PointInfo, PointKey } from '../../model/point.ts';
 import { Quality } from '../../model/sample.ts';
 import { type FieldNames, measurementOf } from './field-names.ts';
 import {
@@ -78,7 +78,7 @@ export class InfluxQueries implements HistoryQueries {
     const from =
       after === undefined || after.ms < fromMs ? `${nsOf(fromMs, 0)}` : `${nsOf(after.ms, after.ordinal + 1)}`;
     const rows = await this.#samples(point, `time >= ${from}`, toMs, limit + 1, signal);
-    return pageOf(point, rows, limit);
+    return pageOf(point.key, rows, limit);
   }
 
   async states(
@@ -286,13 +286,13 @@ function indexOf(row: Row, { fromMs, bucketMs }: Buckets): number {
   return Math.round((Number(row.time) - fromMs) / bucketMs);
 }
 
-function pageOf(point: PointInfo, found: readonly Row[], limit: number): SamplePage {
+function pageOf(point: PointKey, found: readonly Row[], limit: number): SamplePage {
   const rows = found.slice(0, limit);
   const places = rows.map((row) => placeOf(String(row.time)));
   const texts = new Map<number, string>();
   for (const [index, row] of rows.entries()) if (typeof row.value === 'string') texts.set(index, row.value);
   return {
-    point: point.key,
+    point,
     ms: Float64Array.from(places, ({ ms }) => ms),
     value: Float64Array.from(rows, numberOf),
     quality: Uint8Array.from(rows, (row) => Number(row.quality)),

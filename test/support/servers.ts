@@ -2,7 +2,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, appendFileSync, constants, existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -18,6 +18,7 @@ const debianPackages = {
   influxd: { package: 'influxdb', service: 'influxdb' },
   mosquitto: { package: 'mosquitto', service: 'mosquitto' },
   chromium: { package: 'chromium', service: 'chromium' },
+  strace: { package: 'strace', service: 'strace' },
 } as const;
 export type ServerName = keyof typeof debianPackages;
 
@@ -105,6 +106,8 @@ export interface RunningServer {
   kill(): Promise<void>;
   /** Starts it again on the same port, with what it had stored. */
   start(): Promise<void>;
+  /** Starts it again on the same port, with nothing that it had stored. */
+  startEmpty(): Promise<void>;
   /** Ends it and removes its folder. */
   remove(): Promise<void>;
 }
@@ -197,6 +200,14 @@ function runningServer(parts: {
     stop: () => end(child, 'SIGTERM'),
     kill: () => end(child, 'SIGKILL'),
     async start() {
+      child = await launch(parts.binary, parts.setup);
+    },
+    async startEmpty() {
+      for (const name of await readdir(parts.folder)) {
+        if (!parts.setup.options.includes(join(parts.folder, name))) {
+          await rm(join(parts.folder, name), { recursive: true });
+        }
+      }
       child = await launch(parts.binary, parts.setup);
     },
     async remove() {
