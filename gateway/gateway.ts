@@ -101,6 +101,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       dataDir,
       influxUrl: options.influxUrl,
       env: process.env,
+      simulated: clock.simulated,
       log,
       points: (number) => present.pointOf(number),
       changes: {

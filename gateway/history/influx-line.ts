@@ -3,7 +3,7 @@ import type { Skipped } from './counted-home.ts';
 import { type DeadLetter, DeadLetters } from './dead-letters.ts';
 import { FieldNames, type FoundField, measurementOf } from './field-names.ts';
 import { InfluxClient } from './influx-client.ts';
-import type { InfluxNews, InfluxReply, InfluxRequest, ToldPoint } from './influx-messages.ts';
+import type { InfluxNews, InfluxReply, InfluxRequest, InfluxThreadData, ToldPoint } from './influx-messages.ts';
 import { InfluxPoster, RETRY_AFTER_MS } from './influx-post.ts';
 import { foundFields, setUpDatabase, setUpDownsampling } from './influx-setup.ts';
 import { faultText, type InfluxTarget } from './influx-target.ts';
@@ -26,6 +26,7 @@ const never = new AbortController().signal;
 /** Everything between samples and InfluxDB, as it works in its thread. */
 export class InfluxLine {
   readonly #target: InfluxTarget;
+  readonly #rawDuration: string;
   readonly #client: InfluxClient;
   readonly #writer: InfluxWriter;
   readonly #deadLetters: DeadLetters | undefined;
@@ -47,8 +48,9 @@ export class InfluxLine {
   #buried: Promise<unknown> = Promise.resolve();
   readonly #told = new Set<string>();
 
-  constructor(target: InfluxTarget, deadLetterDir: string | undefined, tell: (news: InfluxNews) => void) {
+  constructor({ target, rawDuration, deadLetterDir }: InfluxThreadData, tell: (news: InfluxNews) => void) {
     this.#target = target;
+    this.#rawDuration = rawDuration;
     this.#client = new InfluxClient(target);
     this.#writer = new InfluxWriter(new InfluxPoster(target));
     this.#deadLetters = deadLetterDir === undefined ? undefined : new DeadLetters(deadLetterDir);
@@ -109,7 +111,7 @@ export class InfluxLine {
   /** Undefined once the database is there and its fields are known. */
   async #setUp(): Promise<Retry | undefined> {
     try {
-      const faults = await setUpDatabase(this.#client, this.#target.database, never);
+      const faults = await setUpDatabase(this.#client, this.#target.database, this.#rawDuration, never);
       this.#tellOnce(NOT_SET_UP, faults);
       this.#adoptFields(await foundFields(this.#client, never));
       this.#downsampled.clear();

@@ -7,6 +7,8 @@ import type { InfluxTarget } from './influx-target.ts';
 /** What the thread is started with. */
 export interface InfluxThreadData {
   readonly target: InfluxTarget;
+  /** How long a new database keeps samples, as InfluxQL has it. */
+  readonly rawDuration: string;
   /** Folder of the lines that InfluxDB refused; they are only counted where undefined. */
   readonly deadLetterDir: string | undefined;
 }

@@ -2,7 +2,7 @@ import { escape as influxEscape } from 'influx';
 import type { HistoryQueries, HistorySeries, SamplePage, StateTimeline } from '../../model/history.ts';
 import type { PointInfo, PointKey } from '../../model/point.ts';
 import { Quality } from '../../model/sample.ts';
-import { measurementOf } from './field-names.ts';
+import { type FieldNames, measurementOf } from './field-names.ts';
 import {
   type AskedPage,
   type BucketFigures,
@@ -31,14 +31,13 @@ const TIMELINE_PAGE = 10_000;
 /** What InfluxDB is asked; the points' names are bound by the server. */
 export class InfluxQueries implements HistoryQueries {
   readonly #client: InfluxClient;
-
-  readonly #fieldOf: (point: PointInfo) => string;
+  readonly #names: FieldNames;
   readonly #maxTimelineSamples: number;
 
-  /** `fieldOf` tells in which field the values of a point are. */
-  constructor(client: InfluxClient, fieldOf: (point: PointInfo) => string, maxTimelineSamples = MAX_TIMELINE_SAMPLES) {
+  /** `names` says how fields are called in this database, and may learn more. */
+  constructor(client: InfluxClient, names: FieldNames, maxTimelineSamples = MAX_TIMELINE_SAMPLES) {
     this.#client = client;
-    this.#fieldOf = fieldOf;
+    this.#names = names;
     this.#maxTimelineSamples = maxTimelineSamples;
   }
 
@@ -86,7 +85,7 @@ export class InfluxQueries implements HistoryQueries {
     const from =
       after === undefined || after.ms < fromMs ? `${nsOf(fromMs, 0)}` : `${nsOf(after.ms, after.ordinal + 1)}`;
     const rows = await this.#samples(point, `time >= ${from}`, toMs, limit + 1, signal);
-    return pageOf(point.key, this.#fieldOf(point), rows, limit);
+    return pageOf(point.key, rows, limit);
   }
 
   async states(
@@ -110,7 +109,7 @@ export class InfluxQueries implements HistoryQueries {
   ): Promise<StateTimeline> {
     const pixelMs = Math.ceil((toMs - fromMs) / pixels);
     const [[{ n = 0 } = {}] = []] = await this.#rows(
-      [`SELECT COUNT("quality") AS n FROM ${sourceOf(point)} AND ${spanOf(fromMs, toMs)}`],
+      [`SELECT COUNT(${this.#fieldsOf(point).quality}) AS n FROM ${sourceOf(point)} AND ${spanOf(fromMs, toMs)}`],
       point,
       signal,
     );
@@ -144,11 +143,9 @@ export class InfluxQueries implements HistoryQueries {
     const buckets = Math.ceil((toMs - fromMs) / partMs);
     const parts: Buckets = { fromMs, toMs: fromMs + buckets * partMs, bucketMs: partMs, buckets };
     const figures = await this.#figures(point, parts, signal);
-    const [all = []] = await this.#rows(
-      [grouped(point, parts, 'COUNT("quality") AS n, LAST("quality") AS q')],
-      point,
-      signal,
-    );
+    const { quality } = this.#fieldsOf(point);
+    const what = `COUNT(${quality}) AS n, LAST(${quality}) AS q`;
+    const [all = []] = await this.#rows([grouped(point, parts, what)], point, signal);
     const states = new Array<StatePart>(buckets).fill({ state: null, last: undefined });
     for (const row of all) {
       const index = indexOf(row, parts);
@@ -197,22 +194,22 @@ export class InfluxQueries implements HistoryQueries {
   }
 
   async #numberFigures(point: PointInfo, parts: Buckets, signal?: AbortSignal): Promise<Map<number, BucketFigures>> {
-    const field = influxEscape.quoted(this.#fieldOf(point));
+    const { value, isGood } = this.#fieldsOf(point);
     const what =
       point.kind === 'text'
-        ? `COUNT(${field}) AS n`
-        : ['COUNT', 'MIN', 'MAX', 'MEAN', 'LAST'].map((f) => `${f}(${field}) AS ${f === 'COUNT' ? 'n' : f}`).join(', ');
+        ? `COUNT(${value}) AS n`
+        : ['COUNT', 'MIN', 'MAX', 'MEAN', 'LAST'].map((f) => `${f}(${value}) AS ${f === 'COUNT' ? 'n' : f}`).join(', ');
     const [rows = []] = await this.#rows([grouped(point, parts, what, isGood)], point, signal);
     return new Map(rows.map((row) => [indexOf(row, parts), { count: Number(row.n), ...numbersOf(row) }]));
   }
 
   /** InfluxQL knows no mean of booleans: it is the share of those that are true. */
   async #boolFigures(point: PointInfo, parts: Buckets, signal?: AbortSignal): Promise<Map<number, BucketFigures>> {
-    const field = influxEscape.quoted(this.#fieldOf(point));
+    const { value, isGood } = this.#fieldsOf(point);
     const [all = [], on = []] = await this.#rows(
       [
-        grouped(point, parts, `COUNT(${field}) AS n, LAST(${field}) AS LAST`, isGood),
-        grouped(point, parts, `COUNT(${field}) AS n`, `${isGood} AND ${field} = true`),
+        grouped(point, parts, `COUNT(${value}) AS n, LAST(${value}) AS LAST`, isGood),
+        grouped(point, parts, `COUNT(${value}) AS n`, `${isGood} AND ${value} = true`),
       ],
       point,
       signal,
@@ -242,7 +239,8 @@ export class InfluxQueries implements HistoryQueries {
     good: ReadonlyMap<number, BucketFigures>,
     signal?: AbortSignal,
   ): Promise<Map<number, LastSample>> {
-    const [rows = []] = await this.#rows([grouped(point, parts, 'LAST("quality") AS q')], point, signal);
+    const what = `LAST(${this.#fieldsOf(point).quality}) AS q`;
+    const [rows = []] = await this.#rows([grouped(point, parts, what)], point, signal);
     return new Map(
       rows.map((row) => {
         const index = indexOf(row, parts);
@@ -259,20 +257,28 @@ export class InfluxQueries implements HistoryQueries {
     signal?: AbortSignal,
   ): Promise<(LastSample & { ms: number }) | undefined> {
     const since = Number.isFinite(holdMs) ? ` AND time >= ${nsOf(fromMs - Math.ceil(holdMs), 0)}` : '';
-    const query = `SELECT * FROM ${sourceOf(point)}${since} AND time < ${nsOf(fromMs, 0)} ORDER BY time DESC LIMIT 1`;
+    const query = `SELECT ${this.#fieldsOf(point).both} FROM ${sourceOf(point)}${since} AND time < ${nsOf(fromMs, 0)} ORDER BY time DESC LIMIT 1`;
     const [[row] = []] = await this.#rows([query], point, signal);
     if (row === undefined) return undefined;
     const good = Number(row.quality) === Quality.good;
-    const value = good ? numberOf(row, this.#fieldOf(point)) : Number.NaN;
+    const value = good ? numberOf(row) : Number.NaN;
     return { ms: Number(row.time), good, value: Number.isNaN(value) ? null : value };
   }
 
   async #samples(point: PointInfo, from: string, toMs: number, limit: number, signal?: AbortSignal): Promise<Row[]> {
-    const fields = `${influxEscape.quoted(this.#fieldOf(point))}, "quality"`;
-    const query = `SELECT ${fields} FROM ${sourceOf(point)} AND ${from} AND time < ${nsOf(toMs, 0)} LIMIT ${limit}`;
+    const query = `SELECT ${this.#fieldsOf(point).both} FROM ${sourceOf(point)} AND ${from} AND time < ${nsOf(toMs, 0)} LIMIT ${limit}`;
     const placeholders = { asset: point.asset, point: point.point };
     const [rows = []] = resultsOf(await this.#client.ask({ query, placeholders, signal, exactTimes: true }));
     return rows;
+  }
+
+  /** How a point's fields are called here, ready for a query; `both` gives them as `value` and `quality`. */
+  #fieldsOf({ system, kind }: PointInfo) {
+    const measurement = measurementOf(system);
+    const value = influxEscape.quoted(this.#names.nameOf(measurement, fieldOf(kind)));
+    const quality = influxEscape.quoted(this.#names.nameOf(measurement, 'quality'));
+    const both = `${value} AS "value", ${quality} AS "quality"`;
+    return { value, quality, both, isGood: `${quality} = ${Quality.good}` };
   }
 
   async #rows(queries: readonly string[], point: PointInfo, signal?: AbortSignal): Promise<Row[][]> {
@@ -280,8 +286,6 @@ export class InfluxQueries implements HistoryQueries {
     return resultsOf(await this.#client.ask({ query: queries.join('; '), placeholders, signal }));
   }
 }
-
-const isGood = `"quality" = ${Quality.good}`;
 
 /** One after the other, so that one page's question leaves room for another's. */
 async function inTurns<A, B>(items: readonly A[], ask: (item: A) => Promise<B>): Promise<B[]> {
@@ -329,18 +333,15 @@ function indexOf(row: Row, { fromMs, bucketMs }: Buckets): number {
   return Math.round((Number(row.time) - fromMs) / bucketMs);
 }
 
-function pageOf(point: PointKey, field: string, found: readonly Row[], limit: number): SamplePage {
+function pageOf(point: PointKey, found: readonly Row[], limit: number): SamplePage {
   const rows = found.slice(0, limit);
   const places = rows.map((row) => placeOf(String(row.time)));
   const texts = new Map<number, string>();
-  for (const [index, row] of rows.entries()) {
-    const value = row[field];
-    if (typeof value === 'string') texts.set(index, value);
-  }
+  for (const [index, row] of rows.entries()) if (typeof row.value === 'string') texts.set(index, row.value);
   return {
     point,
     ms: Float64Array.from(places, ({ ms }) => ms),
-    value: Float64Array.from(rows, (row) => numberOf(row, field)),
+    value: Float64Array.from(rows, numberOf),
     quality: Uint8Array.from(rows, (row) => Number(row.quality)),
     texts,
     next: found.length > limit ? (places.at(-1) ?? null) : null,
@@ -354,9 +355,8 @@ function placeOf(time: string): { ms: number; ordinal: number } {
   return { ms: Date.parse(`${seconds}Z`) + Math.floor(ns / NS_PER_MS), ordinal: ns % NS_PER_MS };
 }
 
-/** The number that a row holds in a field; NaN where it holds none. */
-function numberOf(row: Row, field: string): number {
-  const value = row[field];
+/** The number that a row holds; NaN where it holds none. */
+function numberOf({ value }: Row): number {
   if (typeof value === 'boolean') return value ? 1 : 0;
   return typeof value === 'number' ? value : Number.NaN;
 }

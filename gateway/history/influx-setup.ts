@@ -2,11 +2,11 @@ import { escape as influxEscape } from 'influx';
 import type { FoundField } from './field-names.ts';
 import { type InfluxClient, InfluxRefusal, type InfluxSeries } from './influx-client.ts';
 
-/**
- * How long samples are kept as they came, where the database is made by us: 13 months and the days that a shard may need
- * until it is dropped. In a database that is there already its own default policy stays what it is.
- */
-export const rawPolicy = { name: 'lamplighter_raw', duration: '400d' } as const;
+/** Default policy of a database that is made by us; in one that is there already its own stays what it is. */
+const RAW_POLICY = 'lamplighter_raw';
+
+/** How long a site keeps samples as they came: 13 months, and the days that a shard may need until it is dropped. */
+export const RAW_DURATION = '400d';
 
 /** What samples become, and how long it is kept. */
 export interface Downsampling {
@@ -27,13 +27,14 @@ export const downsamplings: readonly Downsampling[] = [
 export type SetUpFault = string;
 
 /**
- * Makes the database and what is missing in it; what is there is left as it is, since somebody may have changed it. Gives
+ * Makes the database, where samples live for `rawDuration`, and what is missing in it; what is there is left as it is, since somebody may have changed it. Gives
  * what the server does not do (2.x and 3 know neither policies nor continuous queries; a user may lack the rights):
  * samples can be written all the same. Rejects where the server cannot be asked, or does not know us.
  */
 export async function setUpDatabase(
   client: InfluxClient,
   database: string,
+  rawDuration: string,
   signal: AbortSignal,
 ): Promise<readonly SetUpFault[]> {
   const name = influxEscape.quoted(database);
@@ -43,8 +44,8 @@ export async function setUpDatabase(
   if (policies === undefined) {
     // Either it is not there, or the question is not allowed; making it again does no harm.
     faults.length = 0;
-    const { name: raw, duration } = rawPolicy;
-    const make = `CREATE DATABASE ${name} WITH DURATION ${duration} REPLICATION 1 NAME ${influxEscape.quoted(raw)}`;
+    const policy = influxEscape.quoted(RAW_POLICY);
+    const make = `CREATE DATABASE ${name} WITH DURATION ${rawDuration} REPLICATION 1 NAME ${policy}`;
     await allowed(client.seriesOf({ query: make, method: 'POST', signal }), faults);
     policies = await allowed(client.seriesOf({ query: show, signal }), faults);
   }

@@ -2,10 +2,9 @@ import { Worker } from 'node:worker_threads';
 import type { Outcome, PlacedChange, PointLookup, SampleBlock, Sink } from '../../model/history.ts';
 import type { PointInfo, PointNumber } from '../../model/point.ts';
 import type { SentRows, Skipped } from './counted-home.ts';
-import { FieldNames, measurementOf } from './field-names.ts';
+import { FieldNames } from './field-names.ts';
 import type { InfluxNews, InfluxReply, InfluxRequest, InfluxThreadData, ToldPoint } from './influx-messages.ts';
 import type { InfluxTarget } from './influx-target.ts';
-import { fieldOf } from './line-protocol.ts';
 
 /** Writes at a time; each of at most as many samples as the reader hands over at a time. */
 export const INFLUX_WRITES_IN_FLIGHT = 4;
@@ -14,6 +13,8 @@ const RETRY_AFTER_MS = 1000;
 
 export interface InfluxSinkOptions extends InfluxTarget {
   readonly lookup: PointLookup;
+  /** How long a database that is made for us keeps samples as they came, as InfluxQL has it; for ever if absent. */
+  readonly rawDuration?: string;
   /** Folder for the rows that InfluxDB refuses; they are only counted if absent. */
   readonly deadLetterDir?: string;
   readonly logger?: { warn(fields: object, message: string): void };
@@ -24,7 +25,8 @@ export class InfluxSink implements Sink {
   readonly skipped: Skipped = { unknownPoint: 0, impossibleTime: 0, changes: 0 };
   readonly sent: SentRows = { rows: 0, rejected: 0, deadLettered: 0 };
   readonly #options: InfluxSinkOptions;
-  readonly #names = new FieldNames();
+  /** How fields are called in this database, as far as the thread has found out. */
+  readonly names = new FieldNames();
   readonly #asked = new Map<number, (reply: InfluxReply) => void>();
   /** Points as the thread knows them. */
   #told = new Map<PointNumber, PointInfo | undefined>();
@@ -47,11 +49,6 @@ export class InfluxSink implements Sink {
   writeChanges(changes: readonly PlacedChange[], signal: AbortSignal): Promise<Outcome> {
     if (changes.length === 0) return Promise.resolve({ outcome: 'done' });
     return this.#ask(this.#startedThread(), { type: 'changes', id: this.#nextId++, changes }, signal);
-  }
-
-  /** The field that holds a point's values; not its usual name where somebody else's rows have that with another type. */
-  fieldOf(point: PointInfo): string {
-    return this.#names.nameOf(measurementOf(point.system), fieldOf(point.kind));
   }
 
   async close(): Promise<void> {
@@ -111,9 +108,9 @@ export class InfluxSink implements Sink {
 
   #startedThread(): Worker {
     if (this.#thread !== undefined) return this.#thread;
-    const { lookup: _lookup, logger: _logger, deadLetterDir, ...target } = this.#options;
+    const { lookup: _lookup, logger: _logger, rawDuration = 'INF', deadLetterDir, ...target } = this.#options;
     const thread = new Worker(new URL('./influx-thread.ts', import.meta.url), {
-      workerData: { target, deadLetterDir } satisfies InfluxThreadData,
+      workerData: { target, rawDuration, deadLetterDir } satisfies InfluxThreadData,
     });
     this.#thread = thread;
     thread.on('message', (message: InfluxReply | InfluxNews) => {
@@ -145,7 +142,7 @@ export class InfluxSink implements Sink {
       this.#options.logger?.warn({ reasons: news.reasons }, news.message);
       return;
     }
-    for (const renamed of news.fields) this.#names.adopt(renamed);
+    for (const renamed of news.fields) this.names.adopt(renamed);
     this.#options.logger?.warn(
       { fields: news.fields },
       'the database has fields of ours with another type; ours have other names there',

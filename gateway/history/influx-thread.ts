@@ -6,8 +6,7 @@ import type { InfluxNews, InfluxReply, InfluxRequest, InfluxThreadData } from '.
 const port = parentPort;
 if (port === null) throw new Error('influx-thread is started as a thread only');
 
-const { target, deadLetterDir } = workerData as InfluxThreadData;
-const line = new InfluxLine(target, deadLetterDir, (news: InfluxNews) => port.postMessage(news));
+const line = new InfluxLine(workerData as InfluxThreadData, (news: InfluxNews) => port.postMessage(news));
 const running = new Map<number, AbortController>();
 
 async function serve(request: Exclude<InfluxRequest, { type: 'cancel' }>): Promise<void> {

@@ -22,7 +22,7 @@ class InfluxHistory implements CountedHome {
   constructor(options: InfluxSinkOptions) {
     this.#client = new InfluxClient(options);
     this.#sink = new InfluxSink(options);
-    this.#queries = new InfluxQueries(this.#client, (point) => this.#sink.fieldOf(point));
+    this.#queries = new InfluxQueries(this.#client, this.#sink.names);
     const { origin, pathname } = new URL(options.url);
     this.identity = `influx ${origin}${pathname} ${options.database}`;
   }

@@ -8,6 +8,7 @@ import { openEmbeddedHistory } from './embedded.ts';
 import { type ChangeSource, type HistoryFacts, startHistoryReader } from './history-reader.ts';
 import { influxHistory } from './influx.ts';
 import { influxAccess, parseInfluxUrl } from './influx-access.ts';
+import { RAW_DURATION } from './influx-setup.ts';
 
 export interface HistoryOptions {
   readonly dataDir: string;
@@ -15,6 +16,8 @@ export interface HistoryOptions {
   readonly influxUrl: string | undefined;
   /** Where {@link influxAccess} looks for credentials; none are if absent. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** The site's clock is made up; it is the machine's if absent. */
+  readonly simulated?: boolean;
   readonly log: Log;
   readonly points: PointLookup;
   readonly changes: ChangeSource;
@@ -63,9 +66,23 @@ export async function openHistory(options: HistoryOptions): Promise<History> {
   }
 }
 
-async function openHome({ dataDir, influxUrl, env = {}, points, logger }: HistoryOptions): Promise<CountedHome> {
+async function openHome({
+  dataDir,
+  influxUrl,
+  env = {},
+  simulated = false,
+  points,
+  logger,
+}: HistoryOptions): Promise<CountedHome> {
   const folder = join(dataDir, 'history');
   if (influxUrl === undefined) return await openEmbeddedHistory({ dir: folder, lookup: points, logger });
   const target = { ...parseInfluxUrl(influxUrl), ...influxAccess(env) };
-  return influxHistory({ ...target, lookup: points, deadLetterDir: join(folder, 'dead-letters'), logger });
+  return influxHistory({
+    ...target,
+    lookup: points,
+    // InfluxDB goes by its own clock: what a simulated site says of another year would be too old at once.
+    ...(!simulated && { rawDuration: RAW_DURATION }),
+    deadLetterDir: join(folder, 'dead-letters'),
+    logger,
+  });
 }

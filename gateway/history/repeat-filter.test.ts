@@ -21,6 +21,7 @@ function blockOf(firstOrdinal: number, rows: readonly Row[]): SampleBlock {
   const builder = new BatchBuilder();
   for (const [point, ms, value] of rows) {
     if (value === null) builder.bad(point, ms, ms, 'timeout', 'a detail');
+    else if (value === '?5') builder.uncertain(point, ms, ms, 5, 'uncertain-status');
     else if (typeof value === 'string') builder.text(point, ms, ms, value);
     else builder.good(point, ms, ms, value);
   }
@@ -63,7 +64,7 @@ test('leaves out what repeats the last stored sample within the heartbeat, and k
   expect(kept(filter.apply(blockOf(201, [[1, 1500, 6]])))).toEqual([[201, 1, 1500, 6]]);
 });
 
-test('keeps every bad sample, the first good one after it, and what comes late', () => {
+test('keeps every sample that is not good, the first good one after it, and what comes late', () => {
   const filter = new RepeatFilter(lookup);
   const rows: Row[] = [
     [1, 1000, 5],
@@ -72,9 +73,11 @@ test('keeps every bad sample, the first good one after it, and what comes late',
     [1, 1300, 5],
     [1, 900, 5],
     [1, 1400, 5],
+    [1, 1500, '?5'],
+    [1, 1600, 5],
   ];
   const block = filter.apply(blockOf(0, rows));
-  expect(kept(block).map(([ordinal]) => ordinal)).toEqual([0, 1, 2, 3, 4]);
+  expect(kept(block).map(([ordinal]) => ordinal)).toEqual([0, 1, 2, 3, 4, 6, 7]);
   expect(block.batch.details.get(1)).toBe('a detail');
 });
 

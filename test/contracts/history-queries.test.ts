@@ -5,10 +5,10 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import type { CountedHome } from '../../gateway/history/counted-home.ts';
 import { openEmbeddedHistory } from '../../gateway/history/embedded.ts';
 import { EmbeddedReader } from '../../gateway/history/embedded-reader.ts';
+import { FieldNames } from '../../gateway/history/field-names.ts';
 import { influxHistory } from '../../gateway/history/influx.ts';
 import { InfluxClient } from '../../gateway/history/influx-client.ts';
 import { InfluxQueries } from '../../gateway/history/influx-queries.ts';
-import { fieldOf } from '../../gateway/history/line-protocol.ts';
 import { openDatabaseForReading } from '../../gateway/storage/open-database.ts';
 import {
   type HistorySeries,
@@ -461,7 +461,7 @@ await describeWithServer('influxd', 'questions to history, InfluxDB', () => {
     async open() {
       const target = { url: server.url, database: randomUUID() };
       const client = new InfluxClient(target);
-      const queries = new InfluxQueries(client, ({ kind }) => fieldOf(kind), -1);
+      const queries = new InfluxQueries(client, new FieldNames(), -1);
       return {
         home: influxHistory({ ...target, lookup: lookupFresh }),
         settled: async () => undefined,

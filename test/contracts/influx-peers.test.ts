@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { CountedHome } from '../../gateway/history/counted-home.ts';
 import { influxHistory } from '../../gateway/history/influx.ts';
+import { InfluxPoster } from '../../gateway/history/influx-post.ts';
 import type { Outcome } from '../../model/history.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { blockOf, lookup, pointOf, type Row } from './history-samples.ts';
@@ -220,7 +221,7 @@ test('a database that was dropped is made again', async () => {
     answer(response, 200, JSON.stringify({ results: [missing ? { error: 'database not found: d' } : {}] }));
   };
   expect(await write(home)).toEqual({ outcome: 'done' });
-  expect(peer.queries).toContain('CREATE DATABASE "d" WITH DURATION 400d REPLICATION 1 NAME "lamplighter_raw"');
+  expect(peer.queries).toContain('CREATE DATABASE "d" WITH DURATION INF REPLICATION 1 NAME "lamplighter_raw"');
 });
 
 test('lines that are refused are found among the others, and become dead letters', async () => {
@@ -349,6 +350,13 @@ test('speaks TLS with a server whose authority it was given, and with no other',
   const strange = open(peer);
   expect(await write(strange.home)).toMatchObject({ outcome: 'retry', reason: expect.stringContaining('self-signed') });
   expect(peer.queries).toEqual([]);
+  const poster = new InfluxPoster({ url: peer.url, database: 'd' });
+  onTestFinished(() => poster.close());
+  expect(await poster.post(Buffer.from('m v=1 1\n'), never)).toMatchObject({
+    kind: 'retry',
+    reason: expect.stringContaining('self-signed'),
+  });
+  expect(peer.bodies).toEqual([]);
   const { home } = open(peer, { ca });
   expect(await write(home)).toEqual({ outcome: 'done' });
   expect(peer.taken).toHaveLength(3);
