@@ -85,7 +85,7 @@ function HistoryFact({ history }: { history: HealthReply['history'] }) {
       {isBehind ? t.historyBehind(format.value.duration(history.behindMs)) : t.historyCurrent}
       {history.lastError !== null && <> · {history.lastError}</>}
       {history.rejectedRows > 0 && <> · {t.rowsRefused(history.rejectedRows)}</>}
-      {history.lostRecords !== null && history.lostRecords > 0 && <> · {t.recordsMissed(history.lostRecords)}</>}
+      {history.lostRecords > 0 && <> · {t.recordsMissed(history.lostRecords)}</>}
     </Fact>
   );
 }

@@ -12,7 +12,7 @@ export interface HistoryPathFacts {
   /** Rows that were written to the file of dead letters. */
   readonly deadLetters: number | null;
   /** Records that it never got because the log no longer had them. */
-  readonly lostRecords: number | null;
+  readonly lostRecords: number;
   /** Records of the log that are not written yet. */
   readonly waitingRecords: number;
   /** Why the last try failed; null once one has gone through. */
@@ -58,7 +58,7 @@ export function healthFigures({
     historyFailing: history.lastError === null ? 0 : 1,
     historyBehindMin: history.behindMs / MINUTE_MS,
     historyRejectedRows: history.rejectedRows,
-    ...(history.lostRecords !== null && { historyLostRecords: history.lostRecords }),
+    historyLostRecords: history.lostRecords,
     ...(disk && { diskFreeBytes: disk.freeBytes, diskFreePercent: percentFree(disk) }),
     clockUntrusted: clockBehindMs > 0 ? 1 : 0,
     ...(damagedFiles && { damagedFiles: damagedFiles.length }),

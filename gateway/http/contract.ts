@@ -298,7 +298,7 @@ export const HealthReply = Type.Object({
     writtenChanges: Type.Number(),
     rejectedRows: Type.Number({ description: 'refused for good' }),
     deadLetters: Nullable(Type.Number({ description: 'rows written to the file of dead letters' })),
-    lostRecords: Nullable(Type.Number({ description: 'that it never got because the log no longer had them' })),
+    lostRecords: Type.Number({ description: 'that it never got because the log no longer had them' }),
     waitingRecords: Type.Integer({ description: 'of the log, that are not written yet' }),
     lastError: Nullable(Type.String({ description: 'why the last try failed; null once one has gone through' })),
   }),

@@ -96,6 +96,14 @@ test('nobody knows how a gateway is that says nothing for five minutes; what sta
   expect(line.standing).toEqual([]);
 });
 
+test('a figure that is left out is as it was', () => {
+  const line = new Healthy(site);
+  line.minutes(1, { damagedFiles: 1 });
+  line.put({ kind: 'health', figures: { logFailing: 0 } });
+  line.run(2);
+  expect(line.standing).toEqual(['damaged-files']);
+});
+
 test('figures that a later version wrote, or that are no numbers, do no harm', () => {
   const line = new Healthy(site);
   line.put({ kind: 'health', figures: { logFailing: 0, stateFailing: 0, ofALaterVersion: 7, toString: 1 } });

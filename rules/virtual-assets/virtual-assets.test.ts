@@ -61,6 +61,8 @@ test('it is acknowledged and shelved like any other, and refuses what is for equ
 
 test('while the gateway is away nobody knows whether it was met, and the alarm stays as it is', () => {
   const line = belowTarget();
+  // Rates are told at whole minutes; it was there for some seconds more.
+  line.run(7);
   const endedMs = line.nowMs;
   line.nowMs += 3_600_000;
   line.put({ kind: 'start', version: 'test' });
@@ -82,6 +84,26 @@ test('a snapshot carries a rate’s alarm, and a changed order of the rates does
   line.put({ kind: 'site', site: { ...site, hash: 'z', systems: [{ ...system, rates: [] }] } });
   expect(open(line, LIT)).toBeUndefined();
   expect(line.alarmEvents().slice(-2)).toEqual([`returned ${LIT}.below-target`, `normal ${LIT}.below-target`]);
+});
+
+test('a group that surely misses is told, though of another nobody knows, which comes first', () => {
+  const rate = { key: 'lit', name: text('lit'), window: 'live', counted: true, target: 0.5 } as const;
+  const [system] = site.systems;
+  if (!system) throw new Error('no system');
+  const line = new Timeline({
+    ...site,
+    systems: [{ ...system, rates: [{ ...rate, profile: 'lamp', per: 'group' }] }],
+    assets: site.assets.map((asset, n) => ({ ...asset, group: n <= 10 ? 'north' : 'south' })),
+  });
+  for (let s = 0; s < 32 * 60; s += 10) {
+    line.nowMs += 10_000;
+    line.report({ 'feeder/closed': 1 });
+    // The north is silent; of ten in the south three are lit.
+    line.lamps(60, lampKeys.slice(10, 13));
+    line.lamps(0, lampKeys.slice(13));
+    line.put({ kind: 'tick' });
+  }
+  expect(open(line, LIT)).toMatchObject({ alarm: 'below-target', children: ['south'] });
 });
 
 test('the text of a rate says whether it is a whole or its parts that miss', () => {
