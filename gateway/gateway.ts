@@ -100,6 +100,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const history = await openHistory({
       dataDir,
       influxUrl: options.influxUrl,
+      env: process.env,
       log,
       points: (number) => present.pointOf(number),
       changes: {
@@ -168,7 +169,7 @@ function pathParts({ log, state, history, clock }: PathParts): ReturnType<Health
   return {
     log: log.facts(),
     stateFailing: state.writer.failing,
-    history: historyPathFacts(history.facts(), log.last.logSeq),
+    history: historyPathFacts(history.facts()),
     clockBehindMs: clock.behindMs(),
   };
 }

@@ -3,6 +3,7 @@ import type { Priority } from '../model/alarm.ts';
 import { alarmHealth } from '../rules/alarms/alarm-health.ts';
 import type { Engine } from './engine/engine.ts';
 import type { StateDb } from './engine/state-db.ts';
+import { measureEventLoopDelay } from './event-loop-delay.ts';
 import type { PathFacts } from './health/path-facts.ts';
 import type { HealthWatch } from './health/watch-health.ts';
 import type { Links } from './links/supervisor.ts';
@@ -42,6 +43,9 @@ const silences = ['none', 'shelved', 'suppressed', 'out-of-service', 'planned', 
 export function createMetrics(measured: Measured): () => Promise<{ contentType: string; text: string }> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  const loop = measureEventLoopDelay();
+  const late = 'Real ms that 99 % of the turns of the event loop were late at most, in the last minute or two';
+  gauge(registry, 'event_loop_delay_p99_ms', late, () => loop.p99Ms());
   logAndEngine(registry, measured);
   path(registry, measured);
   samples(registry, measured);

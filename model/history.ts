@@ -20,14 +20,24 @@ export interface SampleBlock {
   readonly logSeq: number;
   /** Place of the first sample among all samples of the log. */
   readonly firstOrdinal: number;
+  /** Place of each row; absent where they follow one another from `firstOrdinal`, as long as none is left out. */
+  readonly ordinals?: Float64Array;
   readonly batch: Batch;
 }
 
-/** What became of a hand-over. `retry`: later, unchanged. `refused`: never, and why. */
+/** Place of a block's row among all samples of the log. */
+export function ordinalAt({ firstOrdinal, ordinals }: SampleBlock, row: number): number {
+  return ordinals?.[row] ?? firstOrdinal + row;
+}
+
+/**
+ * What became of a hand-over. `retry`: later, unchanged. `refused`: never, and why; only `count` samples or changes of it
+ * if given, and the others are done.
+ */
 export type Outcome =
   | { readonly outcome: 'done' }
   | { readonly outcome: 'retry'; readonly afterMs: number; readonly reason: string }
-  | { readonly outcome: 'refused'; readonly reason: string };
+  | { readonly outcome: 'refused'; readonly reason: string; readonly count?: number };
 
 /**
  * Takes what happened, at least once: writing the same thing twice stores the same rows. Never throws for a fault of

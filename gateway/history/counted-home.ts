@@ -10,9 +10,23 @@ export interface Skipped {
   changes: number;
 }
 
+/** Rows that a home has sent to its server, since it was opened. */
+export interface SentRows {
+  /** Taken by the server; a row that was written twice counts twice. */
+  rows: number;
+  /** Refused for good. */
+  rejected: number;
+  /** Of those, kept in the files of dead letters. */
+  deadLettered: number;
+}
+
 /** A home of history that says what it is and what it left out. */
 export interface CountedHome extends HistoryHome {
   /** Tells homes apart, so that one which is new here is filled from the start. */
   readonly identity: string;
   readonly skipped: Readonly<Skipped>;
+  /** Absent where rows do not leave this machine. */
+  readonly sent?: Readonly<SentRows>;
+  /** Writes that may be under way at a time, in whatever order they end; absent: one, in the order of the log. */
+  readonly writesInFlight?: number;
 }

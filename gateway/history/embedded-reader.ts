@@ -260,11 +260,10 @@ export class EmbeddedReader {
     const before = this.#before(point.number, fromMs, holdMs);
     if (before) timeline.take(before.ms, before.value ?? undefined);
     this.#hours(point.number, fromMs, toMs, wanted, {
-      // One state all the time: its first and its last sample say it all.
+      // One state all the time, without a gap.
       takes: (from, to, sums) => from >= fromMs && to <= toMs && (sums === undefined || isOneState(sums, holdMs)),
       takeSums(_from, _to, { firstMs, endMs, last }) {
-        timeline.take(firstMs, last ?? undefined);
-        timeline.take(endMs, last ?? undefined);
+        timeline.takeSteady(firstMs, endMs, last as number);
       },
       takeColumns({ ms, value, quality }) {
         for (let row = firstFrom(ms, fromMs); row < ms.length; row++) {

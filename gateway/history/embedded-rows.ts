@@ -25,22 +25,26 @@ export function bytesOf(value: SQLOutputValue | undefined): Uint8Array {
   return value;
 }
 
+/** Called where packed bytes are not those that were written. */
+type OnDamage = () => void;
+
 /** The columns of a chunk; none where its bytes are not those that were written, which loses that hour only. */
-export function unpackChunk(body: SQLOutputValue | undefined): PointColumns {
-  return orNone(() => unpackColumns(zstdDecompressSync(bytesOf(body))));
+export function unpackChunk(body: SQLOutputValue | undefined, onDamage?: OnDamage): PointColumns {
+  return orNone(() => unpackColumns(zstdDecompressSync(bytesOf(body))), onDamage);
 }
 
 /** The columns of a part; none where its bytes are not those that were written. */
-export function unpackPart(body: SQLOutputValue | undefined): PointColumns {
-  return orNone(() => unpackColumns(bytesOf(body)));
+export function unpackPart(body: SQLOutputValue | undefined, onDamage?: OnDamage): PointColumns {
+  return orNone(() => unpackColumns(bytesOf(body)), onDamage);
 }
 
-function orNone(unpack: () => PointColumns): PointColumns {
+function orNone(unpack: () => PointColumns, onDamage: OnDamage | undefined): PointColumns {
   try {
     return unpack();
   } catch (error) {
-    if (isDamage(error)) return mergeColumns([]);
-    throw error;
+    if (!isDamage(error)) throw error;
+    onDamage?.();
+    return mergeColumns([]);
   }
 }
 

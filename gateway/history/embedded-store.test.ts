@@ -191,6 +191,45 @@ test('keeps no longer than it is told, and no more bytes', () => {
   expect(count(path, 'chunks')).toBe(0);
 });
 
+test.each(['groups', 'parts'])('what is damaged in %s is asked for again', (table) => {
+  const path = tempFile();
+  const first = openStore(path);
+  first.write(columns([[1, 0, 0, 5]], Number.NEGATIVE_INFINITY));
+  if (table === 'parts') first.write(columns([[1, HOUR_MS, 1, 6]], HOUR_MS + 600_000));
+  const { identity } = first;
+  first.close();
+  const other = new DatabaseSync(path);
+  expect(other.prepare(`UPDATE ${table} SET body = x'00112233445566778899'`).run().changes).toBeGreaterThan(0);
+  other.close();
+  const second = openStore(path);
+  second.write(columns([[1, 3 * HOUR_MS, 2, 7]], 3 * HOUR_MS));
+  tidyAll(second);
+  expect(second.identity).not.toBe(identity);
+  expect(second.series(point, 3 * HOUR_MS, 4 * HOUR_MS, 1).last).toEqual([7]);
+});
+
+test('a day is summed up once it is over, and is right again when one of its hours changes', () => {
+  const path = tempFile();
+  const store = openStore(path);
+  const hours = Array.from({ length: 24 }, (_, hour): Row => [1, hour * HOUR_MS, hour, hour]);
+  store.write(columns(hours, 23 * HOUR_MS));
+  tidyAll(store);
+  expect(count(path, 'days')).toBe(0);
+  store.write(columns([[1, 30 * HOUR_MS, 50, 5]], 30 * HOUR_MS));
+  tidyAll(store);
+  expect(count(path, 'days')).toBe(1);
+  expect(store.series(point, 0, DAY_MS, 1)).toMatchObject({
+    count: [24],
+    min: [0],
+    max: [23],
+    mean: [11.5],
+    last: [23],
+  });
+  const one = columns([[1, 5, 100, 99]]);
+  store.addToChunks([{ point: 1, columns: one }]);
+  expect(store.series(point, 0, DAY_MS, 1)).toMatchObject({ count: [25], max: [99], last: [23] });
+});
+
 test('a damaged chunk is a gap of its hour only', () => {
   const path = tempFile();
   const store = openStore(path);
@@ -208,7 +247,10 @@ test('a damaged chunk is a gap of its hour only', () => {
   other.exec("UPDATE chunks SET body = x'0011223344' WHERE hour = 0");
   other.close();
   expect(store.series(point, 0, 2 * HOUR_MS, 4).count).toEqual([0, 0, 1, 0]);
+  const { identity } = store;
   store.write(columns([[1, 1, 2, 8]], 5 * HOUR_MS));
   tidyAll(store);
   expect(store.series(point, 0, 2 * HOUR_MS, 4).last).toEqual([8, null, 6, null]);
+  // At the next start the log is asked for all of it again.
+  expect(store.identity).not.toBe(identity);
 });

@@ -152,9 +152,17 @@ export class EmbeddedStore {
       this.#groups.push(group);
       this.#groupSamples += group.ms.length;
     } catch (error) {
-      // The samples of one write are lost then, which costs the others nothing.
       if (!isDamage(error)) throw error;
+      this.#askAgain();
     }
+  }
+
+  /**
+   * Something was stored and cannot be read: under another identity the home counts as new at the next start, and is
+   * filled with all that the log still has, which stores nothing twice.
+   */
+  #askAgain(): void {
+    this.#run('UPDATE about SET identity = ?', randomUUID());
   }
 
   /** Joins what was written one by one into parts of one point each. */
@@ -211,7 +219,7 @@ export class EmbeddedStore {
     const rows = this.#all('SELECT body FROM parts WHERE point = ? AND from_ms < ?', point, before);
     if (rows.length === 0) return 0;
     this.#run('DELETE FROM parts WHERE point = ? AND from_ms < ?', point, before);
-    const columns = mergeColumns(rows.map((row) => unpackPart(row.body)));
+    const columns = mergeColumns(rows.map((row) => unpackPart(row.body, () => this.#askAgain())));
     const { ms } = columns;
     const days = new Set<number>();
     for (let from = 0; from < ms.length; ) {
@@ -233,7 +241,8 @@ export class EmbeddedStore {
     // What is older than is kept would be removed again, and would bring a day back that is gone.
     if (hour < this.#keptFrom) return;
     const [present] = this.#all('SELECT body FROM chunks WHERE point = ? AND hour = ?', point, hour);
-    const columns = present === undefined ? added : mergeColumns([unpackChunk(present.body), added]);
+    const columns =
+      present === undefined ? added : mergeColumns([unpackChunk(present.body, () => this.#askAgain()), added]);
     this.#run(
       `INSERT OR REPLACE INTO chunks (point, hour, ${SUM_COLUMNS}, body)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,

@@ -2,14 +2,15 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { AdapterLog } from '../../model/adapter.ts';
-import type {
-  HistorySeries,
-  Outcome,
-  PlacedChange,
-  PointLookup,
-  SampleBlock,
-  SamplePage,
-  StateTimeline,
+import {
+  type HistorySeries,
+  type Outcome,
+  ordinalAt,
+  type PlacedChange,
+  type PointLookup,
+  type SampleBlock,
+  type SamplePage,
+  type StateTimeline,
 } from '../../model/history.ts';
 import type { PointInfo } from '../../model/point.ts';
 import { Quality } from '../../model/sample.ts';
@@ -329,7 +330,8 @@ function columnsOf(blocks: readonly SampleBlock[], lookup: PointLookup, skipped:
   const known = new Map<number, boolean>();
   let newestMs = Number.NEGATIVE_INFINITY;
   let kept = 0;
-  for (const { batch, firstOrdinal } of blocks) {
+  for (const block of blocks) {
+    const { batch } = block;
     for (let row = 0; row < batch.length; row++) {
       const point = batch.point[row] ?? 0;
       if (!known.has(point)) known.set(point, lookup(point) !== undefined);
@@ -339,7 +341,7 @@ function columnsOf(blocks: readonly SampleBlock[], lookup: PointLookup, skipped:
       else {
         columns.point[kept] = point;
         columns.ms[kept] = ms;
-        columns.ordinal[kept] = firstOrdinal + row;
+        columns.ordinal[kept] = ordinalAt(block, row);
         columns.value[kept] = batch.value[row] ?? Number.NaN;
         columns.quality[kept] = batch.quality[row] ?? Quality.bad;
         const text = batch.texts.get(row);

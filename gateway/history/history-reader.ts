@@ -1,16 +1,14 @@
 import type { AdapterLog } from '../../model/adapter.ts';
-import type { Outcome, PlacedChange, SampleBlock } from '../../model/history.ts';
+import type { Outcome, PlacedChange, PointLookup, SampleBlock } from '../../model/history.ts';
 import type { Log, LogRecord } from '../../model/log.ts';
 import { StorageError } from '../storage/storage-error.ts';
-import type { CountedHome } from './counted-home.ts';
+import type { CountedHome, SentRows } from './counted-home.ts';
+import { batched } from './log-batches.ts';
+import { LogProgress, type Stretch } from './log-progress.ts';
 import { type HistoryOffset, readOffset, START_OFFSET, writeOffset } from './offset-file.ts';
+import { nextCall, pause } from './pause.ts';
+import { RepeatFilter } from './repeat-filter.ts';
 
-/** Samples after which a batch is written without waiting for more. */
-const MAX_BATCH_SAMPLES = 20_000;
-/** Records after which it is, whatever they hold. */
-const MAX_BATCH_RECORDS = 5000;
-/** Real ms that a batch waits for more. */
-const MAX_BATCH_DELAY_MS = 500;
 /** Changes written at a time. */
 const MAX_CHANGES = 1000;
 /** Real ms between tries: doubled from the first to the last, each more or less by up to a quarter. */
@@ -18,6 +16,9 @@ const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 30_000;
 /** Reasons of refusals that are told, each once; after that they are only counted. */
 const MAX_REASONS = 50;
+/** Log ms and records behind the newest record beyond which what is new is written first, and the rest beside it. */
+const FAR_BEHIND_MS = 10_000;
+const FAR_BEHIND_RECORDS = 500;
 
 /** Where the engine's changes come from, in order of their places. */
 export interface ChangeSource {
@@ -34,21 +35,34 @@ export interface HistoryReaderOptions {
   /** File that keeps how far history is; in an existing folder. */
   readonly offsetFile: string;
   readonly logger: AdapterLog;
+  /** Says which points have a heartbeat, so that repeated samples of them are left out; none are if absent. */
+  readonly points?: PointLookup;
 }
 
 /** How far history is behind, and what became of what it was given. Counts are since the start. */
 export interface HistoryFacts {
-  /** Log time between the newest record and the last one written; 0 where there is nothing left to write. */
+  /** Log time between the newest record and the last one up to which all are written; 0 where nothing is left to write. */
   readonly behindMs: number;
+  /** Records that are not written yet. */
+  readonly waitingRecords: number;
   readonly offset: HistoryOffset;
   readonly writtenSamples: number;
   readonly writtenChanges: number;
-  /** Samples and changes of batches of which the home refused something for good. */
+  /** Good samples that repeated the one before within the point's heartbeat, and were left out. */
+  readonly repeatedSamples: number;
+  /** Samples and changes that the home refused for good. */
   readonly refused: number;
+  /** Rows of the home's server; null for a home without one. */
+  readonly sent: Readonly<SentRows> | null;
   /** Samples of points that the site no longer has, and those with a time that cannot be. */
   readonly skipped: CountedHome['skipped'];
+  /** Records, and samples in them, that the log no longer had when they were to be written, or could not read. */
+  readonly lostRecords: number;
+  readonly lostSamples: number;
   /** Why the last try failed; null once one has gone through. */
   readonly lastError: string | null;
+  /** The newest reason why a write failed or was refused, and when (real epoch ms), also once it is over; null for none. */
+  readonly lastFault: { readonly reason: string; readonly atMs: number } | null;
 }
 
 export interface HistoryReader {
@@ -62,46 +76,92 @@ export interface HistoryReader {
 /** Starts to bring samples and changes to `options.home`, from where the last reader stopped. */
 export async function startHistoryReader(options: HistoryReaderOptions): Promise<HistoryReader> {
   const { log, home, offsetFile, logger } = options;
-  const offset = await readOffset(offsetFile, home.identity);
-  if (offset.logSeq <= log.last.logSeq) return new Reader(options, offset);
-  logger.warn({ offset: offset.logSeq, last: log.last.logSeq }, 'history is ahead of the log, which must be a new one');
-  return new Reader(options, START_OFFSET);
+  const stored = await readOffset(offsetFile, home.identity);
+  const isAhead = stored.logSeq > log.last.logSeq;
+  if (isAhead) {
+    logger.warn(
+      { offset: stored.logSeq, last: log.last.logSeq },
+      'history is ahead of the log, which must be a new one',
+    );
+  }
+  const offset = isAhead ? START_OFFSET : stored;
+  return new Reader(options, offset, await timeOf(log, offset.logSeq));
 }
+
+/** Log time of a record, or of the first one after it that is still kept; that of the newest where there is none. */
+async function timeOf(log: Log, logSeq: number): Promise<number> {
+  try {
+    const [record] = await log.read(Math.max(0, logSeq - 1), 1);
+    return record?.logMs ?? log.last.logMs;
+  } catch (error) {
+    // How far history is behind is not known then until something is written; reading is tried again all the time.
+    if (error instanceof StorageError) return log.last.logMs;
+    throw error;
+  }
+}
+
+/** One way through the log: from a place to another, with so many writes at a time. */
+interface Lane extends Stretch {
+  readonly writesInFlight: number;
+  /** Ends where it is far behind, so that somebody else can go on from the newest record. */
+  readonly endsFarBehind: boolean;
+}
+
+/** How a lane ended: at its end, far behind, or because reading ended. */
+type LaneEnd = 'through' | 'far-behind' | 'ended';
 
 class Reader implements HistoryReader {
   readonly ended: Promise<void>;
   readonly #options: HistoryReaderOptions;
   readonly #stopping = new AbortController();
   readonly #toldReasons = new Set<string>();
-  #offset: HistoryOffset;
-  /** Log time of the last record that was written or held nothing to write; of the first to write before that. */
-  #reachedMs: number | undefined;
+  readonly #progress: LogProgress;
+  #change: HistoryOffset['change'];
+  /** Where the lane that writes what is new has begun; what is not written before it is the backlog. */
+  #newFromSeq = Number.POSITIVE_INFINITY;
+  readonly #onBacklog = new Set<() => void>();
+  /** Log time of the record up to which all is written; of those beyond a gap by their place. */
+  #reachedMs: number;
+  readonly #timesAhead = new Map<number, number>();
   #written = { samples: 0, changes: 0 };
+  #repeated = 0;
   #refused = 0;
+  #lost = { records: 0, samples: 0 };
+  /** Writes that have failed and are tried again. */
+  readonly #failing = new Set<object>();
   #lastError: string | null = null;
-  #savedOffset: Promise<void> = Promise.resolve();
+  #lastFault: HistoryFacts['lastFault'] = null;
+  #saving: Promise<void> | undefined;
+  #saveAgain = false;
 
-  constructor(options: HistoryReaderOptions, offset: HistoryOffset) {
+  constructor(options: HistoryReaderOptions, offset: HistoryOffset, reachedMs: number) {
     this.#options = options;
-    this.#offset = offset;
-    this.ended = Promise.all([this.#readSamples(), this.#readChanges()]).then(() => this.#savedOffset);
+    this.#progress = new LogProgress(offset.logSeq, offset.ahead);
+    this.#change = offset.change;
+    this.#reachedMs = reachedMs;
+    this.ended = Promise.all([this.#readSamples(), this.#readChanges()]).then(() => this.#saving);
     // Whoever waits for the end gets the error; until then it is not an unhandled one.
     this.ended.catch(() => this.#stopping.abort());
   }
 
   facts(): HistoryFacts {
-    const { last } = this.#options.log;
+    const { log, home } = this.#options;
+    const { prefix, ahead } = this.#progress;
+    const behind = log.last.logSeq - prefix;
     return {
-      behindMs:
-        last.logSeq > this.#offset.logSeq && this.#reachedMs !== undefined
-          ? Math.max(0, last.logMs - this.#reachedMs)
-          : 0,
-      offset: this.#offset,
+      behindMs: behind > 0 ? Math.max(0, log.last.logMs - this.#reachedMs) : 0,
+      waitingRecords: ahead.reduce((rest, { afterSeq, throughSeq }) => rest - (throughSeq - afterSeq), behind),
+      offset: { logSeq: prefix, change: this.#change },
       writtenSamples: this.#written.samples,
       writtenChanges: this.#written.changes,
+      repeatedSamples: this.#repeated,
       refused: this.#refused,
-      skipped: { ...this.#options.home.skipped },
+      sent: home.sent === undefined ? null : { ...home.sent },
+      skipped: { ...home.skipped },
+      lostRecords: this.#lost.records,
+      lostSamples: this.#lost.samples,
       lastError: this.#lastError,
+      lastFault: this.#lastFault,
     };
   }
 
@@ -110,38 +170,152 @@ class Reader implements HistoryReader {
     await this.ended;
   }
 
-  /** Goes on after a disk that could not be read; ends with the signal, or with the log. */
   async #readSamples(): Promise<void> {
-    const { signal } = this.#stopping;
-    for (let attempt = 0; !signal.aborted; attempt++) {
-      try {
-        return await this.#followSamples();
-      } catch (error) {
-        if (!(error instanceof StorageError) || error.code === 'closed') throw error;
-        this.#failed(error.text.en);
-        await pause(retryMs(attempt), signal);
-      }
+    const writesInFlight = this.#options.home.writesInFlight ?? 1;
+    if (writesInFlight === 1) {
+      await this.#lane(() => this.#laneFrom(this.#progress.prefix, 1, false));
+      return;
+    }
+    const half = Math.floor(writesInFlight / 2);
+    await Promise.all([this.#readNew(writesInFlight - half), this.#readBacklog(half)]);
+  }
+
+  /** Writes what is new; where that falls far behind, it goes on with the newest and leaves the rest to the backlog. */
+  async #readNew(writesInFlight: number): Promise<void> {
+    const { log } = this.#options;
+    let fromSeq = this.#progress.prefix;
+    while (!this.#stopping.signal.aborted) {
+      this.#newFromSeq = fromSeq;
+      for (const wake of [...this.#onBacklog]) wake();
+      const end = await this.#lane(() => this.#laneFrom(this.#doneFrom(fromSeq), writesInFlight, true));
+      if (end === 'ended') return;
+      fromSeq = log.last.logSeq;
     }
   }
 
-  async #followSamples(): Promise<void> {
-    const { log, home } = this.#options;
+  async #readBacklog(writesInFlight: number): Promise<void> {
     const { signal } = this.#stopping;
-    for await (const records of batched(log.follow(this.#offset.logSeq, signal), signal)) {
-      const blocks = records.flatMap(blockOf);
-      const samples = blocks.reduce((sum, { batch }) => sum + batch.length, 0);
-      const [first, last] = [records[0], records.at(-1)];
-      if (first === undefined || last === undefined) continue;
-      this.#reachedMs ??= first.logMs;
-      if (samples > 0) {
-        const end = await this.#write(() => home.writeSamples(blocks, signal), samples);
-        if (end === 'stopped') return;
-        if (end === 'done') this.#written.samples += samples;
+    while (!signal.aborted) {
+      const more = nextCall((wake) => {
+        this.#onBacklog.add(wake);
+        return () => this.#onBacklog.delete(wake);
+      }, signal);
+      const gap = () => this.#progress.firstGap(this.#newFromSeq);
+      if (gap() === undefined) {
+        await more.called;
+        continue;
       }
-      this.#reachedMs = last.logMs;
-      this.#offset = { ...this.#offset, logSeq: last.logSeq };
-      await this.#saveOffset();
+      more.cancel();
+      const end = await this.#lane(() => {
+        const rest = gap();
+        return rest && { ...rest, writesInFlight, endsFarBehind: false };
+      });
+      if (end === 'ended') return;
     }
+  }
+
+  #laneFrom(afterSeq: number, writesInFlight: number, endsFarBehind: boolean): Lane {
+    return { afterSeq, throughSeq: Number.POSITIVE_INFINITY, writesInFlight, endsFarBehind };
+  }
+
+  /** How far it is done without a gap from `fromSeq` on. */
+  #doneFrom(fromSeq: number): number {
+    const { prefix, ahead } = this.#progress;
+    if (fromSeq <= prefix) return prefix;
+    return (
+      ahead.find(({ afterSeq, throughSeq }) => afterSeq <= fromSeq && fromSeq <= throughSeq)?.throughSeq ?? fromSeq
+    );
+  }
+
+  /** Follows a lane to its end; goes on after a disk that could not be read, with what is left of it. */
+  async #lane(next: () => Lane | undefined): Promise<LaneEnd> {
+    const { signal } = this.#stopping;
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      const lane = next();
+      if (lane === undefined) return 'through';
+      try {
+        return await this.#follow(lane);
+      } catch (error) {
+        if (!(error instanceof StorageError) || error.code === 'closed') throw error;
+        this.#failed(lane, error.text.en);
+        await pause(retryMs(attempt), signal);
+        this.#recovered(lane);
+      }
+    }
+    return 'ended';
+  }
+
+  async #follow({ afterSeq, throughSeq, writesInFlight, endsFarBehind }: Lane): Promise<LaneEnd> {
+    const { log, points } = this.#options;
+    const end = new AbortController();
+    const signal = AbortSignal.any([this.#stopping.signal, end.signal]);
+    const filter = points && new RepeatFilter(points);
+    const writing = new Set<Promise<void>>();
+    let at = afterSeq;
+    try {
+      for await (const records of batched(log.follow(at, signal), signal)) {
+        const mine = records.filter(({ logSeq }) => logSeq <= throughSeq);
+        const last = mine.length < records.length ? throughSeq : (records.at(-1)?.logSeq ?? at);
+        const blocks = this.#blocksOf(mine, filter);
+        while (writing.size >= writesInFlight) await Promise.race(writing);
+        if (signal.aborted) return 'ended';
+        const write = this.#writeBatch(blocks, { afterSeq: at, throughSeq: last }, records.at(-1)?.logMs ?? 0);
+        writing.add(write);
+        const remove = () => writing.delete(write);
+        write.then(remove, remove);
+        at = last;
+        if (at >= throughSeq) return 'through';
+        if (endsFarBehind && this.#isFarBehind(records.at(-1))) return 'far-behind';
+      }
+      return 'ended';
+    } finally {
+      end.abort();
+      await Promise.all(writing);
+    }
+  }
+
+  #isFarBehind(record: LogRecord | undefined): boolean {
+    const { last } = this.#options.log;
+    if (record === undefined || last.logSeq - record.logSeq < FAR_BEHIND_RECORDS) return false;
+    return last.logMs - record.logMs > FAR_BEHIND_MS;
+  }
+
+  #blocksOf(records: readonly LogRecord[], filter: RepeatFilter | undefined): SampleBlock[] {
+    const blocks: SampleBlock[] = [];
+    for (const record of records) {
+      if (record.kind === 'lost') {
+        this.#lost.records += record.logSeq - record.fromSeq + 1;
+        this.#lost.samples += record.samples;
+      } else if (record.kind === 'damaged') this.#lost.records++;
+      if (record.kind !== 'samples' || record.batch.length === 0) continue;
+      const { logSeq, firstOrdinal, batch } = record;
+      const block = { logSeq, firstOrdinal, batch };
+      const kept = filter?.apply(block) ?? block;
+      this.#repeated += batch.length - kept.batch.length;
+      if (kept.batch.length > 0) blocks.push(kept);
+    }
+    return blocks;
+  }
+
+  async #writeBatch(blocks: readonly SampleBlock[], stretch: Stretch, logMs: number): Promise<void> {
+    const { home } = this.#options;
+    const samples = blocks.reduce((sum, { batch }) => sum + batch.length, 0);
+    if (samples > 0) {
+      const done = await this.#write(() => home.writeSamples(blocks, this.#stopping.signal), samples);
+      if (done === undefined) return;
+      this.#written.samples += done;
+    }
+    this.#reach(stretch, logMs);
+  }
+
+  #reach({ afterSeq, throughSeq }: Stretch, logMs: number): void {
+    this.#timesAhead.set(throughSeq, logMs);
+    this.#progress.done(afterSeq, throughSeq);
+    const { prefix, ahead } = this.#progress;
+    this.#reachedMs = this.#timesAhead.get(prefix) ?? this.#reachedMs;
+    const ends = new Set(ahead.map((stretch) => stretch.throughSeq));
+    for (const seq of this.#timesAhead.keys()) if (!ends.has(seq)) this.#timesAhead.delete(seq);
+    this.#saveOffset();
   }
 
   async #readChanges(): Promise<void> {
@@ -150,55 +324,60 @@ class Reader implements HistoryReader {
     while (!signal.aborted) {
       // Listening begins before looking, so that nothing falls between.
       const more = nextCall((listener) => changes.onChanged(listener), signal);
-      const found = changes.after(this.#offset.change, MAX_CHANGES);
+      const found = changes.after(this.#change, MAX_CHANGES);
       const last = found.at(-1);
       if (last === undefined) {
         await more.called;
         continue;
       }
       more.cancel();
-      const end = await this.#write(() => home.writeChanges(found, signal), found.length);
-      if (end === 'stopped') return;
-      if (end === 'done') this.#written.changes += found.length;
-      this.#offset = { ...this.#offset, change: { logSeq: last.logSeq, ordinal: last.ordinal } };
-      await this.#saveOffset();
+      const done = await this.#write(() => home.writeChanges(found, signal), found.length);
+      if (done === undefined) return;
+      this.#written.changes += done;
+      this.#change = { logSeq: last.logSeq, ordinal: last.ordinal };
+      this.#saveOffset();
     }
   }
 
-  /** Writes until it is done, is refused, or the reader stops. `count` is how many samples or changes it is about. */
-  async #write(write: () => Promise<Outcome>, count: number): Promise<'done' | 'refused' | 'stopped'> {
+  /** Writes `count` samples or changes until they are done or refused; gives how many are done, undefined if stopped. */
+  async #write(write: () => Promise<Outcome>, count: number): Promise<number | undefined> {
     const { signal } = this.#stopping;
     for (let attempt = 0; ; attempt++) {
       const outcome = await write();
-      if (outcome.outcome === 'done') {
-        this.#recovered();
-        return 'done';
+      if (outcome.outcome !== 'retry') {
+        this.#recovered(write);
+        if (outcome.outcome === 'done') return count;
+        // A correction of the ledger is two rows.
+        const refused = Math.min(count, outcome.count ?? count);
+        this.#refuse(outcome.reason, refused);
+        return count - refused;
       }
-      if (outcome.outcome === 'refused') {
-        this.#recovered();
-        this.#refuse(outcome.reason, count);
-        return 'refused';
-      }
-      if (signal.aborted) return 'stopped';
-      this.#failed(outcome.reason);
+      if (signal.aborted) return undefined;
+      this.#failed(write, outcome.reason);
       await pause(Math.max(outcome.afterMs, retryMs(attempt)), signal);
-      if (signal.aborted) return 'stopped';
+      if (signal.aborted) return undefined;
     }
   }
 
-  #failed(reason: string): void {
-    if (this.#lastError === null)
+  /** `what` cannot be done for now. */
+  #failed(what: object, reason: string): void {
+    if (this.#failing.size === 0) {
       this.#options.logger.warn({ reason }, 'history cannot be written, will be tried again');
+    }
+    this.#failing.add(what);
     this.#lastError = reason;
+    this.#lastFault = { reason, atMs: Date.now() };
   }
 
-  #recovered(): void {
-    if (this.#lastError !== null) this.#options.logger.info({}, 'history is written again');
+  #recovered(what: object): void {
+    if (!this.#failing.delete(what) || this.#failing.size > 0) return;
+    this.#options.logger.info({}, 'history is written again');
     this.#lastError = null;
   }
 
   #refuse(reason: string, count: number): void {
     this.#refused += count;
+    this.#lastFault = { reason, atMs: Date.now() };
     // The same refusal differs in its figures; told once, it is told.
     const kind = reason.replace(/\d+/g, '#');
     if (this.#toldReasons.has(kind) || this.#toldReasons.size >= MAX_REASONS) return;
@@ -206,97 +385,32 @@ class Reader implements HistoryReader {
     this.#options.logger.warn({ reason, count }, 'history refused something for good');
   }
 
-  /** One after the other, each with the newest of both offsets. A disk that fails costs writing again after a restart. */
-  #saveOffset(): Promise<void> {
-    this.#savedOffset = this.#savedOffset.then(async () => {
-      const { offsetFile, home, logger } = this.#options;
+  /** One after the other, each with the newest offset. A disk that fails costs writing again after a restart. */
+  #saveOffset(): void {
+    this.#saveAgain = true;
+    this.#saving ??= this.#saveOffsets();
+  }
+
+  async #saveOffsets(): Promise<void> {
+    const { offsetFile, home, logger } = this.#options;
+    while (this.#saveAgain) {
+      this.#saveAgain = false;
+      const { prefix, ahead } = this.#progress;
+      const offset = { logSeq: prefix, change: this.#change, ...(ahead.length > 0 && { ahead }) };
       try {
-        await writeOffset(offsetFile, home.identity, this.#offset);
+        await writeOffset(offsetFile, home.identity, offset);
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
-        if (this.#toldReasons.has('offset')) return;
+        if (this.#toldReasons.has('offset')) continue;
         this.#toldReasons.add('offset');
         logger.warn({ reason }, 'the offset of history cannot be saved');
       }
-    });
-    return this.#savedOffset;
-  }
-}
-
-function blockOf(record: LogRecord): SampleBlock[] {
-  if (record.kind !== 'samples' || record.batch.length === 0) return [];
-  return [{ logSeq: record.logSeq, firstOrdinal: record.firstOrdinal, batch: record.batch }];
-}
-
-/** Joins pages into batches, each as large as its bounds allow and no later than {@link MAX_BATCH_DELAY_MS}. */
-async function* batched(
-  pages: AsyncIterable<readonly LogRecord[]>,
-  signal: AbortSignal,
-): AsyncGenerator<readonly LogRecord[]> {
-  const iterator = pages[Symbol.asyncIterator]();
-  const ask = () => {
-    const page = iterator.next();
-    // It may fail while the batch before it is being written; whoever awaits it then still sees that.
-    page.catch(() => undefined);
-    return page;
-  };
-  let next = ask();
-  for (;;) {
-    const first = await next;
-    if (first.done) return;
-    const batch = [...first.value];
-    let samples = samplesIn(first.value);
-    next = ask();
-    const full = new AbortController();
-    const due = pause(MAX_BATCH_DELAY_MS, AbortSignal.any([signal, full.signal]));
-    while (batch.length < MAX_BATCH_RECORDS && samples < MAX_BATCH_SAMPLES) {
-      const more = await Promise.race([next, due]);
-      if (more === undefined || more.done) break;
-      batch.push(...more.value);
-      samples += samplesIn(more.value);
-      next = ask();
     }
-    full.abort();
-    yield batch;
+    this.#saving = undefined;
   }
-}
-
-function samplesIn(records: readonly LogRecord[]): number {
-  return records.reduce((sum, record) => sum + (record.kind === 'samples' ? record.batch.length : 0), 0);
 }
 
 /** More or less twice as long at each further try. */
 function retryMs(attempt: number): number {
   return Math.min(FIRST_RETRY_MS * 2 ** attempt, LAST_RETRY_MS) * (0.75 + Math.random() / 2);
-}
-
-/** Resolves after `ms` of real time, or when `signal` aborts. */
-function pause(ms: number, signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve(undefined);
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve(undefined);
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener('abort', end, { once: true });
-  });
-}
-
-/** Resolves at the next call of the listener, or when `signal` aborts. */
-function nextCall(
-  subscribe: (listener: () => void) => () => void,
-  signal: AbortSignal,
-): { readonly called: Promise<void>; cancel(): void } {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const unsubscribe = subscribe(() => end());
-  const end = () => {
-    unsubscribe();
-    signal.removeEventListener('abort', end);
-    resolve();
-  };
-  signal.addEventListener('abort', end, { once: true });
-  if (signal.aborted) end();
-  return { called: promise, cancel: end };
 }

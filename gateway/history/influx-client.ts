@@ -1,5 +1,5 @@
 import { InfluxDB } from 'influx';
-import { INFLUX_TIMEOUT_MS, type InfluxTarget } from './influx-target.ts';
+import { authorization, cleaned, INFLUX_TIMEOUT_MS, type InfluxTarget } from './influx-target.ts';
 
 export interface InfluxQuestion {
   readonly query: string;
@@ -12,19 +12,40 @@ export interface InfluxQuestion {
   readonly exactTimes?: boolean;
 }
 
-/** Asks InfluxDB through its client library; each question once, and no longer than {@link INFLUX_TIMEOUT_MS}. */
+/** One statement's series. */
+export interface InfluxSeries {
+  readonly name: string;
+  readonly columns: readonly string[];
+  readonly values: readonly (readonly unknown[])[];
+}
+
+/** The server understood the request and says no. */
+export class InfluxRefusal extends Error {
+  /** Status of HTTP; 200 where a statement among others failed. */
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.name = 'InfluxRefusal';
+    this.status = status;
+  }
+}
+
+/** Asks InfluxDB through its client library; each question once, and no longer than the target's `timeoutMs`. */
 export class InfluxClient {
+  readonly #target: InfluxTarget;
   readonly #influx: InfluxDB;
   readonly #closing = new AbortController();
 
   /** Throws a TypeError where `target.url` is none. Nothing is connected yet. */
   constructor(target: InfluxTarget) {
+    this.#target = target;
     this.#influx = influxOf(target);
   }
 
   /**
-   * The server's answer, times in ms unless they are asked for exactly; rejects with what it says is wrong. The library gives no answer at all where the
-   * connection ends in the middle of one, so the time is bounded here.
+   * The server's answer, times in ms unless they are asked for exactly; rejects with an {@link InfluxRefusal}, or with
+   * what is wrong with the connection. The library gives no answer at all where the connection ends in the middle of
+   * one, so the time is bounded here.
    */
   async ask({
     query,
@@ -34,7 +55,7 @@ export class InfluxClient {
     exactTimes = false,
   }: InfluxQuestion): Promise<unknown> {
     const end = AbortSignal.any([
-      AbortSignal.timeout(INFLUX_TIMEOUT_MS),
+      AbortSignal.timeout(this.#target.timeoutMs ?? INFLUX_TIMEOUT_MS),
       this.#closing.signal,
       ...(signal === undefined ? [] : [signal]),
     ]);
@@ -50,9 +71,29 @@ export class InfluxClient {
         ...(exactTimes ? {} : { precision: 'ms' }),
       });
       return await Promise.race([asked, ended.promise]);
+    } catch (error) {
+      throw this.#known(error);
     } finally {
       end.removeEventListener('abort', onEnd);
     }
+  }
+
+  /** The library's error carries the whole request, credentials and all: it goes no further than here. */
+  #known(error: unknown): unknown {
+    if (typeof error !== 'object' || error === null || !('res' in error)) return error;
+    const { res } = error;
+    const status = typeof res === 'object' && res !== null && 'statusCode' in res ? Number(res.statusCode) : 0;
+    return new InfluxRefusal(status, cleaned(error instanceof Error ? error.message : String(error), this.#target));
+  }
+
+  /** Series of the only statement of `query`; rejects as {@link ask}, also where it failed. */
+  async seriesOf(question: InfluxQuestion): Promise<readonly InfluxSeries[]> {
+    const answer = await this.ask(question);
+    const results = typeof answer === 'object' && answer !== null && 'results' in answer ? answer.results : undefined;
+    if (!Array.isArray(results)) throw new Error('this is not an answer of InfluxDB');
+    const [result] = results as { error?: string; series?: (Omit<InfluxSeries, 'values'> & Partial<InfluxSeries>)[] }[];
+    if (result?.error !== undefined) throw new InfluxRefusal(200, cleaned(result.error, this.#target));
+    return (result?.series ?? []).map(({ name, columns, values = [] }) => ({ name, columns, values }));
   }
 
   /** Ends what is being asked; nothing may be asked after. */
@@ -61,17 +102,25 @@ export class InfluxClient {
   }
 }
 
+/** The library says to be `root` for whoever gives no name, and that over our own header; null, which its types lack, is none. */
+const nobody: object = { username: null };
+
 /** One host, tried once: when to try again is the reader's to decide, not the client's. */
 function influxOf(target: InfluxTarget): InfluxDB {
   const { protocol, hostname, port, pathname } = new URL(target.url);
   const noBackoff = { getDelay: () => 0, next: () => noBackoff, reset: () => noBackoff };
   return new InfluxDB({
-    host: hostname,
-    port: Number(port || (protocol === 'https:' ? 443 : 80)),
-    protocol: protocol === 'https:' ? 'https' : 'http',
-    path: pathname.replace(/\/+$/, ''),
+    hosts: [
+      {
+        host: hostname,
+        port: Number(port || (protocol === 'https:' ? 443 : 80)),
+        protocol: protocol === 'https:' ? 'https' : 'http',
+        path: pathname.replace(/\/+$/, ''),
+        options: { headers: { ...authorization(target) }, ...(target.ca !== undefined && { ca: target.ca }) },
+      },
+    ],
     database: target.database,
-    ...(target.username === undefined ? {} : { username: target.username, password: target.password ?? '' }),
-    pool: { maxRetries: 0, requestTimeout: INFLUX_TIMEOUT_MS, backoff: noBackoff },
+    ...nobody,
+    pool: { maxRetries: 0, requestTimeout: target.timeoutMs ?? INFLUX_TIMEOUT_MS, backoff: noBackoff },
   });
 }

@@ -1,7 +1,8 @@
 import { escape as influxEscape } from 'influx';
 import type { HistoryQueries, HistorySeries, SamplePage, StateTimeline } from '../../model/history.ts';
-import type { PointInfo } from '../../model/point.ts';
+import type { PointInfo, PointKey } from '../../model/point.ts';
 import { Quality } from '../../model/sample.ts';
+import { measurementOf } from './field-names.ts';
 import {
   type AskedPage,
   type BucketFigures,
@@ -15,7 +16,7 @@ import {
   seriesOf,
 } from './history-buckets.ts';
 import type { InfluxClient } from './influx-client.ts';
-import { fieldOf, MAX_TIME_MS, MIN_TIME_MS, measurementOf, NS_PER_MS } from './line-protocol.ts';
+import { MAX_TIME_MS, MIN_TIME_MS, NS_PER_MS } from './line-protocol.ts';
 import { holdMsOf, type StatePart, StateTimelineBuilder, timelineOfParts } from './state-timeline.ts';
 
 /** Samples of one timeline that are read one by one; a timeline of more is made of what the server sums up. */
@@ -27,10 +28,13 @@ const TIMELINE_PAGE = 10_000;
 export class InfluxQueries implements HistoryQueries {
   readonly #client: InfluxClient;
 
+  readonly #fieldOf: (point: PointInfo) => string;
   readonly #maxTimelineSamples: number;
 
-  constructor(client: InfluxClient, maxTimelineSamples = MAX_TIMELINE_SAMPLES) {
+  /** `fieldOf` tells in which field the values of a point are. */
+  constructor(client: InfluxClient, fieldOf: (point: PointInfo) => string, maxTimelineSamples = MAX_TIMELINE_SAMPLES) {
     this.#client = client;
+    this.#fieldOf = fieldOf;
     this.#maxTimelineSamples = maxTimelineSamples;
   }
 
@@ -75,7 +79,7 @@ export class InfluxQueries implements HistoryQueries {
     const from =
       after === undefined || after.ms < fromMs ? `${nsOf(fromMs, 0)}` : `${nsOf(after.ms, after.ordinal + 1)}`;
     const rows = await this.#samples(point, `time >= ${from}`, toMs, limit + 1, signal);
-    return pageOf(point, rows, limit);
+    return pageOf(point.key, this.#fieldOf(point), rows, limit);
   }
 
   async states(
@@ -155,23 +159,22 @@ export class InfluxQueries implements HistoryQueries {
   }
 
   async #numberFigures(point: PointInfo, parts: Buckets, signal?: AbortSignal): Promise<Map<number, BucketFigures>> {
-    const field = fieldOf(point.kind);
+    const field = influxEscape.quoted(this.#fieldOf(point));
     const what =
-      field === 'text'
-        ? 'COUNT("text") AS n'
-        : ['COUNT', 'MIN', 'MAX', 'MEAN', 'LAST']
-            .map((f) => `${f}("${field}") AS ${f === 'COUNT' ? 'n' : f}`)
-            .join(', ');
+      point.kind === 'text'
+        ? `COUNT(${field}) AS n`
+        : ['COUNT', 'MIN', 'MAX', 'MEAN', 'LAST'].map((f) => `${f}(${field}) AS ${f === 'COUNT' ? 'n' : f}`).join(', ');
     const [rows = []] = await this.#rows([grouped(point, parts, what, isGood)], point, signal);
     return new Map(rows.map((row) => [indexOf(row, parts), { count: Number(row.n), ...numbersOf(row) }]));
   }
 
   /** InfluxQL knows no mean of booleans: it is the share of those that are true. */
   async #boolFigures(point: PointInfo, parts: Buckets, signal?: AbortSignal): Promise<Map<number, BucketFigures>> {
+    const field = influxEscape.quoted(this.#fieldOf(point));
     const [all = [], on = []] = await this.#rows(
       [
-        grouped(point, parts, 'COUNT("on") AS n, LAST("on") AS LAST', isGood),
-        grouped(point, parts, 'COUNT("on") AS n', `${isGood} AND "on" = true`),
+        grouped(point, parts, `COUNT(${field}) AS n, LAST(${field}) AS LAST`, isGood),
+        grouped(point, parts, `COUNT(${field}) AS n`, `${isGood} AND ${field} = true`),
       ],
       point,
       signal,
@@ -222,12 +225,12 @@ export class InfluxQueries implements HistoryQueries {
     const [[row] = []] = await this.#rows([query], point, signal);
     if (row === undefined) return undefined;
     const good = Number(row.quality) === Quality.good;
-    const value = good ? numberOf(row, point) : Number.NaN;
+    const value = good ? numberOf(row, this.#fieldOf(point)) : Number.NaN;
     return { ms: Number(row.time), good, value: Number.isNaN(value) ? null : value };
   }
 
   async #samples(point: PointInfo, from: string, toMs: number, limit: number, signal?: AbortSignal): Promise<Row[]> {
-    const fields = `"${fieldOf(point.kind)}", "quality"`;
+    const fields = `${influxEscape.quoted(this.#fieldOf(point))}, "quality"`;
     const query = `SELECT ${fields} FROM ${sourceOf(point)} AND ${from} AND time < ${nsOf(toMs, 0)} LIMIT ${limit}`;
     const placeholders = { asset: point.asset, point: point.point };
     const [rows = []] = resultsOf(await this.#client.ask({ query, placeholders, signal, exactTimes: true }));
@@ -279,15 +282,18 @@ function indexOf(row: Row, { fromMs, bucketMs }: Buckets): number {
   return Math.round((Number(row.time) - fromMs) / bucketMs);
 }
 
-function pageOf(point: PointInfo, found: readonly Row[], limit: number): SamplePage {
+function pageOf(point: PointKey, field: string, found: readonly Row[], limit: number): SamplePage {
   const rows = found.slice(0, limit);
   const places = rows.map((row) => placeOf(String(row.time)));
   const texts = new Map<number, string>();
-  for (const [index, row] of rows.entries()) if (typeof row.text === 'string') texts.set(index, row.text);
+  for (const [index, row] of rows.entries()) {
+    const value = row[field];
+    if (typeof value === 'string') texts.set(index, value);
+  }
   return {
-    point: point.key,
+    point,
     ms: Float64Array.from(places, ({ ms }) => ms),
-    value: Float64Array.from(rows, (row) => numberOf(row, point)),
+    value: Float64Array.from(rows, (row) => numberOf(row, field)),
     quality: Uint8Array.from(rows, (row) => Number(row.quality)),
     texts,
     next: found.length > limit ? (places.at(-1) ?? null) : null,
@@ -301,9 +307,9 @@ function placeOf(time: string): { ms: number; ordinal: number } {
   return { ms: Date.parse(`${seconds}Z`) + Math.floor(ns / NS_PER_MS), ordinal: ns % NS_PER_MS };
 }
 
-/** The number that a row holds of a point; NaN where it holds none. */
-function numberOf(row: Row, point: PointInfo): number {
-  const value = row[fieldOf(point.kind)];
+/** The number that a row holds in a field; NaN where it holds none. */
+function numberOf(row: Row, field: string): number {
+  const value = row[field];
   if (typeof value === 'boolean') return value ? 1 : 0;
   return typeof value === 'number' ? value : Number.NaN;
 }

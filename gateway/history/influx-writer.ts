@@ -1,117 +1,113 @@
-import type { Outcome } from '../../model/history.ts';
-import { faultText, INFLUX_TIMEOUT_MS, type InfluxTarget } from './influx-target.ts';
+import { BodySize, MIN_BODY_BYTES } from './body-size.ts';
+import type { DeadLetter } from './dead-letters.ts';
+import { type InfluxPoster, type PostAnswer, RETRY_AFTER_MS } from './influx-post.ts';
+import { bytesOf, fitting, type Lines, lineAt } from './lines.ts';
 
-/** Bytes of a body at most, well below what InfluxDB takes by default (25 MB). */
-const MAX_BODY_BYTES = 4 * 1024 * 1024;
-/** Real ms after which to try again where the server does not say. */
-const RETRY_AFTER_MS = 1000;
-/** Longest wait that a server can ask for. */
-const MAX_RETRY_AFTER_MS = 60_000;
-/** Requests that looking for refused lines among the others of one batch may take. */
+/** Requests that looking for refused lines among the others of one hand-over may take. */
 const MAX_SEARCH_REQUESTS = 64;
-/** Length to which what the server says is cut. */
-const MAX_REASON_LENGTH = 300;
+
+/** What became of lines. */
+export type Written =
+  | { readonly outcome: 'done'; readonly deadLetters: readonly DeadLetter[] }
+  | { readonly outcome: 'retry'; readonly reason: string; readonly afterMs: number }
+  /** The database must be made (again) first; nothing more was tried. */
+  | { readonly outcome: 'no-database'; readonly reason: string };
+
+/** Lines `from` up to but not including `to`. */
+interface Part {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Writes lines in bodies whose size follows the server. Lines that it refuses for good come back, the others are written. */
+export class InfluxWriter {
+  readonly #poster: InfluxPoster;
+  readonly #size = new BodySize();
+
+  constructor(poster: InfluxPoster) {
+    this.#poster = poster;
+  }
+
+  async write(lines: Lines, signal: AbortSignal): Promise<Written> {
+    const deadLetters: DeadLetter[] = [];
+    const refuse = ({ from, to }: Part, reason: string) => {
+      for (let index = from; index < to; index++) deadLetters.push({ reason, line: lineAt(lines, index) });
+    };
+    const waiting: Part[] = [{ from: 0, to: lines.ends.length }];
+    let searches = 0;
+    for (let part = waiting.pop(); part !== undefined; part = waiting.pop()) {
+      const { from, to } = part;
+      const count = fitting(lines, from, to, this.#size.bytes);
+      if (from + count < to) waiting.push({ from: from + count, to });
+      const body = { from, to: from + count };
+      const answer = await this.#post(lines, body, signal);
+      switch (answer.kind) {
+        case 'done':
+          break;
+        case 'retry':
+          return { outcome: 'retry', reason: answer.reason, afterMs: answer.afterMs };
+        case 'no-database':
+          return { outcome: 'no-database', reason: answer.reason };
+        case 'too-large':
+          // So small that the lines are not to blame: somebody must mend the way to the server.
+          if (bytesOf(lines, from, from + count).byteLength <= MIN_BODY_BYTES) {
+            return { outcome: 'retry', reason: answer.reason, afterMs: RETRY_AFTER_MS };
+          }
+          if (count === 1) refuse(body, answer.reason);
+          else waiting.push(body);
+          break;
+        case 'rejected': {
+          const bad = count === 1 ? [from] : badLines(lines, body, answer);
+          if (bad !== undefined) {
+            for (const index of bad) refuse({ from: index, to: index + 1 }, answer.reason);
+          } else if (searches >= MAX_SEARCH_REQUESTS) {
+            refuse(body, `one of ${count} lines: ${answer.reason}`);
+          } else {
+            searches += 2;
+            const half = from + Math.ceil(count / 2);
+            waiting.push({ from: half, to: body.to }, { from, to: half });
+          }
+        }
+      }
+    }
+    return { outcome: 'done', deadLetters };
+  }
+
+  async #post(lines: Lines, { from, to }: Part, signal: AbortSignal): Promise<PostAnswer> {
+    const body = bytesOf(lines, from, to);
+    const startMs = performance.now();
+    const answer = await this.#poster.post(body, signal);
+    if (answer.kind === 'done') this.#size.taken(body.byteLength, performance.now() - startMs);
+    else if (answer.kind === 'too-large') this.#size.tooLarge(body.byteLength);
+    else if (answer.kind === 'retry' && answer.timedOut) this.#size.timedOut(body.byteLength);
+    return answer;
+  }
+}
+
+type Rejected = Extract<PostAnswer, { kind: 'rejected' }>;
 
 /**
- * Writes lines, and gives `done`, `retry` where a later try of the same may go through, or `refused` where InfluxDB
- * did not take some of them and never will; then the others have been written all the same, as far as
- * {@link MAX_SEARCH_REQUESTS} reach.
+ * The refused lines of a body of which InfluxDB has taken the others, where what it says tells which they are: all of
+ * them, those with the field that has another type, or the oldest. Undefined where that must be found by trying.
  */
-export async function writeLines(
-  target: InfluxTarget,
-  lines: readonly string[],
-  signal: AbortSignal,
-): Promise<Outcome> {
-  const refusals: string[] = [];
-  const waiting = bodiesOf(lines);
-  let searches = 0;
-  for (let part = waiting.shift(); part !== undefined; part = waiting.shift()) {
-    const answer = await post(target, part, signal);
-    if (answer.outcome === 'retry') return answer;
-    if (answer.outcome === 'done') continue;
-    // A partial write has taken all but the refused lines. Otherwise one bad line may have cost all the others.
-    if (answer.partial || part.length === 1 || searches >= MAX_SEARCH_REQUESTS) {
-      refusals.push(answer.reason);
-      continue;
-    }
-    searches += 2;
-    const half = Math.ceil(part.length / 2);
-    waiting.unshift(part.slice(0, half), part.slice(half));
+function badLines(lines: Lines, { from, to }: Part, { partial, dropped, reason }: Rejected): number[] | undefined {
+  if (!partial || dropped === null || dropped === 0) return undefined;
+  const all = Array.from({ length: to - from }, (_, index) => from + index);
+  if (dropped === all.length) return all;
+  const conflict = /input field "([^"]+)" on measurement "([^"]+)"/.exec(reason);
+  const [, field, measurement] = conflict ?? [];
+  if (field !== undefined && measurement !== undefined) {
+    const found = all.filter((index) => hasField(lineAt(lines, index), measurement, field));
+    return found.length === dropped ? found : undefined;
   }
-  const [first] = refusals;
-  return first === undefined ? { outcome: 'done' } : { outcome: 'refused', reason: first };
+  if (!/beyond retention policy/.test(reason) || /unable to parse/.test(reason)) return undefined;
+  const timeOf = (index: number) => BigInt(/-?\d+$/.exec(lineAt(lines, index))?.[0] ?? 0);
+  const byAge = all.map((index) => ({ index, time: timeOf(index) })).sort((a, b) => (a.time < b.time ? -1 : 1));
+  return byAge.slice(0, dropped).map(({ index }) => index);
 }
 
-/** Cuts lines into bodies of bounded size. */
-function bodiesOf(lines: readonly string[]): (readonly string[])[] {
-  const bodies: string[][] = [];
-  let bytes = Number.POSITIVE_INFINITY;
-  for (const line of lines) {
-    // Up to three bytes for each UTF-16 unit, and the line break.
-    const needed = line.length * 3 + 1;
-    if (bytes + needed > MAX_BODY_BYTES) {
-      bodies.push([]);
-      bytes = 0;
-    }
-    bodies.at(-1)?.push(line);
-    bytes += needed;
-  }
-  return bodies;
-}
-
-type Answer =
-  | Exclude<Outcome, { outcome: 'refused' }>
-  | { readonly outcome: 'refused'; readonly reason: string; readonly partial: boolean };
-
-async function post(target: InfluxTarget, lines: readonly string[], signal: AbortSignal): Promise<Answer> {
-  const query = new URLSearchParams({ db: target.database, precision: 'ns' });
-  try {
-    const response = await fetch(new URL(`write?${query}`, withSlash(target.url)), {
-      method: 'POST',
-      headers: { 'content-type': 'text/plain; charset=utf-8', ...authorization(target) },
-      body: lines.join('\n'),
-      signal: AbortSignal.any([signal, AbortSignal.timeout(INFLUX_TIMEOUT_MS)]),
-    });
-    // Read in any case, so that the connection can be used again.
-    const text = await response.text();
-    return answerOf(response, text);
-  } catch (error) {
-    return retry(faultText(error));
-  }
-}
-
-function answerOf(response: Response, text: string): Answer {
-  if (response.ok) return { outcome: 'done' };
-  const reason = `HTTP ${response.status}: ${messageOf(text)}`;
-  // What is wrong is the server or our access to it, not the lines: they are kept until someone has mended it.
-  const mendable =
-    response.status >= 500 || [401, 403, 404, 408, 429].includes(response.status) || response.status < 400;
-  if (!mendable) return { outcome: 'refused', reason, partial: /partial write/.test(text) };
-  const seconds = Number(response.headers.get('retry-after'));
-  return retry(reason, seconds > 0 ? Math.min(seconds * 1000, MAX_RETRY_AFTER_MS) : RETRY_AFTER_MS);
-}
-
-function retry(reason: string, afterMs = RETRY_AFTER_MS): Answer {
-  return { outcome: 'retry', afterMs, reason };
-}
-
-function messageOf(text: string): string {
-  try {
-    const body: unknown = JSON.parse(text);
-    if (typeof body === 'object' && body !== null && 'error' in body)
-      return String(body.error).slice(0, MAX_REASON_LENGTH);
-  } catch {
-    // A proxy's page, for instance: shown as it is.
-  }
-  return text.slice(0, MAX_REASON_LENGTH);
-}
-
-function withSlash(url: string): string {
-  return url.endsWith('/') ? url : `${url}/`;
-}
-
-function authorization(target: InfluxTarget): Record<string, string> {
-  if (target.username === undefined) return {};
-  const pair = `${target.username}:${target.password ?? ''}`;
-  return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
+function hasField(line: string, measurement: string, field: string): boolean {
+  if (!line.startsWith(`${measurement},`)) return false;
+  // Names of fields are ours and have nothing that a pattern would read otherwise; a text may have all of this in it.
+  return new RegExp(`[ ,]${field}=`).test(line.replace(/"(?:[^"\\]|\\.)*"/gs, '""'));
 }

@@ -1,8 +1,8 @@
 import type { HistoryQueries, Outcome, PlacedChange, SampleBlock } from '../../model/history.ts';
-import type { CountedHome, Skipped } from './counted-home.ts';
+import type { CountedHome, SentRows, Skipped } from './counted-home.ts';
 import { InfluxClient } from './influx-client.ts';
 import { InfluxQueries } from './influx-queries.ts';
-import { InfluxSink, type InfluxSinkOptions } from './influx-sink.ts';
+import { INFLUX_WRITES_IN_FLIGHT, InfluxSink, type InfluxSinkOptions } from './influx-sink.ts';
 
 /**
  * History in InfluxDB 1.x (or the 1.x interface of a later one). Nothing is connected yet: the database is made with
@@ -14,20 +14,25 @@ export function influxHistory(options: InfluxSinkOptions): CountedHome {
 
 class InfluxHistory implements CountedHome {
   readonly identity: string;
+  readonly writesInFlight = INFLUX_WRITES_IN_FLIGHT;
   readonly #client: InfluxClient;
   readonly #sink: InfluxSink;
   readonly #queries: InfluxQueries;
 
   constructor(options: InfluxSinkOptions) {
     this.#client = new InfluxClient(options);
-    this.#sink = new InfluxSink(options, this.#client);
-    this.#queries = new InfluxQueries(this.#client);
+    this.#sink = new InfluxSink(options);
+    this.#queries = new InfluxQueries(this.#client, (point) => this.#sink.fieldOf(point));
     const { origin, pathname } = new URL(options.url);
     this.identity = `influx ${origin}${pathname} ${options.database}`;
   }
 
   get skipped(): Readonly<Skipped> {
     return this.#sink.skipped;
+  }
+
+  get sent(): Readonly<SentRows> {
+    return this.#sink.sent;
   }
 
   writeSamples(blocks: readonly SampleBlock[], signal: AbortSignal): Promise<Outcome> {

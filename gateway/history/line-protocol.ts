@@ -10,29 +10,27 @@
  * | `flood` | | active boolean | atMs·10⁶ + place |
  * | `rate` | system, rate | value, low, high, coverage float; known boolean | atMs·10⁶ + place |
  *
- * A field has the same type wherever it occurs, so that types never conflict. A bad sample has no value, only its
- * quality. `place` is (logSeq mod 1000)·1000 + (ordinal mod 1000): the same at each try, and different for changes
- * that come close to each other in one series.
+ * A field has one type for good (`field-names.ts`), so that types never conflict, also not where a point's kind changes.
+ * Tags are these and no others: their values are keys of the site file; what is different in each row is a field. A bad
+ * sample has no value, only its quality. `place` is (logSeq mod 1000)·1000 + (ordinal mod 1000): the same at each try,
+ * and different for changes that come close to each other in one series.
  */
-import type { PlacedChange, PointLookup, SampleBlock } from '../../model/history.ts';
-import type { PointInfo } from '../../model/point.ts';
+import { ordinalAt, type PlacedChange, type SampleBlock } from '../../model/history.ts';
+import type { PointInfo, PointNumber } from '../../model/point.ts';
 import { reasonOf } from '../../model/reason.ts';
 import { type Batch, Quality } from '../../model/sample.ts';
 import type { Skipped } from './counted-home.ts';
+import { type FieldNames, measurementOf } from './field-names.ts';
+import type { LineWriter } from './lines.ts';
 
-/** Measurements that are not a system's samples. */
-const ownMeasurements: ReadonlySet<string> = new Set(['ledger', 'alarm', 'rate', 'flood']);
 /** InfluxDB's times are nanoseconds of 64 bits; epoch ms beyond these do not fit. */
 export const MIN_TIME_MS = -9_223_372_036_853;
 export const MAX_TIME_MS = 9_223_372_036_853;
 export const NS_PER_MS = 1_000_000;
 /** Changes of how many records, and of one record, have a nanosecond of their own. */
 const PLACE_BASE = 1000;
-
-/** Measurement of a system's samples; one that is called like a measurement of ours gets another name. */
-export function measurementOf(system: string): string {
-  return ownMeasurements.has(system) ? `${system}-samples` : system;
-}
+/** `000` to `999`: six digits of nanoseconds are two of them. */
+const digits = Array.from({ length: 1000 }, (_, number) => String(number).padStart(3, '0'));
 
 /** The field in which the values of a point are, by its kind. */
 export function fieldOf(kind: PointInfo['kind']): 'value' | 'state' | 'on' | 'text' {
@@ -41,96 +39,133 @@ export function fieldOf(kind: PointInfo['kind']): 'value' | 'state' | 'on' | 'te
   return kind === 'text' ? 'text' : 'state';
 }
 
+/** What all lines of a point begin with, and how its fields are called. */
+export interface SeriesHead {
+  readonly series: string;
+  readonly kind: PointInfo['kind'];
+  readonly value: string;
+  readonly quality: string;
+  readonly reason: string;
+}
+
+export function headOf(point: Pick<PointInfo, 'system' | 'asset' | 'point' | 'kind'>, names: FieldNames): SeriesHead {
+  const { system, asset, point: name, kind } = point;
+  const measurement = measurementOf(system);
+  return {
+    series: `${escapeName(measurement)},${tag('asset', asset)},${tag('point', name)} `,
+    kind,
+    value: names.nameOf(measurement, fieldOf(kind)),
+    quality: names.nameOf(measurement, 'quality'),
+    reason: names.nameOf(measurement, 'reason'),
+  };
+}
+
 /** One line for each sample that can be stored; the others are counted in `skipped`. */
-export function sampleLines(blocks: readonly SampleBlock[], lookup: PointLookup, skipped: Skipped): string[] {
-  const lines: string[] = [];
-  const heads = new Map<number, SeriesHead | undefined>();
-  for (const { batch, firstOrdinal } of blocks) {
+export function encodeSamples(
+  blocks: readonly SampleBlock[],
+  heads: (number: PointNumber) => SeriesHead | undefined,
+  skipped: Pick<Skipped, 'unknownPoint' | 'impossibleTime'>,
+  writer: LineWriter,
+): void {
+  for (const block of blocks) {
+    const { batch } = block;
+    let lastMs = Number.NaN;
+    let lastText = '';
     for (let row = 0; row < batch.length; row++) {
-      const number = batch.point[row] ?? 0;
-      if (!heads.has(number)) heads.set(number, headOf(lookup(number)));
-      const head = heads.get(number);
+      const head = heads(batch.point[row] ?? 0);
       const ms = batch.sourceMs[row] ?? Number.NaN;
       if (head === undefined) skipped.unknownPoint++;
       else if (!isPossible(ms)) skipped.impossibleTime++;
-      else
-        lines.push(
-          `${head.series} ${sampleFields(batch, row, head.kind)} ${timeOf(ms, (firstOrdinal + row) % NS_PER_MS)}`,
+      else if (ms < 1) {
+        writer.add(`${head.series}${fieldsAt(batch, row, head)} ${timeOf(ms, ordinalAt(block, row) % NS_PER_MS)}`);
+      } else {
+        if (ms !== lastMs) {
+          lastMs = ms;
+          lastText = String(Math.floor(ms));
+        }
+        const ns = ordinalAt(block, row) % NS_PER_MS;
+        const low = ns % 1000;
+        writer.add(
+          `${head.series}${fieldsAt(batch, row, head)} ${lastText}${digits[(ns - low) / 1000] ?? ''}${digits[low] ?? ''}`,
         );
+      }
     }
   }
-  return lines;
 }
 
 /** One line for each change that can be stored; the others are counted in `skipped`. */
-export function changeLines(changes: readonly PlacedChange[], skipped: Skipped): string[] {
-  return changes.flatMap(({ logSeq, ordinal, change }) => {
+export function encodeChanges(
+  changes: readonly PlacedChange[],
+  names: FieldNames,
+  skipped: Pick<Skipped, 'changes'>,
+  writer: LineWriter,
+): void {
+  for (const { logSeq, ordinal, change } of changes) {
     const ms = change.kind === 'ledger' ? change.fromMs : change.atMs;
     if (!isPossible(ms)) {
       skipped.changes++;
-      return [];
+      continue;
     }
     const place = (logSeq % PLACE_BASE) * PLACE_BASE + (ordinal % PLACE_BASE);
-    const line = `${changeOf(change)} ${timeOf(ms, place)}`;
-    if (change.kind !== 'ledger' || change.correction === undefined) return line;
+    writer.add(`${changeOf(change, names)} ${timeOf(ms, place)}`);
+    if (change.kind !== 'ledger' || change.correction === undefined) continue;
     // A correction of the past ends where what was known from there on stays.
     const { toMs, after } = change.correction;
-    return isPossible(toMs) ? [line, `${ledgerLine(change.asset, after)} ${timeOf(toMs, place)}`] : line;
-  });
+    if (isPossible(toMs)) writer.add(`${ledgerLine(change.asset, after, names)} ${timeOf(toMs, place)}`);
+  }
 }
 
-interface SeriesHead {
-  readonly series: string;
-  readonly kind: PointInfo['kind'];
-}
-
-function headOf(point: PointInfo | undefined): SeriesHead | undefined {
-  if (point === undefined) return undefined;
-  const { system, asset, point: name, kind } = point;
-  return { series: `${escapeName(measurementOf(system))},${tag('asset', asset)},${tag('point', name)}`, kind };
-}
-
-function sampleFields(batch: Batch, row: number, kind: PointInfo['kind']): string {
+function fieldsAt(batch: Batch, row: number, head: SeriesHead): string {
   const quality = batch.quality[row] ?? Quality.bad;
-  const value = quality === Quality.bad ? '' : valueField(batch, row, kind);
-  const reason = quality === Quality.good ? undefined : reasonOf(batch.reason[row] ?? 0);
-  return `${value}quality=${quality}i${reason === undefined ? '' : `,reason=${quote(reason)}`}`;
+  const value = quality === Quality.bad ? '' : valueField(batch, row, head);
+  if (quality === Quality.good) return `${value}${head.quality}=0i`;
+  const reason = reasonOf(batch.reason[row] ?? 0);
+  return `${value}${head.quality}=${quality}i${reason === undefined ? '' : `,${head.reason}=${quote(reason)}`}`;
 }
 
 /** The field of the value with a comma after it; empty where the value is not of the point's kind. */
-function valueField(batch: Batch, row: number, kind: PointInfo['kind']): string {
-  const field = fieldOf(kind);
-  if (field === 'text') {
-    const text = batch.texts.get(row);
-    return text === undefined ? '' : `text=${quote(text)},`;
-  }
+function valueField(batch: Batch, row: number, head: SeriesHead): string {
   const value = batch.value[row] ?? Number.NaN;
-  if (field === 'value') return Number.isFinite(value) ? `value=${value},` : '';
-  if (field === 'on') return value === 0 || value === 1 ? `on=${value === 1},` : '';
-  return Number.isSafeInteger(value) ? `state=${value}i,` : '';
+  switch (head.kind) {
+    case 'double':
+      return Number.isFinite(value) ? `${head.value}=${value},` : '';
+    case 'bool':
+      return value === 0 || value === 1 ? `${head.value}=${value === 1},` : '';
+    case 'enum':
+    case 'bitset':
+      return Number.isSafeInteger(value) ? `${head.value}=${value}i,` : '';
+    case 'text': {
+      const text = batch.texts.get(row);
+      return text === undefined ? '' : `${head.value}=${quote(text)},`;
+    }
+  }
 }
 
-function ledgerLine(asset: string, name: string): string {
-  return `ledger,${tag('asset', asset)} class=${quote(name)}`;
+function ledgerLine(asset: string, name: string, names: FieldNames): string {
+  return `ledger,${tag('asset', asset)} ${names.nameOf('ledger', 'class')}=${quote(name)}`;
 }
 
-function changeOf(change: PlacedChange['change']): string {
+function changeOf(change: PlacedChange['change'], names: FieldNames): string {
   switch (change.kind) {
     case 'ledger':
-      return ledgerLine(change.asset, change.class);
+      return ledgerLine(change.asset, change.class, names);
     case 'flood':
-      return `flood active=${change.flood}`;
+      return `flood ${names.nameOf('flood', 'active')}=${change.flood}`;
     case 'alarm': {
       const { asset, alarm, state, activationId, priority, acknowledgedBy } = change.activation;
-      const by = acknowledgedBy === null ? '' : `,by=${quote(acknowledgedBy)}`;
-      const fields = `event=${quote(change.event)},state=${quote(state)},activation=${quote(activationId)}`;
-      return `alarm,${tag('asset', asset)},${tag('alarm', alarm)} ${fields},priority=${priority}i${by}`;
+      const field = (name: string) => names.nameOf('alarm', name);
+      const by = acknowledgedBy === null ? '' : `,${field('by')}=${quote(acknowledgedBy)}`;
+      const texts = `${field('event')}=${quote(change.event)},${field('state')}=${quote(state)}`;
+      const rest = `${field('activation')}=${quote(activationId)},${field('priority')}=${priority}i${by}`;
+      return `alarm,${tag('asset', asset)},${tag('alarm', alarm)} ${texts},${rest}`;
     }
     case 'rate': {
+      const field = (name: string) => names.nameOf('rate', name);
       const ratio = (name: 'value' | 'low' | 'high' | 'coverage') =>
-        change[name] === null ? '' : `${name}=${change[name]},`;
-      const fields = `${ratio('value')}${ratio('low')}${ratio('high')}${ratio('coverage')}known=${change.value !== null}`;
-      return `rate,${tag('system', change.system)},${tag('rate', change.rate)} ${fields}`;
+        change[name] === null ? '' : `${field(name)}=${change[name]},`;
+      const ratios = `${ratio('value')}${ratio('low')}${ratio('high')}${ratio('coverage')}`;
+      const head = `rate,${tag('system', change.system)},${tag('rate', change.rate)}`;
+      return `${head} ${ratios}${field('known')}=${change.value !== null}`;
     }
   }
 }
@@ -141,9 +176,7 @@ function isPossible(ms: number): boolean {
 
 /** Nanoseconds since the epoch, exactly; they are more than a double can hold. */
 function timeOf(ms: number, nanoseconds: number): string {
-  const whole = Math.floor(ms);
-  if (whole > 0) return `${whole}${String(nanoseconds).padStart(6, '0')}`;
-  return String(BigInt(whole) * BigInt(NS_PER_MS) + BigInt(nanoseconds));
+  return String(BigInt(Math.floor(ms)) * BigInt(NS_PER_MS) + BigInt(nanoseconds));
 }
 
 /** A string field; a line break in it is allowed and kept. */

@@ -1,9 +1,12 @@
 import { open, readFile, rename } from 'node:fs/promises';
+import type { Stretch } from './log-progress.ts';
 
 /** How far history has been written: all log records up to `logSeq`, all changes up to `change`. */
 export interface HistoryOffset {
   readonly logSeq: number;
   readonly change: { readonly logSeq: number; readonly ordinal: number };
+  /** Records beyond `logSeq` that have been written before those in between; absent where there are none. */
+  readonly ahead?: readonly Stretch[];
 }
 
 export const START_OFFSET: HistoryOffset = { logSeq: 0, change: { logSeq: 0, ordinal: -1 } };
@@ -16,7 +19,13 @@ export async function readOffset(path: string, identity: string): Promise<Histor
   try {
     const stored: unknown = JSON.parse(await readFile(path, 'utf8'));
     if (!isStored(stored) || stored.identity !== identity) return START_OFFSET;
-    return { logSeq: stored.logSeq, change: { logSeq: stored.change.logSeq, ordinal: stored.change.ordinal } };
+    const { logSeq, change } = stored;
+    const ahead = Array.isArray(stored.ahead) ? stored.ahead.filter(isStretch) : [];
+    return {
+      logSeq,
+      change: { logSeq: change.logSeq, ordinal: change.ordinal },
+      ...(ahead.length > 0 && { ahead }),
+    };
   } catch (error) {
     if (error instanceof SyntaxError || (error instanceof Error && 'code' in error)) return START_OFFSET;
     throw error;
@@ -54,4 +63,10 @@ function isStored(value: unknown): value is HistoryOffset & { identity: string }
   if (typeof change !== 'object' || change === null) return false;
   const place = change as Record<string, unknown>;
   return Number.isSafeInteger(place.logSeq) && Number.isSafeInteger(place.ordinal);
+}
+
+function isStretch(value: unknown): value is Stretch {
+  if (typeof value !== 'object' || value === null) return false;
+  const { afterSeq, throughSeq } = value as Record<string, unknown>;
+  return Number.isSafeInteger(afterSeq) && Number.isSafeInteger(throughSeq);
 }

@@ -3,20 +3,18 @@ import { join } from 'node:path';
 import type { AdapterLog } from '../../model/adapter.ts';
 import type { HistoryHome, PointLookup } from '../../model/history.ts';
 import type { Log } from '../../model/log.ts';
-import { StorageError } from '../storage/storage-error.ts';
 import type { CountedHome } from './counted-home.ts';
 import { openEmbeddedHistory } from './embedded.ts';
 import { type ChangeSource, type HistoryFacts, startHistoryReader } from './history-reader.ts';
 import { influxHistory } from './influx.ts';
-import type { InfluxTarget } from './influx-target.ts';
-
-/** Database where the address names none. */
-const DEFAULT_DATABASE = 'lamplighter';
+import { influxAccess, parseInfluxUrl } from './influx-access.ts';
 
 export interface HistoryOptions {
   readonly dataDir: string;
   /** `http://user:password@host:8086/database`; history is embedded in `dataDir` where undefined. */
   readonly influxUrl: string | undefined;
+  /** Where {@link influxAccess} looks for credentials; none are if absent. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   readonly log: Log;
   readonly points: PointLookup;
   readonly changes: ChangeSource;
@@ -36,12 +34,19 @@ export interface History {
  * embedded file cannot be used or `influxUrl` is no address.
  */
 export async function openHistory(options: HistoryOptions): Promise<History> {
-  const { dataDir, log, changes, logger } = options;
+  const { dataDir, log, points, changes, logger } = options;
   const home = await openHome(options);
   try {
     const folder = join(dataDir, 'history');
     mkdirSync(folder, { recursive: true });
-    const reader = await startHistoryReader({ log, changes, home, offsetFile: join(folder, 'offset.json'), logger });
+    const reader = await startHistoryReader({
+      log,
+      points,
+      changes,
+      home,
+      offsetFile: join(folder, 'offset.json'),
+      logger,
+    });
     // A reader that ends is a bug; history then stays behind, which its facts show, and the alarms go on.
     reader.ended.catch((error: unknown) => logger.warn({ err: error }, 'history has stopped'));
     return {
@@ -58,37 +63,9 @@ export async function openHistory(options: HistoryOptions): Promise<History> {
   }
 }
 
-async function openHome({ dataDir, influxUrl, points, logger }: HistoryOptions): Promise<CountedHome> {
-  if (influxUrl === undefined) {
-    return await openEmbeddedHistory({ dir: join(dataDir, 'history'), lookup: points, logger });
-  }
-  return influxHistory({ ...parseInfluxUrl(influxUrl), lookup: points });
-}
-
-/** Takes `http://user:password@host:8086/database` apart. Throws a StorageError, without the address in it. */
-export function parseInfluxUrl(address: string): InfluxTarget {
-  const url = URL.canParse(address) ? new URL(address) : undefined;
-  const parts = url && decoded([url.username, url.password, url.pathname.replace(/^\/+|\/+$/g, '')]);
-  if (url === undefined || parts === undefined || !/^https?:$/.test(url.protocol)) {
-    throw new StorageError('unreadable', {
-      zh: 'InfluxDB 地址有误，应形如 http://用户:密码@主机:8086/数据库',
-      en: 'the address of InfluxDB must be like http://user:password@host:8086/database',
-    });
-  }
-  const [username = '', password = '', database] = parts;
-  return {
-    url: url.origin,
-    database: database || DEFAULT_DATABASE,
-    ...(username === '' ? {} : { username, password }),
-  };
-}
-
-/** Parts of an address with `%20` and the like replaced; undefined where one of them cannot be. */
-function decoded(parts: readonly string[]): readonly string[] | undefined {
-  try {
-    return parts.map(decodeURIComponent);
-  } catch (error) {
-    if (error instanceof URIError) return undefined;
-    throw error;
-  }
+async function openHome({ dataDir, influxUrl, env = {}, points, logger }: HistoryOptions): Promise<CountedHome> {
+  const folder = join(dataDir, 'history');
+  if (influxUrl === undefined) return await openEmbeddedHistory({ dir: folder, lookup: points, logger });
+  const target = { ...parseInfluxUrl(influxUrl), ...influxAccess(env) };
+  return influxHistory({ ...target, lookup: points, deadLetterDir: join(folder, 'dead-letters'), logger });
 }

@@ -44,6 +44,12 @@ export class StateTimelineBuilder {
     this.#holdsToMs = state === undefined ? Number.POSITIVE_INFINITY : ms + this.#holdMs;
   }
 
+  /** Samples of one state from `firstMs` to `endMs`, none of them later after the one before than it holds. */
+  takeSteady(firstMs: number, endMs: number, state: number): void {
+    this.take(firstMs, state);
+    if (firstMs < this.#toMs) this.#holdsToMs = endMs + this.#holdMs;
+  }
+
   finish(): StateStretch[] {
     if (this.#holdsToMs < this.#toMs) this.#turn(undefined, Math.max(this.#holdsToMs, this.#fromMs));
     this.#close(this.#toMs);

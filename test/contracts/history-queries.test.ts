@@ -8,6 +8,7 @@ import { EmbeddedReader } from '../../gateway/history/embedded-reader.ts';
 import { influxHistory } from '../../gateway/history/influx.ts';
 import { InfluxClient } from '../../gateway/history/influx-client.ts';
 import { InfluxQueries } from '../../gateway/history/influx-queries.ts';
+import { fieldOf } from '../../gateway/history/line-protocol.ts';
 import { openDatabaseForReading } from '../../gateway/storage/open-database.ts';
 import {
   type HistorySeries,
@@ -54,7 +55,7 @@ interface Lab {
 /** A random sample: its time in units and its value; null is bad, `['?', n]` uncertain. */
 type Sample = readonly [unit: number, value: number | null | readonly ['?', number]];
 
-const samples = fc.array(
+const sparse = fc.array(
   fc.tuple(
     fc.integer({ min: -30, max: UNITS + 10 }),
     fc.oneof(
@@ -65,6 +66,26 @@ const samples = fc.array(
   ),
   { minLength: 1, maxLength: 60 },
 );
+/** One value for a while, a sample in each unit or in every second or third of them; then another. */
+const dense = fc
+  .array(
+    fc.record({
+      value: fc.constantFrom(0, 1, 2, null),
+      units: fc.integer({ min: 1, max: 180 }),
+      every: fc.integer({ min: 1, max: 3 }),
+    }),
+    { minLength: 1, maxLength: 4 },
+  )
+  .map((stretches) => {
+    const all: Sample[] = [];
+    let unit = 0;
+    for (const { value, units, every } of stretches) {
+      for (let n = 0; n < units; n += every) all.push([unit + n, value]);
+      unit += units;
+    }
+    return all;
+  });
+const samples = fc.oneof(sparse, dense);
 /** Samples, the cuts at which they are written, and how often the whole is written once more. */
 const script = fc.record({ samples, cut: fc.integer({ min: 1, max: 60 }), again: fc.boolean() });
 
@@ -211,7 +232,9 @@ function contract(lab: () => Lab): void {
   });
   const asBool = ({ samples, ...rest }: typeof script extends fc.Arbitrary<infer S> ? S : never) => ({
     ...rest,
-    samples: samples.map(([unit, value]): Sample => [unit, typeof value === 'number' ? value % 2 : value]),
+    samples: (samples as readonly Sample[]).map(
+      ([unit, value]): Sample => [unit, typeof value === 'number' ? value % 2 : value],
+    ),
   });
 
   test('a timeline tells every stretch as long as a pixel, exactly, and joins shorter ones', async () => {
@@ -242,6 +265,7 @@ function contract(lab: () => Lab): void {
         expect(exact).toBe(false);
         expect([stretches[0]?.fromMs, stretches.at(-1)?.toMs]).toEqual([fromMs, toMs]);
         expect(stretches.length).toBeLessThanOrEqual(2 * pixels + 2);
+        expect(stretches.every((stretch) => stretch.kind !== 'state' || typeof stretch.state === 'number')).toBe(true);
         for (const run of runsOf(samples, fromMs, toMs, hold ?? Number.POSITIVE_INFINITY)) {
           if (run.toMs - run.fromMs < pixelMs || run.state === undefined) continue;
           const told = stretches.find(
@@ -299,19 +323,19 @@ function contract(lab: () => Lab): void {
 
   test('a span of centuries is answered, whatever is in it', async () => {
     const { home } = await opened();
+    const beforeMs = T - 100 * 24 * HOUR_MS;
     const rows: Row[] = [
-      // Within what is kept, by the time of receipt.
-      [3, -1e10, 0],
+      [3, beforeMs, 0],
       [3, T, 1],
       [3, 6e12, 1],
     ];
     await home.writeSamples([blockOf(10, rows)], never);
     const series = await home.series(pointOf('bool'), -8e12, 8e12, 4);
-    expect(series.count).toEqual([0, 1, 1, 1]);
+    expect(series.count).toEqual([0, 0, 2, 1]);
     const [timeline] = await home.states([pointOf('bool')], -8e12, 8e12, 1000);
     expect(timeline?.stretches).toEqual([
-      { kind: 'unknown', fromMs: -8e12, toMs: -1e10 },
-      { kind: 'state', fromMs: -1e10, toMs: T, state: 0 },
+      { kind: 'unknown', fromMs: -8e12, toMs: beforeMs },
+      { kind: 'state', fromMs: beforeMs, toMs: T, state: 0 },
       { kind: 'state', fromMs: T, toMs: 8e12, state: 1 },
     ]);
     expect(await everySample(home, pointOf('bool'), -8e12, 8e12, 2)).toHaveLength(3);
@@ -437,7 +461,7 @@ await describeWithServer('influxd', 'questions to history, InfluxDB', () => {
     async open() {
       const target = { url: server.url, database: randomUUID() };
       const client = new InfluxClient(target);
-      const queries = new InfluxQueries(client, -1);
+      const queries = new InfluxQueries(client, ({ kind }) => fieldOf(kind), -1);
       return {
         home: influxHistory({ ...target, lookup: lookupFresh }),
         settled: async () => undefined,

@@ -115,12 +115,18 @@ test('brings samples and changes to the home, and goes on after a restart where 
   await expect.poll(() => first.facts().offset.change).toEqual({ logSeq: 2, ordinal: 0 });
   expect(first.facts()).toEqual({
     behindMs: 0,
+    waitingRecords: 0,
     offset: { logSeq: 4, change: { logSeq: 2, ordinal: 0 } },
     writtenSamples: 2,
     writtenChanges: 3,
+    repeatedSamples: 0,
     refused: 0,
+    sent: null,
     skipped: { unknownPoint: 1, impossibleTime: 0, changes: 0 },
+    lostRecords: 0,
+    lostSamples: 0,
     lastError: null,
+    lastFault: null,
   });
   await first.stop();
   expect(changes.listeners).toBe(0);
@@ -138,6 +144,39 @@ test('brings samples and changes to the home, and goes on after a restart where 
     [2, 1],
   ]);
   expect(await counts(home)).toBe(2);
+});
+
+test('leaves out repeated samples of a point with a heartbeat, and keeps the first after a restart', async () => {
+  const dir = tempFolder();
+  const log = await openTestLog(dir);
+  const home = await openHome(dir);
+  const points = (number: number) => {
+    const point = lookup(number);
+    return number === 1 && point !== undefined ? { ...point, heartbeatMs: 400 } : point;
+  };
+  const options = {
+    log,
+    changes: new ChangeList(),
+    offsetFile: join(dir, 'offset.json'),
+    logger: silent,
+    home,
+    points,
+  };
+  const reader = await startReader(options);
+  for (let turn = 0; turn < 10; turn++) {
+    await append(log, [
+      [1, T + turn * 100, 5],
+      [2, T + turn * 100, 1],
+    ]);
+  }
+  await reached(reader, 10);
+  expect(reader.facts()).toMatchObject({ writtenSamples: 3 + 10, repeatedSamples: 7 });
+  expect(await counts(home)).toBe(3);
+  await reader.stop();
+  const second = await startReader(options);
+  await append(log, [[1, T + 999, 5]]);
+  await reached(second, 11);
+  expect(await counts(home)).toBe(4);
 });
 
 test('starts anew where the offset is lost, torn, of another home or of another log', async () => {
@@ -213,7 +252,8 @@ test('a refusal is told once, counted, and does not stop what follows; a retry i
   const server = createServer((request, response) => {
     request.resume().on('end', () => {
       const isWrite = request.url?.startsWith('/write') ?? false;
-      const { status, body } = (isWrite ? answers.shift() : undefined) ?? { status: 200, body: '{"results":[]}' };
+      const usual = isWrite ? { status: 204, body: '' } : { status: 200, body: '{"results":[]}' };
+      const { status, body } = (isWrite ? answers.shift() : undefined) ?? usual;
       response.writeHead(status, { 'content-type': 'application/json' }).end(body);
     });
   });

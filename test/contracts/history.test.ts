@@ -111,6 +111,24 @@ function historyContract(lab: () => HistoryLab): void {
     expect((await home.series(pointOf('double'), T, T + 10, 1)).last).toEqual([8]);
   });
 
+  test('stores what is left of a block of which samples are left out, each in its place', async () => {
+    const { batch } = blockOf(0, [
+      [1, T, 7],
+      [1, T, 8],
+      [4, T, 'text'],
+    ]);
+    const block = { logSeq: 1, firstOrdinal: 10, ordinals: Float64Array.of(10, 12, 19), batch };
+    expect(await home.writeSamples([block], never)).toEqual({ outcome: 'done' });
+    // The same samples in full, as after a restart, when the one before is not known any more.
+    await write(10, [
+      [1, T, 7],
+      [1, T, 7],
+      [1, T, 8],
+    ]);
+    expect(figures(await home.series(pointOf('double'), T, T + 1, 1))).toMatchObject({ count: [3], last: [8] });
+    expect((await home.series(pointOf('text'), T, T + 1, 1)).count).toEqual([1]);
+  });
+
   test('stores the same rows however often they are written, in whatever groups', async () => {
     const rows = Array.from({ length: 50 }, (_, index): Row => [1, T + (index % 7) * HOUR_MS + index, index]);
     const parts = (size: number) =>
@@ -376,30 +394,6 @@ await describeWithServer('influxd', 'history, InfluxDB', () => {
       return (await home.series(pointOf('double'), T, T + 1, 1)).count;
     };
     await expect.poll(writeAndCount).toEqual([1]);
-  });
-
-  test('refuses for good what the database will never take, and writes the rest', async () => {
-    const home = await opened();
-    expect(await home.writeSamples([blockOf(0, [[1, T, 1]])], never)).toEqual({ outcome: 'done' });
-    // Somebody else has made a field of another type.
-    const line = `taken,asset=x,point=y value="text" ${T}000000`;
-    await fetch(`${server.url}/write?db=${database}`, { method: 'POST', body: line });
-    const mixed = influxHistory({
-      url: server.url,
-      database,
-      lookup: (number) => (number === 2 ? { ...pointOf('double'), system: 'taken' } : lookup(number)),
-    });
-    onTestFinished(() => mixed.close());
-    const rows: Row[] = [
-      [1, T + 1, 2],
-      [2, T + 2, 5],
-      [1, T + 3, 4],
-    ];
-    expect(await mixed.writeSamples([blockOf(1, rows)], never)).toMatchObject({
-      outcome: 'refused',
-      reason: expect.stringContaining('field type conflict'),
-    });
-    expect((await home.series(pointOf('double'), T, T + 10, 1)).count).toEqual([3]);
   });
 
   test('stops at once when it is told to', async () => {

@@ -18,8 +18,15 @@ export class Child {
   readonly lines: string[] = [];
   #ready: unknown;
 
-  constructor(file: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-    this.process = spawn(process.execPath, [join(root, file), ...args], {
+  /** `under` is a program with its options that runs it, e.g. a tracer which leaves the process id as it is. */
+  constructor(
+    file: string,
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+    under: readonly string[] = [],
+  ) {
+    const [program = '', ...words] = [...under, process.execPath, join(root, file), ...args];
+    this.process = spawn(program, words, {
       cwd: root,
       env: { ...process.env, LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8', ...environment },
       stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
@@ -36,6 +43,10 @@ export class Child {
 
   get ended(): boolean {
     return this.process.exitCode !== null || this.process.signalCode !== null;
+  }
+
+  get isReady(): boolean {
+    return this.#ready !== undefined;
   }
 
   /** What the process says when it is ready: a message, or a JSON line, with `ready`. */

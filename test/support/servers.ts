@@ -2,7 +2,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, appendFileSync, constants, existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -18,6 +18,7 @@ const debianPackages = {
   influxd: { package: 'influxdb', service: 'influxdb' },
   mosquitto: { package: 'mosquitto', service: 'mosquitto' },
   chromium: { package: 'chromium', service: 'chromium' },
+  strace: { package: 'strace', service: 'strace' },
 } as const;
 export type ServerName = keyof typeof debianPackages;
 
@@ -105,12 +106,17 @@ export interface RunningServer {
   kill(): Promise<void>;
   /** Starts it again on the same port, with what it had stored. */
   start(): Promise<void>;
+  /** Starts it again on the same port, with nothing that it had stored. */
+  startEmpty(): Promise<void>;
   /** Ends it and removes its folder. */
   remove(): Promise<void>;
 }
 
-/** Starts InfluxDB 1.x on loopback, without authentication. Throws where it is not installed or does not get ready. */
-export function startInfluxd(): Promise<RunningServer> {
+/**
+ * Starts InfluxDB 1.x on loopback; with `auth` it asks who one is, and the first question must make an administrator.
+ * Throws where it is not installed or does not get ready.
+ */
+export function startInfluxd({ auth = false }: { readonly auth?: boolean } = {}): Promise<RunningServer> {
   return startServer('influxd', async (folder, port) => {
     const config = join(folder, 'influxdb.conf');
     // The port for backups cannot be switched off; any free one will do, since nobody uses it.
@@ -127,6 +133,7 @@ bind-address = "127.0.0.1:0"
 [http]
   bind-address = "127.0.0.1:${port}"
   log-enabled = false
+  auth-enabled = ${auth}
 `;
     await writeFile(config, text);
     return { options: ['-config', config], ready: /Listening on HTTP/, scheme: 'http' };
@@ -193,6 +200,14 @@ function runningServer(parts: {
     stop: () => end(child, 'SIGTERM'),
     kill: () => end(child, 'SIGKILL'),
     async start() {
+      child = await launch(parts.binary, parts.setup);
+    },
+    async startEmpty() {
+      for (const name of await readdir(parts.folder)) {
+        if (!parts.setup.options.includes(join(parts.folder, name))) {
+          await rm(join(parts.folder, name), { recursive: true });
+        }
+      }
       child = await launch(parts.binary, parts.setup);
     },
     async remove() {
