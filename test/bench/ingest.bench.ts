@@ -14,15 +14,21 @@ const DATABASE = 'bench';
 const CONNECTIONS = 8;
 /** QoS 1: messages of one connection that wait for their PUBACK at most. */
 const WINDOW = 1000;
-/** Real ms of the step that finds out what is possible at all, and of those at a steady rate. */
-const BURST_MS = 3000;
-const STEADY_MS = 6000;
-/** Shares of what is possible at all that are tried, until nothing is lost or late. */
-const SHARES = [1.3, 1.15, 1, 0.9, 0.8, 0.65, 0.5, 0.35];
+/** Real ms at one rate. */
+const STEP_MS = 6000;
+/** Messages per second of the first step; then so many times more as long as nothing is lost or late, or so many less. */
+const FIRST_RATE = 30_000;
+const RATE_FACTOR = 1.4;
+/** Steps between the best rate that was kept up and the lowest that was not. */
+const REFINEMENTS = 2;
+/** Real ms after which no further step is begun. */
+const SEARCH_MS = 90_000;
 /** Real ms after the last message within which all are in InfluxDB, if the rate can be kept up; 500 of them are the batch's. */
 const LATE_MS = 1500;
 /** Real ms without any further sample in InfluxDB after which what is missing counts as lost. */
 const QUIET_MS = 3000;
+/** Real ms that the remains of a rate that was too high may take before the next step. */
+const REMAINS_MS = 20_000;
 const COUNT_EVERY_MS = 100;
 /** Share of the offered rate that the generator must have got rid of. */
 const KEPT_PACE = 0.99;
@@ -42,11 +48,9 @@ interface Pipeline {
 }
 
 interface Step {
-  readonly offered: number | null;
+  readonly offered: number;
   readonly published: Published;
   readonly arrived: number;
-  /** From the first message until the last one was seen in InfluxDB. */
-  readonly tookMs: number;
   readonly lateMs: number;
   readonly cores: number;
   readonly influxdCores: number;
@@ -110,54 +114,75 @@ async function endToEnd(
     await ask(influxd, `CREATE DATABASE ${DATABASE}`);
     pipeline = await start(influxd);
     const name = `end to end, QoS ${qos}, ${pipeline.name}`;
-    const burst = await measureStep(pipeline, influxd, qos, null, BURST_MS);
-    progress(`${name}: ${shown(burst)}`);
-    const possible = (burst.arrived / burst.tookMs) * 1000;
-    let best: Step | undefined;
-    for (const share of SHARES) {
-      if (signal.aborted) break;
-      const step = await measureStep(pipeline, influxd, qos, Math.round(possible * share), STEADY_MS);
+    const best = await bestRate(signal, async (rate) => {
+      const step = await measureStep(pipeline as Pipeline, influxd, qos, rate);
       progress(`${name}: ${shown(step)}`);
-      if (!isKept(step)) continue;
-      best = step;
-      break;
-    }
-    return figuresOf(name, best, possible);
+      if (!isKept(step)) await remains(influxd);
+      return step;
+    });
+    return figuresOf(name, best);
   } finally {
     await pipeline?.end();
     await influxd.remove();
   }
 }
 
-/** Whether each message was sent in time, and is in InfluxDB, soon. */
-function isKept({ offered, published, arrived, lateMs }: Step): boolean {
-  const asked = ((offered ?? 0) * STEADY_MS) / 1000;
-  return published.sent >= asked * KEPT_PACE && arrived === published.sent && lateMs <= LATE_MS;
+/** Goes up or down by factors until one rate is kept up and the next is not, and then in between. */
+async function bestRate(signal: AbortSignal, measure: (rate: number) => Promise<Step>): Promise<Step | undefined> {
+  const untilMs = performance.now() + SEARCH_MS;
+  let best: Step | undefined;
+  let tooHigh = Number.POSITIVE_INFINITY;
+  let rate = FIRST_RATE;
+  for (let refined = 0; refined <= REFINEMENTS && performance.now() < untilMs && !signal.aborted; ) {
+    const step = await measure(Math.round(rate));
+    if (isKept(step)) best = step;
+    else tooHigh = rate;
+    if (best && tooHigh < Number.POSITIVE_INFINITY) {
+      rate = Math.sqrt(best.offered * tooHigh);
+      refined++;
+    } else rate = best ? rate * RATE_FACTOR : rate / RATE_FACTOR;
+  }
+  return best;
 }
 
-function figuresOf(name: string, best: Step | undefined, possible: number): Figure[] {
-  const burst = { name: `${name}, as fast as it takes them`, value: Math.round(possible), unit: 'samples/s' };
-  if (best === undefined) return [{ name, value: 0, unit: 'samples/s' }, burst];
+/** Whether each message was sent in time, and is in InfluxDB, soon. */
+function isKept({ offered, published, arrived, lateMs }: Step): boolean {
+  return published.sent >= ((offered * STEP_MS) / 1000) * KEPT_PACE && arrived === published.sent && lateMs <= LATE_MS;
+}
+
+/** Waits until nothing more comes of what was sent before. */
+async function remains(influxd: RunningServer): Promise<void> {
+  const untilMs = performance.now() + REMAINS_MS;
+  let before = -1;
+  for (let now = await countSince(influxd, 0); now !== before && performance.now() < untilMs; ) {
+    before = now;
+    await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+    now = await countSince(influxd, 0);
+  }
+}
+
+function figuresOf(name: string, best: Step | undefined): Figure[] {
+  if (best === undefined) return [{ name, value: 0, unit: 'samples/s' }];
   const value = Math.round((best.published.sent / (best.published.endedMs - best.published.beganMs)) * 1000);
   const { cores, rssMb, influxdCores, influxdRssMb, loopDelayMs } = best;
   return [
     { name, value, unit: 'samples/s', cpuCores: cores, rssMb },
-    burst,
     { name: `${name}, influxd`, value: influxdCores, unit: 'cores', cpuCores: influxdCores, rssMb: influxdRssMb },
     ...(loopDelayMs === undefined ? [] : [{ name: `${name}, event loop delay p99`, value: loopDelayMs, unit: 'ms' }]),
   ];
 }
 
-async function measureStep(
-  pipeline: Pipeline,
-  influxd: RunningServer,
-  qos: Qos,
-  offered: number | null,
-  durationMs: number,
-): Promise<Step> {
+async function measureStep(pipeline: Pipeline, influxd: RunningServer, qos: Qos, offered: number): Promise<Step> {
   const pids = [pipeline.process.pid, influxd.pid] as const;
   let before: number[] = [];
-  const load = { port: pipeline.brokerPort, qos, rate: offered, durationMs, connections: CONNECTIONS, window: WINDOW };
+  const load = {
+    port: pipeline.brokerPort,
+    qos,
+    rate: offered,
+    durationMs: STEP_MS,
+    connections: CONNECTIONS,
+    window: WINDOW,
+  };
   const published = await publish(load, () => {
     before = pids.map(processorSeconds);
     // What was before this step is forgotten by the asking.
@@ -172,7 +197,6 @@ async function measureStep(
     offered,
     published,
     arrived,
-    tookMs: lastMs - published.beganMs,
     lateMs: lastMs - published.endedMs,
     cores: rounded(cores),
     influxdCores: rounded(influxdCores),
@@ -292,7 +316,7 @@ async function nodeRedPipeline(influxd: RunningServer, mosquitto: RunningServer)
 function shown({ offered, published, arrived, lateMs, cores, influxdCores, rssMb, loopDelayMs }: Step): string {
   const lost = published.sent - arrived;
   return [
-    `offered ${offered ?? 'all'}/s`,
+    `offered ${offered}/s`,
     `sent ${published.sent} in ${published.endedMs - published.beganMs} ms, lost ${lost}, last after ${lateMs} ms`,
     `cores ${cores} + influxd ${influxdCores} + generator ${rounded(published.processorSeconds)} s`,
     `${rssMb} MB`,

@@ -85,7 +85,7 @@ const startMs = performance.now();
 await new Promise<void>((resolve) => {
   const timer = setInterval(() => {
     const elapsedMs = Math.min(performance.now() - startMs, load.durationMs);
-    const wanted = load.rate === null ? Number.POSITIVE_INFINITY : (elapsedMs / 1000) * (load.rate / load.connections);
+    const wanted = (elapsedMs / 1000) * (load.rate / load.connections);
     for (const publisher of publishers) publisher.advance(Math.floor(wanted));
     if (elapsedMs < load.durationMs) return;
     clearInterval(timer);

@@ -8,8 +8,8 @@ import { root } from '../support/child.ts';
 export interface Load {
   readonly port: number;
   readonly qos: 0 | 1;
-  /** Messages per second, over all connections; null: as many as are taken. */
-  readonly rate: number | null;
+  /** Messages per second, over all connections. */
+  readonly rate: number;
   readonly durationMs: number;
   readonly connections: number;
   /** QoS 1: messages of one connection that may wait for their PUBACK. */
