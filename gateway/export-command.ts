@@ -1,6 +1,6 @@
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 import type { PointNumber } from '../model/point.ts';
@@ -8,8 +8,7 @@ import type { Site } from '../model/site.ts';
 import type { Text } from '../model/text.ts';
 import { targetError } from './backup/target-error.ts';
 import { CommandFailed, type ExitCode, terminalLanguage } from './exit.ts';
-import { readIdentity } from './history/offset-file.ts';
-import { openHistoryForReading, type StoredHistory } from './history/read-history.ts';
+import { type AskedPoint, openSampleSource, type SampleSource } from './export-sources.ts';
 import { type CsvForm, type CsvPoint, csvHead, csvRows } from './history/sample-csv.ts';
 import { DEFAULT_DATA_DIR } from './instance.ts';
 import { interruptible } from './interrupt.ts';
@@ -18,11 +17,6 @@ import { type Moment, momentMs, stampFormat } from './replay/moment.ts';
 import { momentOf } from './replay-command.ts';
 import { lastSite, openSources, type ReplaySources } from './replay-sources.ts';
 
-const HOUR_MS = 3_600_000;
-/** Site ms before the newest record that are looked through at most: more than history keeps. */
-const MAX_BACK_MS = 410 * 24 * HOUR_MS;
-/** Site ms beyond the newest record up to which a device's own stamps are looked for. */
-const MAX_AHEAD_MS = 24 * HOUR_MS;
 /** Characters of output that are gathered before they are handed on. */
 const PIECE_CHARACTERS = 64 * 1024;
 
@@ -37,8 +31,8 @@ interface Wanted {
 
 /**
  * `export --points GLOB --from T --to T [--out FILE] [--data DATA] [--excel]`: the samples of points from the history of a
- * data folder as CSV, also while a gateway writes it; to stdout where there is no `--out`. Both times are inclusive. How
- * many there were goes to stderr.
+ * data folder as CSV, also while a gateway writes it, or through that gateway where history is in InfluxDB; to stdout where
+ * there is no `--out`. Both times are inclusive. How many there were goes to stderr.
  */
 export async function exportCommand(args: readonly string[]): Promise<ExitCode> {
   const wanted = readArguments(args);
@@ -47,14 +41,14 @@ export async function exportCommand(args: readonly string[]): Promise<ExitCode> 
   try {
     const site = await lastSite(sources);
     if (!site) throw new CommandFailed({ zh: '日志中没有站点文件', en: 'the log has no site file' });
-    const history = await openHistory(wanted.dataDir);
+    const source = await openSampleSource(wanted.dataDir);
     try {
-      const job = exportJob(wanted, site, sources, history);
-      await interruptible((signal) => write(linesOf(job), wanted.out, signal));
+      const job = exportJob(wanted, site, sources, source);
+      await interruptible((signal) => write(linesOf(job, signal), wanted.out, signal));
       process.stderr.write(`${summary(job)[language]}\n`);
       return 0;
     } finally {
-      history.close();
+      source.close();
     }
   } finally {
     await sources.close();
@@ -84,23 +78,9 @@ function readArguments(args: readonly string[]): Wanted {
   return { dataDir: resolve(values.data), points, from, to, out, spreadsheet: values.excel };
 }
 
-/** The embedded history of a data folder. Throws a CommandFailed where history is elsewhere, or nowhere. */
-async function openHistory(dataDir: string): Promise<StoredHistory> {
-  const home = await readIdentity(join(dataDir, 'history', 'offset.json'));
-  if (home?.startsWith('influx')) {
-    throw new CommandFailed({
-      zh: '该数据目录的历史存于 InfluxDB，export 只能导出内置历史库；请用 InfluxDB 自己的工具导出',
-      en: "the history of this data folder is in InfluxDB; export reads the embedded history only, use InfluxDB's own tools",
-    });
-  }
-  const history = openHistoryForReading(dataDir);
-  if (history) return history;
-  throw new CommandFailed({ zh: `${dataDir} 中没有内置历史库`, en: `there is no embedded history in ${dataDir}` });
-}
-
 interface ExportJob {
-  readonly points: readonly (CsvPoint & { readonly number: PointNumber })[];
-  readonly history: StoredHistory;
+  readonly points: readonly (CsvPoint & AskedPoint)[];
+  readonly source: SampleSource;
   readonly fromMs: number;
   /** Not inclusive. */
   readonly endMs: number;
@@ -109,7 +89,7 @@ interface ExportJob {
   samples: number;
 }
 
-function exportJob(wanted: Wanted, site: Site, { log }: ReplaySources, history: StoredHistory): ExportJob {
+function exportJob(wanted: Wanted, site: Site, { log }: ReplaySources, source: SampleSource): ExportJob {
   const { timeZone } = site;
   const [fromMs, toMs] = [momentMs(wanted.from, timeZone), momentMs(wanted.to, timeZone)];
   if (fromMs > toMs) throw new CommandFailed({ zh: '--from 晚于 --to', en: '--from is after --to' });
@@ -119,9 +99,9 @@ function exportJob(wanted: Wanted, site: Site, { log }: ReplaySources, history: 
   }
   return {
     points,
-    history,
-    fromMs: Math.max(fromMs, log.last.logMs - MAX_BACK_MS),
-    endMs: Math.min(toMs, log.last.logMs + MAX_AHEAD_MS) + 1,
+    source,
+    fromMs,
+    endMs: toMs + 1,
     form: { language: terminalLanguage(process.env), stamp: stampFormat(timeZone), spreadsheet: wanted.spreadsheet },
     samples: 0,
   };
@@ -137,7 +117,7 @@ function pointsOf(pattern: string, site: Site, numbers: ReadonlyMap<string, Poin
     .map(([key, number]) => {
       const slash = key.indexOf('/');
       const { unit, kind, states } = known.get(key) ?? {};
-      return { number, asset: key.slice(0, slash), point: key.slice(slash + 1), unit, kind, states };
+      return { number, key, asset: key.slice(0, slash), point: key.slice(slash + 1), unit, kind, states };
     });
 }
 
@@ -150,14 +130,12 @@ function globOf(pattern: string): (key: string) => boolean {
   }
 }
 
-/** The file, piece by piece: point after point, each hour by hour, so that no more than an hour is in memory. */
-function* linesOf(job: ExportJob): Generator<string, void> {
-  const { history, form, fromMs, endMs } = job;
+/** The file, piece by piece, point after point. */
+async function* linesOf(job: ExportJob, signal: AbortSignal): AsyncGenerator<string, void> {
+  const { source, form, fromMs, endMs } = job;
   let piece = csvHead(form);
   for (const point of job.points) {
-    for (let atMs = fromMs; atMs < endMs; atMs = nextHour(atMs)) {
-      const samples = history.samples([point.number], atMs, Math.min(nextHour(atMs), endMs)).get(point.number);
-      if (!samples) continue;
+    for await (const samples of source.samples(point, fromMs, endMs, signal)) {
       job.samples += samples.ms.length;
       piece += csvRows(point, samples, form);
       if (piece.length < PIECE_CHARACTERS) continue;
@@ -168,13 +146,8 @@ function* linesOf(job: ExportJob): Generator<string, void> {
   yield piece;
 }
 
-/** Whole hours, since that is how history keeps them. */
-function nextHour(ms: number): number {
-  return (Math.floor(ms / HOUR_MS) + 1) * HOUR_MS;
-}
-
 /** Writes to stdout, or to a file that is there only once it is whole. */
-async function write(pieces: Iterable<string>, out: string | undefined, signal: AbortSignal): Promise<void> {
+async function write(pieces: AsyncIterable<string>, out: string | undefined, signal: AbortSignal): Promise<void> {
   if (out === undefined) {
     try {
       await pipeline(pieces, process.stdout, { signal, end: false });

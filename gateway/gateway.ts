@@ -169,7 +169,7 @@ function pathParts({ log, state, history, clock }: PathParts): ReturnType<Health
   return {
     log: log.facts(),
     stateFailing: state.writer.failing,
-    history: historyPathFacts(history.facts(), log.last.logSeq),
+    history: historyPathFacts(history.facts()),
     clockBehindMs: clock.behindMs(),
   };
 }

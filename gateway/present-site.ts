@@ -55,7 +55,7 @@ function pointsOf(site: Site, numbers: ReadonlyMap<PointKey, PointNumber>): Poin
   const byKey = new Map<PointKey, PointInfo>();
   const byNumber = new Map<PointNumber, PointInfo>();
   for (const asset of site.assets) {
-    for (const { key, point, kind, unit, staleAfterMs } of asset.points) {
+    for (const { key, point, kind, unit, staleAfterMs, heartbeatMs } of asset.points) {
       const number = numbers.get(key);
       if (number === undefined) continue;
       const info = {
@@ -67,6 +67,7 @@ function pointsOf(site: Site, numbers: ReadonlyMap<PointKey, PointNumber>): Poin
         kind,
         staleAfterMs,
         ...(unit !== undefined && { unit }),
+        ...(heartbeatMs !== undefined && { heartbeatMs }),
       };
       byKey.set(key, info);
       byNumber.set(number, info);

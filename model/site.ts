@@ -124,6 +124,8 @@ export interface AssetPoint {
   readonly states?: Readonly<Record<string, Text>>;
   /** Without a reply for this long, site time, the point is stale. */
   readonly staleAfterMs: number;
+  /** History keeps a good value that repeats the one before only this often; every one if absent. */
+  readonly heartbeatMs?: number;
   /** Belongs to the protocol; made by its `resolve`. */
   readonly address: unknown;
 }
@@ -152,6 +154,8 @@ export interface ProfilePoint {
   readonly unit?: string;
   readonly states?: Readonly<Record<string, Text>>;
   readonly staleAfterMs: number;
+  /** As in {@link AssetPoint}. */
+  readonly heartbeatMs?: number;
   /** May be missing in a controller's map; expressions read it as unknown then. */
   readonly optional?: boolean;
 }

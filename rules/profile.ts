@@ -43,6 +43,9 @@ const ProfilePointFile = Type.Object(
     unit: Type.Optional(Type.String({ minLength: 1, description: 'unit of the value after scaling, e.g. MPa' })),
     states: Type.Optional(States),
     staleAfter: Duration('without a reply for this long the value is not trusted any more'),
+    heartbeat: Type.Optional(
+      Duration('history keeps a good value that repeats the one before only this often; every one if absent'),
+    ),
     optional: Type.Optional(
       Type.Boolean({ description: 'a map may leave it out; expressions then read it as unknown' }),
     ),
@@ -125,8 +128,12 @@ export function toProfile(key: string, file: ProfileFile): Profile {
 }
 
 function toPoint(file: ProfileFile['points'][string]): ProfilePoint {
-  const { staleAfter, ...rest } = file;
-  return { ...rest, staleAfterMs: parseDuration(staleAfter) ?? 0 };
+  const { staleAfter, heartbeat, ...rest } = file;
+  return {
+    ...rest,
+    staleAfterMs: parseDuration(staleAfter) ?? 0,
+    ...(heartbeat !== undefined && { heartbeatMs: parseDuration(heartbeat) ?? 0 }),
+  };
 }
 
 function toAlarm(key: string, file: ProfileFile['alarms'][string]): AlarmDefinition {

@@ -108,3 +108,71 @@ test('nobody is told after the end', async () => {
   await turn();
   expect(settled).toEqual([]);
 });
+
+/** A connection that reads on, one sample after the other, until it finds no room. */
+function reader(collector: Collector, name: string, samples: number, told: string[]) {
+  let next = 1;
+  const receiver = {
+    taken: () => undefined,
+    kept: (ids: readonly number[], _late: boolean, error?: Error) =>
+      void told.push(`${name} ${error?.message ?? 'stored'} ${ids.join(' ')}`),
+    hasRoom: () => read(),
+  };
+  const read = () => {
+    while (next <= samples) {
+      const into = collector.place(1, receiver, next);
+      if (into === undefined) return;
+      into.good(1, 1, 1, next++);
+    }
+  };
+  return read;
+}
+
+test('connections that find no room go on in turn, and each hears of its own messages', async () => {
+  const held = heldEmit();
+  const collector = new Collector(held.emit, 3);
+  const told: string[] = [];
+  reader(collector, 'a', 5, told)();
+  reader(collector, 'b', 2, told)();
+  for (const failure of [undefined, new Error('disk full'), undefined]) {
+    await turn();
+    held.end(failure);
+    await turn();
+  }
+  await turn();
+  expect(held.batches.map((batch) => batch.length)).toEqual([3, 3, 1]);
+  expect(told).toEqual(['a stored 1 2 3', 'a disk full 4 5', 'b disk full 1', 'b stored 2']);
+});
+
+test('a message that wants no acknowledgement hears that it is taken, and no more', async () => {
+  const held = heldEmit();
+  const collector = new Collector(held.emit);
+  const told: string[] = [];
+  const receiver = {
+    taken: (kept: boolean) => void told.push(`taken, kept ${kept}`),
+    kept: () => void told.push('kept'),
+    hasRoom: () => undefined,
+  };
+  collector.place(1, receiver, 0)?.good(1, 1, 1, 1);
+  await turn();
+  held.end();
+  await turn();
+  expect(told).toEqual(['taken, kept true']);
+});
+
+test('while the disk fails the rules go on, and who waits for the disk hears of it late', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const collector = new Collector(() => ({ taken: Promise.resolve({ kept: false }), kept: promise }));
+  const told: string[] = [];
+  const receiver = {
+    taken: (kept: boolean) => void told.push(`taken, kept ${kept}`),
+    kept: (ids: readonly number[], late: boolean) => void told.push(`kept ${ids.join(' ')}, late ${late}`),
+    hasRoom: () => undefined,
+  };
+  collector.place(1, receiver, 5)?.good(1, 1, 1, 1);
+  await turn();
+  expect(told).toEqual(['taken, kept false']);
+  resolve();
+  await turn();
+  expect(told).toEqual(['taken, kept false', 'kept 5, late true']);
+});

@@ -9,6 +9,21 @@ export interface Hearer {
   kept?(error?: Error): void;
 }
 
+/** Who has many messages on their way at once, and hears of them together. */
+export interface Receiver {
+  /** As {@link Hearer.taken}, once for all of its messages in a batch. */
+  taken(kept: boolean, error?: Error): void;
+  /** The messages of these ids are on disk, or could not be brought there; `late`: it was told before that they are not yet. */
+  kept(ids: readonly number[], late: boolean, error?: Error): void;
+  /** There is room again for the message that found none. */
+  hasRoom(): void;
+}
+
+interface Receipt {
+  readonly receiver: Receiver;
+  readonly ids: number[];
+}
+
 /** Messages that wait for the disk at most, while it fails and the rules see them all the same. */
 const MAX_UNKEPT = 100_000;
 
@@ -24,8 +39,10 @@ export class Collector {
   readonly #capacity: number;
   readonly #builder = new BatchBuilder();
   #hearers: Hearer[] = [];
+  #receipts: Receipt[] = [];
   #unkept = 0;
   #waiting: { readonly samples: number; readonly take: () => void }[] = [];
+  #admitting = false;
   #scheduled = false;
   #underWay = false;
   #closed = false;
@@ -55,11 +72,34 @@ export class Collector {
     return false;
   }
 
+  /**
+   * The same for a receiver, without a closure for each message: gives the batch that collects, for the caller to add
+   * the message's `samples` at once. Undefined where there is no room: then `receiver.hasRoom` is called in its turn. An
+   * `id` is given back with `kept`; 0 asks for none.
+   */
+  place(samples: number, receiver: Receiver, id: number): BatchBuilder | undefined {
+    const inTurn = this.#waiting.length === 0 || this.#admitting;
+    if (!inTurn || !this.#fits(samples)) {
+      this.#waiting.push({ samples, take: () => receiver.hasRoom() });
+      return undefined;
+    }
+    // Messages of one connection come many at a time, so that the last receipt is mostly theirs.
+    let receipt = this.#receipts.at(-1);
+    if (receipt?.receiver !== receiver) {
+      receipt = { receiver, ids: [] };
+      this.#receipts.push(receipt);
+    }
+    if (id !== 0) receipt.ids.push(id);
+    this.#schedule();
+    return this.#builder;
+  }
+
   /** Forgets everything that is not committed yet; nobody is told any more. */
   close(): void {
     this.#closed = true;
     this.#waiting = [];
     this.#hearers = [];
+    this.#receipts = [];
   }
 
   /** An empty batch takes any message, so that one with more points than a batch holds is not stuck. */
@@ -78,9 +118,10 @@ export class Collector {
   }
 
   async #flush(): Promise<void> {
-    if (this.#closed || this.#hearers.length === 0) return;
-    const hearers = this.#hearers;
+    if (this.#closed || this.#isEmpty()) return;
+    const told = new Told(this.#hearers, this.#receipts);
     this.#hearers = [];
+    this.#receipts = [];
     const batch = this.#builder.take();
     this.#underWay = true;
     // The next batch fills while this one is written.
@@ -90,20 +131,24 @@ export class Collector {
     this.#underWay = false;
     if (this.#closed) return;
     const error = 'error' in taken ? taken.error : undefined;
-    for (const hearer of hearers) hearer.taken?.(taken.kept, error);
-    if (taken.kept || error) tellKept(hearers, error);
-    else this.#awaitKept(delivery.kept, hearers);
-    if (this.#hearers.length > 0) this.#schedule();
+    told.taken(taken.kept, error);
+    if (taken.kept || error) told.kept(false, error);
+    else this.#awaitKept(delivery.kept, told.waiting());
+    if (!this.#isEmpty()) this.#schedule();
+  }
+
+  #isEmpty(): boolean {
+    return this.#hearers.length === 0 && this.#receipts.length === 0;
   }
 
   /** The rules have seen them; the disk may take its time. */
-  #awaitKept(kept: Promise<unknown>, all: readonly Hearer[]): void {
-    const hearers = all.filter((hearer) => hearer.kept !== undefined);
-    this.#unkept += hearers.length;
+  #awaitKept(kept: Promise<unknown>, told: Told): void {
+    const { messages } = told;
+    this.#unkept += messages;
     const end = (error?: Error) => {
-      this.#unkept -= hearers.length;
+      this.#unkept -= messages;
       if (this.#closed) return;
-      tellKept(hearers, error);
+      told.kept(true, error);
       this.#admit();
     };
     kept.then(
@@ -112,15 +157,48 @@ export class Collector {
     );
   }
 
+  /** Who is let in may bring more than it asked room for, and waits again, behind the others, where that is too much. */
   #admit(): void {
-    const waiting = this.#waiting;
-    let taken = 0;
-    for (const { samples, take } of waiting) {
-      if (!this.#fits(samples)) break;
-      take();
-      taken += 1;
+    this.#admitting = true;
+    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+      if (!this.#fits(first.samples)) break;
+      this.#waiting.shift();
+      first.take();
     }
-    this.#waiting = waiting.slice(taken);
+    this.#admitting = false;
+  }
+}
+
+/** All who hear of one batch. */
+class Told {
+  readonly #hearers: readonly Hearer[];
+  readonly #receipts: readonly Receipt[];
+
+  constructor(hearers: readonly Hearer[], receipts: readonly Receipt[]) {
+    this.#hearers = hearers;
+    this.#receipts = receipts;
+  }
+
+  get messages(): number {
+    return this.#receipts.reduce((sum, { ids }) => sum + ids.length, this.#hearers.length);
+  }
+
+  /** Those who want to hear when it is on disk. */
+  waiting(): Told {
+    return new Told(
+      this.#hearers.filter((hearer) => hearer.kept !== undefined),
+      this.#receipts.filter(({ ids }) => ids.length > 0),
+    );
+  }
+
+  taken(kept: boolean, error: Error | undefined): void {
+    for (const hearer of this.#hearers) hearer.taken?.(kept, error);
+    for (const { receiver } of this.#receipts) receiver.taken(kept, error);
+  }
+
+  kept(late: boolean, error: Error | undefined): void {
+    for (const hearer of this.#hearers) hearer.kept?.(error);
+    for (const { receiver, ids } of this.#receipts) if (ids.length > 0) receiver.kept(ids, late, error);
   }
 }
 
@@ -128,8 +206,4 @@ const nothing: Delivery = { taken: Promise.resolve({ kept: true }), kept: Promis
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error('emit failed', { cause: error });
-}
-
-function tellKept(hearers: readonly Hearer[], error: Error | undefined): void {
-  for (const hearer of hearers) hearer.kept?.(error);
 }

@@ -14,9 +14,18 @@ export const EARLIEST_STAMP_MS = 946_684_800_000;
 
 /** The points that one topic feeds, ready for decoding. */
 export interface Topic {
+  readonly name: string;
   readonly points: readonly TopicPoint[];
   /** The different places at which its points look for the device's time; mostly none or one. */
   readonly times: readonly (readonly string[])[];
+  /** The point whose number is all that a message of this topic has; undefined where there is more to it. */
+  readonly plain: PointNumber | undefined;
+}
+
+interface TopicInMaking extends Topic {
+  readonly points: TopicPoint[];
+  readonly times: (readonly string[])[];
+  plain: PointNumber | undefined;
 }
 
 interface TopicPoint {
@@ -37,10 +46,15 @@ interface Refusal {
 
 /** Puts a link's points in order by topic, so that a message's points are one look-up away. */
 export function topicsOf(points: readonly LinkPoint<MqttAddress>[]): ReadonlyMap<string, Topic> {
-  const topics = new Map<string, { points: TopicPoint[]; times: (readonly string[])[] }>();
+  const topics = new Map<string, TopicInMaking>();
   for (const { number, kind, states, address } of points) {
-    const topic = topics.get(address.topic) ?? { points: [], times: [] };
-    topics.set(address.topic, topic);
+    const name = address.topic;
+    const first = topics.get(name);
+    const topic: TopicInMaking = first ?? { name, points: [], times: [], plain: undefined };
+    topics.set(name, topic);
+    const { path, time, scale = 1 } = address;
+    const isPlain = first === undefined && kind === 'double' && path.length === 0 && time === undefined && scale === 1;
+    topic.plain = isPlain ? number : undefined;
     topic.points.push({
       number,
       path: address.path,

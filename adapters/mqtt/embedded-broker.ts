@@ -1,13 +1,14 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { Aedes, type AedesOptions, type Client } from 'aedes';
 import { type Emit, LinkLost, type LinkPlan, SetupRefused } from '../../model/adapter.ts';
-import { BoundedConnection } from './bounded-connection.ts';
+import { DirectPublishes } from './direct-publishes.ts';
 import { MessageReader } from './message-reader.ts';
-import { puback } from './puback.ts';
+import { pubacks } from './puback.ts';
 import { MAX_TOPIC_LEVELS } from './resolve.ts';
 import type { MqttAddress, MqttSettings } from './schema.ts';
+import { Subscriptions } from './subscriptions.ts';
 
 /** Devices that may be connected at once; a further one is turned away. */
 export const MAX_CLIENTS = 5_000;
@@ -15,6 +16,8 @@ export const MAX_CLIENTS = 5_000;
 export const MAX_PACKET_BYTES = 1024 * 1024;
 /** Real ms for a new connection to introduce itself. */
 export const CONNECT_TIMEOUT_MS = 10_000;
+/** Real ms of silence that a device may take for each second of its keep-alive (MQTT 3.1.1, 3.1.2.10). */
+const KEEPALIVE_LIMIT_MS = 1500;
 /** Real ms after which a connection that went silent without a word is asked by TCP whether it lives. */
 const TCP_KEEPALIVE_MS = 60_000;
 /** Real ms for the broker to say goodbye to its clients. */
@@ -40,32 +43,68 @@ export async function runEmbeddedBroker(
   const { settings, log } = plan;
   const address = listenAddress(settings.listen ?? DEFAULT_LISTEN);
   const reader = new MessageReader(plan, emit);
+  const subscriptions = new Subscriptions();
+  const devices = new Map<unknown, DirectPublishes>();
+  const note = storing(plan);
+  const late = new LateAcknowledgements();
   const broker = await Aedes.createBroker({
     connectTimeout: CONNECT_TIMEOUT_MS,
     maxTopicLevels: MAX_TOPIC_LEVELS,
-    preConnect: (_client, packet, done) => {
+    preConnect: (client, packet, done) => {
       // Every session ends with its connection: what is kept for absent clients could grow without a bound.
       packet.clean = true;
+      // The broker does not see all that a device sends, so its silence is measured where it is seen.
+      const { keepalive = 0 } = packet;
+      packet.keepalive = 0;
+      if (keepalive > 0) devices.get(client.conn)?.connection.limitSilence(keepalive * KEEPALIVE_LIMIT_MS);
       done(null, true);
     },
     authenticate: authenticate(settings),
-    authorizePublish: authorizePublish(reader, plan, signal),
+    authorizePublish: authorizePublish(reader, note, late, signal),
+    published: (packet, client, done) => {
+      if (client) devices.get(client.conn)?.dealtWith(packet.topic);
+      done();
+    },
     // QoS 2 would deliver each message by two handshakes more; nobody here needs it.
-    authorizeSubscribe: (_client, subscription, done) =>
-      done(null, { ...subscription, qos: subscription.qos === 2 ? 1 : subscription.qos }),
+    authorizeSubscribe: (client, subscription, done) => {
+      if (client) subscriptions.add(client.conn, subscription.topic);
+      done(null, { ...subscription, qos: subscription.qos === 2 ? 1 : subscription.qos });
+    },
   });
   // Faults of one client are its own: the broker has closed it when it tells.
   const unheard = () => undefined;
   broker.on('clientError', unheard);
   broker.on('connectionError', unheard);
+  broker.on('clientReady', (client) => devices.get(client.conn)?.open());
   const over = new AbortController();
-  const connections = new Set<BoundedConnection>();
-  const server = createServer({ keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS, noDelay: true }, (socket) => {
-    const connection = new BoundedConnection(socket, MAX_PACKET_BYTES);
-    connections.add(connection);
-    connection.once('close', () => connections.delete(connection));
+  const take = (socket: Socket) => {
+    const device = new DirectPublishes({
+      socket,
+      maxPacketBytes: MAX_PACKET_BYTES,
+      reader,
+      now: () => plan.clock.now(),
+      // The broker keeps what is retained, and delivers what somebody subscribes to.
+      isDirect: (topic, retain) => !retain && !subscriptions.includes(topic.name),
+      taken: (kept, error) => {
+        if (signal.aborted) return;
+        note(kept);
+        if (error !== undefined) device.connection.destroy(error);
+      },
+      kept: (isLate, error) => {
+        if (signal.aborted) return;
+        note(error === undefined);
+        if (isLate) late.settled(device.connection, error === undefined);
+      },
+    });
+    const { connection } = device;
+    devices.set(connection, device);
+    connection.once('close', () => {
+      devices.delete(connection);
+      subscriptions.forget(connection);
+    });
     broker.handle(connection);
-  });
+  };
+  const server = createServer({ keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS, noDelay: true }, take);
   server.maxConnections = MAX_CLIENTS;
   server.once('drop', () => log.warn({ clients: MAX_CLIENTS }, 'further devices are turned away'));
   try {
@@ -80,24 +119,28 @@ export async function runEmbeddedBroker(
   } finally {
     over.abort();
     reader.close();
-    for (const connection of connections) connection.destroy();
+    for (const { connection } of devices.values()) connection.destroy();
     await Promise.all([closeServer(server), closeBroker(broker)]);
   }
 }
 
-function authorizePublish(
-  reader: MessageReader,
-  plan: LinkPlan<MqttSettings, MqttAddress>,
-  signal: AbortSignal,
-): NonNullable<AedesOptions['authorizePublish']> {
+/** Says in the log when samples begin or cease to be stored. */
+function storing({ log }: LinkPlan<MqttSettings, MqttAddress>): (stored: boolean) => void {
   let storing = true;
-  const note = (stored: boolean) => {
+  return (stored) => {
     if (stored === storing) return;
     storing = stored;
-    if (stored) plan.log.info({}, 'samples are stored again');
-    else plan.log.warn({}, 'samples cannot be stored; devices are not acknowledged and will send again');
+    if (stored) log.info({}, 'samples are stored again');
+    else log.warn({}, 'samples cannot be stored; devices are not acknowledged and will send again');
   };
-  const late = new LateAcknowledgements();
+}
+
+function authorizePublish(
+  reader: MessageReader,
+  note: (stored: boolean) => void,
+  late: LateAcknowledgements,
+  signal: AbortSignal,
+): NonNullable<AedesOptions['authorizePublish']> {
   return (client, packet, done) => {
     // $SYS belongs to the broker itself, which keeps a table by what it reads there.
     if (packet.topic.startsWith('$')) return done(new Error('topics that begin with $ are reserved'));
@@ -129,7 +172,10 @@ function authorizePublish(
           if (signal.aborted) return;
           note(error === undefined);
           if (!answered) answer(error);
-          else if (packet.qos === 0) late.settle(client?.conn, messageId, error === undefined);
+          else if (packet.qos === 0 && client) {
+            if (error === undefined && !client.conn.destroyed) client.conn.write(pubacks([messageId]));
+            late.settled(client.conn, error === undefined);
+          }
         },
       }),
     });
@@ -139,18 +185,16 @@ function authorizePublish(
 /** Connections whose device has something to send again, at most; those beyond it send it at their own next one. */
 const MAX_OWING = MAX_CLIENTS;
 
-/** Acknowledges what the rules saw before the disk had it. */
+/** Remembers who has to send again what the rules saw and the disk never had. */
 class LateAcknowledgements {
   readonly #owing = new Set<Client['conn']>();
 
   /** `kept` false: the device has to send it again, which it does on a new connection, once the disk is back. */
-  settle(connection: Client['conn'] | undefined, messageId: number, kept: boolean): void {
-    if (!connection || connection.destroyed) return;
+  settled(connection: Client['conn'], kept: boolean): void {
     if (!kept) {
-      if (this.#owing.size < MAX_OWING) this.#owing.add(connection);
+      if (!connection.destroyed && this.#owing.size < MAX_OWING) this.#owing.add(connection);
       return;
     }
-    connection.write(Buffer.from(puback(messageId)));
     for (const owing of this.#owing) owing.destroy();
     this.#owing.clear();
   }

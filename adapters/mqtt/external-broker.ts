@@ -1,13 +1,14 @@
-import { connect as connectTcp } from 'node:net';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { connect as connectTls } from 'node:tls';
 import { type ClientSubscribeCallback, type IPublishPacket, MqttClient } from 'mqtt';
 import { type Emit, LinkLost, type LinkPlan, SetupRefused } from '../../model/adapter.ts';
 import { BatchBuilder } from '../../model/sample.ts';
 import type { Text } from '../../model/text.ts';
-import { BoundedConnection } from './bounded-connection.ts';
+import type { BoundedConnection } from './bounded-connection.ts';
+import { DirectPublishes } from './direct-publishes.ts';
 import { MessageReader } from './message-reader.ts';
-import { puback } from './puback.ts';
+import { pubacks } from './puback.ts';
 import type { MqttAddress, MqttSettings } from './schema.ts';
 
 /** Real ms for the broker to accept the connection. */
@@ -46,7 +47,30 @@ export async function runExternalBroker(
   const endpoint = endpointOf(plan.settings.endpoint ?? '');
   if (signal.aborted) return;
   const reader = new MessageReader(plan, emit);
-  const client = new MqttClient(() => openConnection(endpoint), {
+  const failed = Promise.withResolvers<never>();
+  // It may fail when nobody waits for it any more.
+  failed.promise.catch(() => undefined);
+  // A broker sends what was not acknowledged only to a new connection.
+  const cannotStore = (error: Error) =>
+    failed.reject(new LinkLost({ zh: '数据无法保存', en: 'samples cannot be stored' }, { cause: error }));
+  let direct: DirectPublishes | undefined;
+  const connect = (): BoundedConnection => {
+    direct = new DirectPublishes({
+      socket: openSocket(endpoint),
+      maxPacketBytes: MAX_PACKET_BYTES,
+      reader,
+      now: () => plan.clock.now(),
+      isDirect: () => true,
+      taken: (_kept, error) => {
+        if (error !== undefined) cannotStore(error);
+      },
+      kept: (_late, error) => {
+        if (error !== undefined) cannotStore(error);
+      },
+    });
+    return direct.connection;
+  };
+  const client = new MqttClient(connect, {
     protocolVersion: 4,
     clientId: plan.settings.clientId ?? `lamplighter-${hostname()}-${plan.key}`,
     clean: false,
@@ -63,19 +87,14 @@ export async function runExternalBroker(
   });
   const over = new AbortController();
   const ended = connectionEnd(client, endpoint.text, signal, over.signal);
-  const failed = Promise.withResolvers<never>();
-  // It may fail when nobody waits for it any more.
-  failed.promise.catch(() => undefined);
-  client.handleMessage = messageHandler(client, reader, (error) =>
-    // A broker sends what was not acknowledged only to a new connection.
-    failed.reject(new LinkLost({ zh: '数据无法保存', en: 'samples cannot be stored' }, { cause: error })),
-  );
+  client.handleMessage = messageHandler(client, reader, cannotStore);
   try {
     client.connect();
     const connected = new Promise<void>((resolve) => client.once('connect', () => resolve()));
     // Only the first of these ends the call; the others may still fail after it, and nobody waits for them then.
     await Promise.race([ended, connected]);
     if (!signal.aborted) up();
+    direct?.open();
     await Promise.race([ended, failed.promise, subscribe(client, reader, plan, emit)]);
     await Promise.race([ended, failed.promise]);
   } catch (error) {
@@ -109,9 +128,8 @@ function endpointOf(text: string): Endpoint {
   return { text, host, port, secure };
 }
 
-function openConnection({ host, port, secure }: Endpoint): BoundedConnection {
-  const socket = secure ? connectTls({ host, port, servername: host }) : connectTcp({ host, port, noDelay: true });
-  return new BoundedConnection(socket, MAX_PACKET_BYTES);
+function openSocket({ host, port, secure }: Endpoint): Socket {
+  return secure ? connectTls({ host, port, servername: host }) : connectTcp({ host, port, noDelay: true });
 }
 
 /** Resolves on abort; rejects when the connection fails, is refused or ends. */
@@ -224,14 +242,13 @@ function messageHandler(
 
 /** Writes acknowledgements in the order of the messages; those of one commit as one piece. */
 function acknowledger(client: MqttClient): (messageId: number) => void {
-  let bytes: number[] = [];
+  let ids: number[] = [];
   return (messageId) => {
-    const first = bytes.length === 0;
-    bytes.push(...puback(messageId));
-    if (!first) return;
+    ids.push(messageId);
+    if (ids.length > 1) return;
     queueMicrotask(() => {
-      const piece = Buffer.from(bytes);
-      bytes = [];
+      const piece = pubacks(ids);
+      ids = [];
       if (!client.stream.destroyed) client.stream.write(piece);
     });
   };

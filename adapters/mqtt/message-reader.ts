@@ -1,7 +1,10 @@
 import type { Emit, LinkPlan } from '../../model/adapter.ts';
-import { Collector, type Hearer } from './collector.ts';
+import { Collector, type Hearer, type Receiver } from './collector.ts';
 import { decodeMessage, type Topic, topicsOf } from './decode.ts';
+import type { Publish } from './packet-splitter.ts';
+import { plainNumber } from './plain-number.ts';
 import type { MqttAddress, MqttSettings } from './schema.ts';
+import { TopicTable } from './topic-table.ts';
 
 /** Bound on the unknown topics that are named in the log. */
 export const MAX_NAMED_TOPICS = 100;
@@ -9,6 +12,7 @@ export const MAX_NAMED_TOPICS = 100;
 /** Turns the messages of one link into samples, and says in the log what changes about them. */
 export class MessageReader {
   readonly topics: ReadonlyMap<string, Topic>;
+  readonly #table: TopicTable<Topic>;
   readonly #plan: LinkPlan<MqttSettings, MqttAddress>;
   readonly #collector: Collector;
   readonly #clockOff = new Set<string>();
@@ -18,6 +22,7 @@ export class MessageReader {
   constructor(plan: LinkPlan<MqttSettings, MqttAddress>, emit: Emit) {
     this.#plan = plan;
     this.topics = topicsOf(plan.points);
+    this.#table = new TopicTable(this.topics);
     this.#collector = new Collector(emit);
   }
 
@@ -40,6 +45,29 @@ export class MessageReader {
       (into) => this.#noteClock(name, decodeMessage(into, topic, payload, receivedMs, retained).clockOff),
       hearer,
     );
+  }
+
+  /** The topic of a PUBLISH; undefined where no point reads it. */
+  topicIn({ bytes, topicFrom, topicTo }: Publish): Topic | undefined {
+    return this.#table.find(bytes, topicFrom, topicTo);
+  }
+
+  /**
+   * Reads a message where it lies. `receiver` hears what becomes of its samples, by its packet identifier. False where
+   * there is no room: then nothing was read, and `receiver.hasRoom` is called when there is.
+   */
+  readDirect(topic: Topic, publish: Publish, receivedMs: number, receiver: Receiver): boolean {
+    const { bytes, payloadFrom, payloadTo, retain, id } = publish;
+    const into = this.#collector.place(topic.points.length, receiver, id);
+    if (into === undefined) return false;
+    const value = topic.plain === undefined || retain ? undefined : plainNumber(bytes, payloadFrom, payloadTo);
+    if (topic.plain !== undefined && value !== undefined) {
+      into.good(topic.plain, receivedMs, receivedMs, value);
+    } else {
+      const payload = bytes.subarray(payloadFrom, payloadTo);
+      this.#noteClock(topic.name, decodeMessage(into, topic, payload, receivedMs, retain).clockOff);
+    }
+    return true;
   }
 
   close(): void {

@@ -1,9 +1,9 @@
 /** Bytes of a body at the start. */
 const FIRST_BYTES = 1024 * 1024;
 /** Bytes of a body at most, well below what InfluxDB takes by default (25 MB). */
-export const MAX_BODY_BYTES = 4 * 1024 * 1024;
+const MAX_BODY_BYTES = 4 * 1024 * 1024;
 /** Bytes that a body may always have; a single line may be longer. */
-const MIN_BODY_BYTES = 4096;
+export const MIN_BODY_BYTES = 4096;
 /** Real ms within which a full body must be taken, so that the next may be larger. */
 const FAST_MS = 300;
 /** Real ms above which the next is smaller. */

@@ -1,6 +1,6 @@
-import { BodySize } from './body-size.ts';
+import { BodySize, MIN_BODY_BYTES } from './body-size.ts';
 import type { DeadLetter } from './dead-letters.ts';
-import type { InfluxPoster, PostAnswer } from './influx-post.ts';
+import { type InfluxPoster, type PostAnswer, RETRY_AFTER_MS } from './influx-post.ts';
 import { bytesOf, fitting, type Lines, lineAt } from './lines.ts';
 
 /** Requests that looking for refused lines among the others of one hand-over may take. */
@@ -49,6 +49,10 @@ export class InfluxWriter {
         case 'no-database':
           return { outcome: 'no-database', reason: answer.reason };
         case 'too-large':
+          // So small that the lines are not to blame: somebody must mend the way to the server.
+          if (bytesOf(lines, from, from + count).byteLength <= MIN_BODY_BYTES) {
+            return { outcome: 'retry', reason: answer.reason, afterMs: RETRY_AFTER_MS };
+          }
           if (count === 1) refuse(body, answer.reason);
           else waiting.push(body);
           break;

@@ -17,6 +17,7 @@ import type { LogRecord } from '../../model/log.ts';
 import { BatchBuilder } from '../../model/sample.ts';
 import { cuts, flips, type LogTemplate, logTemplate, runDamaged } from '../../test/support/damaged-log.ts';
 import { tempFolder } from '../../test/support/temp-folder.ts';
+import { lastLogMs } from './last-log-ms.ts';
 import { type DurableLog, openLog } from './open-log.ts';
 
 /** A small share; `LAMPLIGHTER_DAMAGE_RUNS` for more. */
@@ -140,6 +141,57 @@ test('where nothing can be read, the numbering goes on after what others know', 
   await log.close();
   // Also without being told again.
   expect((await open(dir)).log.last.logSeq).toBe(5001);
+});
+
+test('a record that says another time, place or number of samples than was written is not believed', async () => {
+  const dir = tempFolder();
+  const first = await open(dir);
+  await fill(first.log, 600);
+  const written = await readAll(first.log);
+  await first.log.close();
+  const bent = new DatabaseSync(join(dir, 'log.db'));
+  // Places 256 and 257 are where pages begin.
+  bent.exec(`UPDATE records SET ms = 9e15 WHERE seq IN (100, 256, 257, 400);
+             UPDATE records SET ms = 5 WHERE seq IN (101, 258);
+             UPDATE records SET ordinal = 3, count = 9000 WHERE seq = 300;
+             UPDATE records SET seq = 1000000 WHERE seq = 350;
+             UPDATE records SET seq = 1000420 WHERE seq = 420;
+             UPDATE records SET kind = 6 WHERE seq = 500`);
+  bent.close();
+  // The newest row is none of ours: the file counts as damaged.
+  const { log } = await open(dir);
+  const found = await readAll(log);
+  const kept = written.filter(({ logSeq }) => ![100, 101, 256, 257, 258, 300, 350, 400, 420, 500].includes(logSeq));
+  expect(found.filter(({ kind }) => kind === 'samples')).toEqual(kept);
+  expect(found.map(({ logMs }) => logMs)).toEqual(found.map(({ logMs }) => logMs).toSorted((a, b) => a - b));
+  expect(found.filter(({ kind }) => kind === 'lost').map((record) => record.kind === 'lost' && record.samples)).toEqual(
+    [100, 150, 50, 50, 50, 50, 50],
+  );
+});
+
+test('a record that is not whole has the time of the one after it, wherever a page begins', async () => {
+  const dir = tempFolder();
+  const first = await open(dir);
+  await fill(first.log, 600);
+  const written = await readAll(first.log);
+  await first.log.close();
+  const damaged = [100, 256, 257, 400, 512];
+  const bent = new DatabaseSync(join(dir, 'log.db'));
+  bent.exec(`UPDATE records SET ms = 9e15 WHERE seq IN (${damaged.join()})`);
+  bent.close();
+  const { log } = await open(dir);
+  const expected = written.map((record) => {
+    if (!damaged.includes(record.logSeq)) return record;
+    const after = written.find(({ logSeq }) => logSeq > record.logSeq && !damaged.includes(logSeq));
+    return { kind: 'damaged', logSeq: record.logSeq, logMs: after?.logMs };
+  });
+  expect(await readAll(log)).toEqual(expected);
+  expect(lastLogMs(dir)).toBe(written.at(-1)?.logMs);
+  await log.close();
+  const last = new DatabaseSync(join(dir, 'log.db'));
+  last.exec('UPDATE records SET ms = 9e15 WHERE seq = 600');
+  last.close();
+  expect(lastLogMs(dir)).toBe(0);
 });
 
 test('damage that shows only in a commit is mended without a restart', async () => {

@@ -1,14 +1,16 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
 import { openDatabaseForReading } from '../storage/open-database.ts';
-import { StorageError, unreadable } from '../storage/storage-error.ts';
+import { StorageError } from '../storage/storage-error.ts';
 import { archiveFolder, listSegments } from './archive-folder.ts';
-import { isDamage, LogRows } from './log-rows.ts';
+import { LogRows } from './log-rows.ts';
 import { LOG_FILE } from './log-schema.ts';
+import { isWhole } from './record-checksum.ts';
 
 /**
- * Site time of the newest record in a log that may be in use; 0 where there is none. Of a damaged log what its archive
- * says. Throws a StorageError.
+ * Site time of the newest record in a log that may be in use; 0 where there is none. Of a log that is damaged or cannot
+ * be opened, which opening it says, what its archive tells.
  */
 export function lastLogMs(dir: string): number {
   const path = join(dir, LOG_FILE);
@@ -17,18 +19,20 @@ export function lastLogMs(dir: string): number {
 }
 
 function newestMs(path: string): number {
+  let database: DatabaseSync | undefined;
   try {
-    const database = openDatabaseForReading(path);
-    try {
-      // Still empty where its maker has ended, or has not come, before the first table.
-      if (database.prepare('PRAGMA user_version').get()?.user_version === 0) return 0;
-      return new LogRows(database).newest()?.logMs ?? 0;
-    } finally {
-      database.close();
-    }
+    database = openDatabaseForReading(path);
+    // Still empty where its maker has ended, or has not come, before the first table.
+    if (database.prepare('PRAGMA user_version').get()?.user_version === 0) return 0;
+    const rows = new LogRows(database);
+    const seq = rows.newest()?.logSeq ?? 0;
+    const [newest] = rows.after(seq - 1, seq, 1, 1);
+    // A time that was bent must not become the clock's.
+    return newest && isWhole(newest) ? newest.ms : 0;
   } catch (error) {
-    // It is set aside when the log is opened.
-    if (isDamage(error instanceof StorageError ? error.cause : error)) return 0;
-    throw error instanceof StorageError ? error : unreadable(path, error);
+    if (error instanceof StorageError || (error instanceof Error && 'errcode' in error)) return 0;
+    throw error;
+  } finally {
+    database?.close();
   }
 }

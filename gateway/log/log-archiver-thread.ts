@@ -28,7 +28,6 @@ function move(throughSeq: number): number {
   const rows = new LogRows(database);
   // A crash may have come after the segment was written and before the rows were removed.
   const archivedSeq = listSegments(folder).at(-1)?.lastSeq ?? 0;
-  if (archivedSeq >= throughSeq) return throughSeq;
   const builder = new SegmentBuilder();
   let first: CheckedRecord | undefined;
   let last: CheckedRecord | undefined;

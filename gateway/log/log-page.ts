@@ -4,6 +4,10 @@ import type { LogRows } from './log-rows.ts';
 import { type CheckedRecord, isWhole } from './record-checksum.ts';
 import { encodeLost, lostFrom } from './record-codec.ts';
 
+/** Records, and bytes of them, among which a whole one is looked for after one that is not. */
+const NEAR_RECORDS = 64;
+const NEAR_BYTES = 1024 * 1024;
+
 export interface Page {
   readonly records: readonly FoundRecord[];
   readonly throughSeq: number;
@@ -75,7 +79,8 @@ class PageBuilder {
     if (this.#records.length >= this.#limit) return false;
     if (this.#bytes > this.#maxBytes && this.#records.length > 0) return false;
     const { crc: _, body, ...rest } = record;
-    this.#push({ ...rest, body: whole ? body : undefined });
+    if (whole) this.#push({ ...rest, body });
+    else this.#push({ ...rest, ms: this.#timeOf(rest.seq), body: undefined });
     this.#nextOrdinal = whole ? record.ordinal + record.count : undefined;
     return true;
   }
@@ -89,7 +94,7 @@ class PageBuilder {
       next === undefined || firstOrdinal === undefined
         ? this.#log.samplesGone(fromSeq - 1, throughSeq)
         : Math.max(0, next.ordinal - firstOrdinal);
-    const ms = next?.ms ?? this.#records.at(-1)?.ms ?? 0;
+    const ms = next?.ms ?? this.#timeOf(throughSeq);
     this.#push({ seq: throughSeq, ms, ordinal: 0, ...encodeLost(fromSeq, samples) });
     this.#nextOrdinal = undefined;
   }
@@ -103,17 +108,20 @@ class PageBuilder {
     return before && isWhole(before) ? before.ordinal + before.count : undefined;
   }
 
+  /**
+   * The time of a record that cannot be asked for it: that of the next one that can, so that time never goes back,
+   * wherever a page begins; of the one before where there is none.
+   */
+  #timeOf(seq: number): number {
+    const next =
+      this.#log.after(seq, seq + NEAR_RECORDS, NEAR_RECORDS, NEAR_BYTES).find(isWhole) ??
+      this.#archive.next(seq, seq + NEAR_RECORDS).find(isWhole);
+    return next?.ms ?? this.#records.at(-1)?.ms ?? this.#log.newest()?.logMs ?? 0;
+  }
+
   /** At least one step further than where the page began. */
   end(): Page {
     if (this.#records.length === 0) this.missing(this.#expectedSeq);
-    // What is damaged may say any time; that of the log never goes back.
-    let laterMs = Number.MAX_SAFE_INTEGER;
-    for (let at = this.#records.length - 1; at >= 0; at--) {
-      const record = this.#records[at];
-      if (!record) continue;
-      if (!(record.ms <= laterMs)) this.#records[at] = { ...record, ms: laterMs };
-      laterMs = this.#records[at]?.ms ?? laterMs;
-    }
     return { records: this.#records, throughSeq: this.#expectedSeq - 1 };
   }
 

@@ -7,8 +7,9 @@ import { walFrames } from './sqlite-wal.ts';
 /** Columns of the tables whose rows are looked for: `records`, `points`. */
 const RECORD_COLUMNS = 7;
 const POINT_COLUMNS = 2;
-/** Pages that are kept in memory, so that rows of one page do not read it again. */
-const MAX_KEPT_PAGES = 64;
+/** Pages that are read at a time, and how many times as many are kept in memory. */
+const CHUNK_PAGES = 64;
+const MAX_KEPT_CHUNKS = 32;
 /** Bytes of a point's key at most; what is longer is none of ours. */
 const MAX_KEY_LENGTH = 1024;
 
@@ -97,8 +98,10 @@ export function greatestPoint(record: CheckedRecord): number {
   const { seq, ms, kind, ordinal, body } = record;
   if (kind !== kindNumbers.samples && kind !== kindNumbers.points) return 0;
   const decoded = decodeRecord({ logSeq: seq, logMs: ms }, kind, ordinal, body);
-  if (decoded?.kind === 'points') return decoded.numbers.reduce((most, [, number]) => Math.max(most, number), 0);
-  return decoded?.kind === 'samples' ? decoded.batch.point.reduce((most, number) => Math.max(most, number), 0) : 0;
+  let greatest = 0;
+  if (decoded?.kind === 'points') for (const [, number] of decoded.numbers) greatest = Math.max(greatest, number);
+  if (decoded?.kind === 'samples') for (const number of decoded.batch.point) greatest = Math.max(greatest, number);
+  return greatest;
 }
 
 /** Pages of a file as SQLite would see them: those of the write-ahead file in the place of older ones. */
@@ -106,47 +109,64 @@ class Pages {
   readonly count: number;
   readonly source: PageSource = (page) => this.read(page);
   readonly #file: number;
-  readonly #wal: number | undefined;
+  readonly #wal: Uint8Array;
   readonly #inWal: ReadonlyMap<number, number>;
-  readonly #kept = new Map<number, Uint8Array | undefined>();
+  readonly #chunks = new Map<number, Uint8Array>();
 
   constructor(path: string) {
     this.#file = openSync(path, 'r');
     const walPath = `${path}-wal`;
-    this.#wal = existsSync(walPath) ? openSync(walPath, 'r') : undefined;
-    this.#inWal = this.#wal === undefined ? new Map() : walFrames(readFileSync(walPath)).pages;
+    this.#wal = existsSync(walPath) ? readFileSync(walPath) : new Uint8Array();
+    this.#inWal = walFrames(this.#wal).pages;
     const own = Math.floor(fstatSync(this.#file).size / PAGE_BYTES);
     this.count = [...this.#inWal.keys()].reduce((most, page) => Math.max(most, page), own);
   }
 
   read(page: number): Uint8Array | undefined {
     if (page < 1 || page > this.count) return undefined;
-    if (this.#kept.has(page)) return this.#kept.get(page);
     const inWal = this.#inWal.get(page);
-    const bytes = new Uint8Array(PAGE_BYTES);
-    const [file, at] =
-      inWal !== undefined && this.#wal !== undefined ? [this.#wal, inWal] : [this.#file, (page - 1) * PAGE_BYTES];
-    const found = readWhole(file, bytes, at) ? bytes : undefined;
-    this.#kept.set(page, found);
-    for (const oldest of this.#kept.keys()) {
-      if (this.#kept.size <= MAX_KEPT_PAGES) break;
-      this.#kept.delete(oldest);
-    }
-    return found;
+    if (inWal !== undefined) return this.#wal.subarray(inWal, inWal + PAGE_BYTES);
+    const place = Math.floor((page - 1) / CHUNK_PAGES);
+    const at = ((page - 1) % CHUNK_PAGES) * PAGE_BYTES;
+    const bytes = this.#chunk(place).subarray(at, at + PAGE_BYTES);
+    return bytes.byteLength === PAGE_BYTES ? bytes : undefined;
   }
 
   close(): void {
     closeSync(this.#file);
-    if (this.#wal !== undefined) closeSync(this.#wal);
+  }
+
+  #chunk(place: number): Uint8Array {
+    const known = this.#chunks.get(place);
+    if (known) return known;
+    const chunk = readChunk(this.#file, place * CHUNK_PAGES * PAGE_BYTES);
+    this.#chunks.set(place, chunk);
+    for (const oldest of this.#chunks.keys()) {
+      if (this.#chunks.size <= MAX_KEPT_CHUNKS) break;
+      this.#chunks.delete(oldest);
+    }
+    return chunk;
   }
 }
 
-/** False where the file ends before, or the disk cannot read it. */
-function readWhole(file: number, into: Uint8Array, at: number): boolean {
+/** Up to {@link CHUNK_PAGES} pages from `at` on; zeros, which are no page of a table, where the disk cannot read one. */
+function readChunk(file: number, at: number): Uint8Array {
+  const chunk = new Uint8Array(CHUNK_PAGES * PAGE_BYTES);
+  const all = readInto(file, chunk, at);
+  if (all !== undefined) return chunk.subarray(0, all);
+  for (let page = 0; page < CHUNK_PAGES; page++) {
+    const start = page * PAGE_BYTES;
+    readInto(file, chunk.subarray(start, start + PAGE_BYTES), at + start);
+  }
+  return chunk;
+}
+
+/** How many bytes were read; undefined where the disk cannot read them. */
+function readInto(file: number, into: Uint8Array, at: number): number | undefined {
   try {
-    return readSync(file, into, 0, into.byteLength, at) === into.byteLength;
+    return readSync(file, into, 0, into.byteLength, at);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EIO') return false;
+    if (error instanceof Error && 'code' in error && error.code === 'EIO') return undefined;
     throw error;
   }
 }

@@ -330,6 +330,7 @@ function resolvePoints(
       ...(definition.unit !== undefined && { unit: definition.unit }),
       ...(definition.states !== undefined && { states: definition.states }),
       staleAfterMs: definition.staleAfterMs,
+      ...(definition.heartbeatMs !== undefined && { heartbeatMs: definition.heartbeatMs }),
       address: resolved.value,
     });
   }

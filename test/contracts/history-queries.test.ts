@@ -232,7 +232,9 @@ function contract(lab: () => Lab): void {
   });
   const asBool = ({ samples, ...rest }: typeof script extends fc.Arbitrary<infer S> ? S : never) => ({
     ...rest,
-    samples: samples.map(([unit, value]): Sample => [unit, typeof value === 'number' ? value % 2 : value]),
+    samples: (samples as readonly Sample[]).map(
+      ([unit, value]): Sample => [unit, typeof value === 'number' ? value % 2 : value],
+    ),
   });
 
   test('a timeline tells every stretch as long as a pixel, exactly, and joins shorter ones', async () => {

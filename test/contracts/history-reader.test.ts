@@ -146,6 +146,39 @@ test('brings samples and changes to the home, and goes on after a restart where 
   expect(await counts(home)).toBe(2);
 });
 
+test('leaves out repeated samples of a point with a heartbeat, and keeps the first after a restart', async () => {
+  const dir = tempFolder();
+  const log = await openTestLog(dir);
+  const home = await openHome(dir);
+  const points = (number: number) => {
+    const point = lookup(number);
+    return number === 1 && point !== undefined ? { ...point, heartbeatMs: 400 } : point;
+  };
+  const options = {
+    log,
+    changes: new ChangeList(),
+    offsetFile: join(dir, 'offset.json'),
+    logger: silent,
+    home,
+    points,
+  };
+  const reader = await startReader(options);
+  for (let turn = 0; turn < 10; turn++) {
+    await append(log, [
+      [1, T + turn * 100, 5],
+      [2, T + turn * 100, 1],
+    ]);
+  }
+  await reached(reader, 10);
+  expect(reader.facts()).toMatchObject({ writtenSamples: 3 + 10, repeatedSamples: 7 });
+  expect(await counts(home)).toBe(3);
+  await reader.stop();
+  const second = await startReader(options);
+  await append(log, [[1, T + 999, 5]]);
+  await reached(second, 11);
+  expect(await counts(home)).toBe(4);
+});
+
 test('starts anew where the offset is lost, torn, of another home or of another log', async () => {
   const dir = tempFolder();
   const log = await openTestLog(dir);

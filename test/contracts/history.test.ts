@@ -111,6 +111,24 @@ function historyContract(lab: () => HistoryLab): void {
     expect((await home.series(pointOf('double'), T, T + 10, 1)).last).toEqual([8]);
   });
 
+  test('stores what is left of a block of which samples are left out, each in its place', async () => {
+    const { batch } = blockOf(0, [
+      [1, T, 7],
+      [1, T, 8],
+      [4, T, 'text'],
+    ]);
+    const block = { logSeq: 1, firstOrdinal: 10, ordinals: Float64Array.of(10, 12, 19), batch };
+    expect(await home.writeSamples([block], never)).toEqual({ outcome: 'done' });
+    // The same samples in full, as after a restart, when the one before is not known any more.
+    await write(10, [
+      [1, T, 7],
+      [1, T, 7],
+      [1, T, 8],
+    ]);
+    expect(figures(await home.series(pointOf('double'), T, T + 1, 1))).toMatchObject({ count: [3], last: [8] });
+    expect((await home.series(pointOf('text'), T, T + 1, 1)).count).toEqual([1]);
+  });
+
   test('stores the same rows however often they are written, in whatever groups', async () => {
     const rows = Array.from({ length: 50 }, (_, index): Row => [1, T + (index % 7) * HOUR_MS + index, index]);
     const parts = (size: number) =>

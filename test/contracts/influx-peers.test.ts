@@ -169,6 +169,34 @@ test('a server for which bodies are too large gets smaller ones, and what is too
   expect(peer.bodies.slice(before).every((lines) => lines < 300)).toBe(true);
 });
 
+test('a server for which every body is too large is tried again later', async () => {
+  const peer = await startInfluxPeer();
+  const { home } = open(peer);
+  peer.onWrite = refuse(413, 'Request Entity Too Large');
+  expect(await write(home, 5000)).toMatchObject({ outcome: 'retry', reason: 'HTTP 413: Request Entity Too Large' });
+  expect(peer.bodies.length).toBeLessThan(20);
+  peer.onWrite = undefined;
+  expect(await write(home, 5000)).toEqual({ outcome: 'done' });
+});
+
+test('an error in the thread that writes costs nothing but a try', async () => {
+  const peer = await startInfluxPeer();
+  const { home, told } = open(peer);
+  expect(await write(home)).toEqual({ outcome: 'done' });
+  // What no engine gives: the thread cannot make a line of it.
+  const broken = { logSeq: 1, ordinal: 0, change: { kind: 'alarm', event: 'raised', atMs: T } } as never;
+  expect(await home.writeChanges([broken], never)).toMatchObject({
+    outcome: 'retry',
+    reason: expect.stringContaining('the thread that writes to InfluxDB has ended'),
+  });
+  expect(told.map(({ message }) => message)).toEqual([
+    'the thread that writes to InfluxDB failed and is started again',
+  ]);
+  // The new thread knows the points, too.
+  expect(await write(home)).toEqual({ outcome: 'done' });
+  expect(peer.taken).toHaveLength(6);
+});
+
 test('a server that answers before it has read everything, and then hangs up, is understood', async () => {
   const peer = await startInfluxPeer();
   const { home } = open(peer);

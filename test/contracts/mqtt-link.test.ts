@@ -64,6 +64,13 @@ async function staysPending(promise: Promise<unknown>): Promise<boolean> {
   return await Promise.race([settled, new Promise<boolean>((resolve) => setTimeout(resolve, WATCHED_MS, true))]);
 }
 
+const DISCONNECT = Buffer.from([0xe0, 0]);
+
+/** A PUBLISH at QoS 0 of fewer than 128 bytes. */
+function publishOf(topic: string, payload: string): Buffer {
+  return Buffer.from([0x30, 2 + topic.length + payload.length, 0, topic.length, ...Buffer.from(topic + payload)]);
+}
+
 const state = (power: number) => JSON.stringify({ power });
 
 describe('embedded broker', () => {
@@ -203,6 +210,53 @@ describe('embedded broker', () => {
     const device = await client(url);
     await device.publishAsync('a/state', state(7), { qos: 1, retain: true });
     expect(run.latest('power')).toMatchObject({ quality: 'good', value: 7 });
+  });
+
+  test('what was sent before the device left is stored, however long the log takes', async () => {
+    const { run, url } = await embedded();
+    run.closeGate();
+    const device = connectTcp(Number(new URL(url).port), '127.0.0.1');
+    device.on('error', () => undefined);
+    // More than two batches hold, of a client that does not wait for its CONNACK, and its DISCONNECT.
+    const messages = Array.from({ length: 30_000 }, (_, i) => publishOf('a/state', state(i)));
+    device.end(Buffer.concat([Buffer.from('100d00044d5154540402003c000166', 'hex'), ...messages, DISCONNECT]));
+    await run.until('its first messages are under way', () => run.emitsInFlight > 0);
+    run.openGate();
+    await run.until('the last one is stored', () => run.latest('power')?.value === 29_999);
+  });
+
+  test('a device that is silent for longer than it said is disconnected', async () => {
+    const { url } = await embedded();
+    const device = connectTcp(Number(new URL(url).port), '127.0.0.1');
+    device.on('error', () => undefined);
+    device.resume();
+    // Keep-alive of 1 s.
+    device.write(Buffer.from('100d00044d51545404020001000166', 'hex'));
+    const begunMs = performance.now();
+    await new Promise<void>((resolve) => device.once('close', () => resolve()));
+    expect(performance.now() - begunMs).toBeGreaterThan(1400);
+  });
+
+  test('messages with and without the wish to be kept stay in order', async () => {
+    const { run, url } = await embedded();
+    const device = await client(url);
+    for (let i = 0; i < 20; i++) {
+      const kept = device.publishAsync('a/state', state(2 * i), { qos: 1, retain: true });
+      await Promise.all([kept, device.publishAsync('a/state', state(2 * i + 1), { qos: 1 })]);
+      expect(run.latest('power')?.value).toBe(2 * i + 1);
+    }
+  });
+
+  test('who subscribes later hears what comes from then on', async () => {
+    const { run, url } = await embedded();
+    const [device, viewer] = await Promise.all([client(url), client(url)]);
+    await device.publishAsync('a/state', state(1), { qos: 1 });
+    const heard: string[] = [];
+    viewer.on('message', (_topic, payload) => heard.push(payload.toString()));
+    await viewer.subscribeAsync('a/state', { qos: 1 });
+    await device.publishAsync('a/state', state(2), { qos: 1 });
+    await expect.poll(() => heard).toEqual([state(2)]);
+    expect(run.latest('power')?.value).toBe(2);
   });
 
   test('others can subscribe at it', async () => {

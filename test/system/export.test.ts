@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { Child, root } from '../support/child.ts';
-import { freePort } from '../support/servers.ts';
+import { describeWithServer, freePort, startInfluxd } from '../support/servers.ts';
 import { canMount, smallDisk } from '../support/small-disk.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
@@ -17,19 +17,26 @@ let dataDir: string;
 let expected: UpgradeExpectation;
 let gateway: Child;
 
-/** A gateway that has brought the kept folder up to date, and goes on writing it while the first tests run. */
-beforeAll(async () => {
-  dataDir = mkdtempSync(join(tmpdir(), 'lamplighter-export-'));
+/** A gateway on the kept folder, which it brings up to date and goes on writing. */
+async function gatewayOn(folder: string, ...options: string[]): Promise<Child> {
   const [name = ''] = upgradeCases;
-  const unpacked = unpackCase(name, dataDir);
+  const unpacked = unpackCase(name, folder);
   expected = unpacked.expected;
-  const { siteFile } = unpacked;
-  gateway = new Child(
+  const started = new Child(
     'gateway/main.ts',
-    ['run', '--site', siteFile, '--data', dataDir, '--port', '0', '--clock', String(expected.last.logMs + 5000)],
+    [
+      ...['run', '--site', unpacked.siteFile, '--data', folder, '--port', '0'],
+      ...['--clock', String(expected.last.logMs + 5000), ...options],
+    ],
     { UPGRADE_BROKER: `tcp://127.0.0.1:${await freePort()}`, UPGRADE_PHONE: 'http://127.0.0.1:9/none' },
   );
-  await gateway.ready();
+  await started.ready();
+  return started;
+}
+
+beforeAll(async () => {
+  dataDir = mkdtempSync(join(tmpdir(), 'lamplighter-export-'));
+  gateway = await gatewayOn(dataDir);
 });
 
 afterAll(async () => {
@@ -76,15 +83,20 @@ function rowsOf(csv: string): Row[] {
   });
 }
 
+function totalsOf(rows: readonly Row[]): Record<string, { count: number; sum: number }> {
+  const totals: Record<string, { count: number; sum: number }> = {};
+  for (const { key, value } of rows) {
+    const { count, sum } = totals[key] ?? { count: 0, sum: 0 };
+    totals[key] = { count: count + 1, sum: sum + Number(value) };
+  }
+  return totals;
+}
+
 test('gives every sample of history once, in order, while the gateway runs', async () => {
   const { code, stdout, stderr } = await run(['--points', '*', ...ALL]);
   expect(code).toBe(0);
   const rows = rowsOf(stdout);
-  const found: Record<string, { count: number; sum: number }> = {};
-  for (const { key, value } of rows) {
-    const { count, sum } = found[key] ?? { count: 0, sum: 0 };
-    found[key] = { count: count + 1, sum: sum + Number(value) };
-  }
+  const found = totalsOf(rows);
   expect(found).toEqual(expected.history);
   const order = rows.map(({ key, ms }) => `${key} ${ms}`);
   expect(order).toEqual(order.toSorted());
@@ -148,15 +160,43 @@ test.each([
   expect(stderr).toContain(words);
 });
 
-test('a folder whose history is in InfluxDB says so', async () => {
+test('a folder whose history is in InfluxDB, and no gateway that could ask there, says so', async () => {
   expect(await gateway.end()).toBe(0);
   const offset = join(dataDir, 'history', 'offset.json');
   const kept = readFileSync(offset, 'utf8');
   writeFileSync(offset, JSON.stringify({ ...JSON.parse(kept), identity: 'influx http://127.0.0.1:1/x' }));
   const { code, stderr } = await run(['--points', '*', ...ALL]);
-  expect([code, stderr]).toEqual([2, expect.stringContaining('is in InfluxDB')]);
+  expect([code, stderr]).toEqual([3, expect.stringContaining('is in InfluxDB')]);
   writeFileSync(offset, kept);
   expect((await run(['--points', 'lamp-1', ...ALL])).code).toBe(0);
+});
+
+await describeWithServer('influxd', 'export of a history in InfluxDB', () => {
+  test('goes through the gateway, and gives every sample once', async () => {
+    const influxd = await startInfluxd();
+    onTestFinished(() => influxd.remove());
+    const folder = tempFolder();
+    const started = await gatewayOn(folder, '--influx', `${influxd.url}/export`);
+    onTestFinished(async () => void (await started.end()));
+    const args = ['--points', '*', ...ALL, '--data', folder];
+    const total = Object.values(expected.history).reduce((sum, { count }) => sum + count, 0);
+    // InfluxDB is filled from the log's start.
+    const csv = await until('all of it is there', WITHIN_MS, async () => {
+      const { code, stdout } = await run(args);
+      return code === 0 && rowsOf(stdout).length >= total && stdout;
+    });
+    const rows = rowsOf(csv);
+    const totals = totalsOf(rows);
+    for (const [key, { count, sum }] of Object.entries(expected.history)) {
+      expect({ key, count: totals[key]?.count }).toEqual({ key, count });
+      expect(totals[key]?.sum).toBeCloseTo(sum, 6);
+    }
+    const order = rows.map(({ key, ms }) => `${key} ${ms}`);
+    expect(order).toEqual(order.toSorted());
+    await influxd.kill();
+    const failed = await run(args);
+    expect([failed.code, failed.stderr]).toEqual([2, expect.stringMatching(/^lamplighter: .*history store[^\n]*\n$/)]);
+  });
 });
 
 test('Ctrl-C leaves no file', async () => {

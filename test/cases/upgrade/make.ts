@@ -49,7 +49,7 @@ await recorded.pass(120);
 await recorded.acknowledgeOldest();
 recorded.closed = true;
 await recorded.pass(60);
-recorded.snapshot();
+await recorded.snapshot();
 recorded.dark.add(1);
 await recorded.pass(900);
 recorded.dark.delete(1);
