@@ -29,12 +29,6 @@ export function tracerOf(strace: string, file: string): readonly string[] {
   return [strace, '-D', '-f', '-yy', '-xx', '-s', String(TRACED_BYTES), '--seccomp-bpf', '-e', calls, '-o', file];
 }
 
-/** Command that runs a program with `delayMs` real ms before each of its syncs. */
-export function slowSyncsOf(strace: string, delayMs: number): readonly string[] {
-  const inject = `inject=fsync,fdatasync:delay_enter=${delayMs * 1000}`;
-  return [strace, '-D', '-f', '--seccomp-bpf', '-e', 'trace=fsync,fdatasync', '-e', inject, '-o', '/dev/null'];
-}
-
 /**
  * A system call of a traced program. `began` and `ended` are places in the order in which the tracer saw things happen:
  * what ended before something else began was over by then.
