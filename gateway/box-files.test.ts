@@ -30,6 +30,8 @@ test('tells what lies in a data folder that it neither takes nor leaves out on p
       'log/archive/1-500.zst',
       'log/archive/2.zst.unfinished',
       'history/offset.json.next',
+      'history/history.db.damaged-1',
+      'history/dead-letters/2026-06-15T12-30-00-000Z.jsonl',
     ],
     ...['accounts.db', 'log/unheard-of', 'stuff/inside'],
   ];
