@@ -227,11 +227,11 @@ await describeWithServer('chromium', 'alarms on the page', () => {
         system: 'streetlight',
         alarm: 'below-target',
         priority: 3,
-        text: { zh: '点亮率低于目标 95%', en: 'Lit rate below its target of 95%' },
+        text: { zh: '低于目标 95%', en: 'Below its target of 95%' },
         children: ['feeder-2-lamp-11', 'B1/F2'],
       }),
     );
-    const alarm = card(page, 'Lit rate below its target');
+    const alarm = card(page, 'Below its target');
     await alarm.getByText('2 missed the target').click();
     await alarm.getByText('Street lamp F2-11').waitFor();
     await alarm.getByText('B1/F2').waitFor();
