@@ -265,6 +265,14 @@ await describeWithServer('chromium', 'alarms on the page', () => {
     await page.waitForURL(/#\/links$/);
     await page.getByText('12 min behind · connect ECONNREFUSED · 3 rows refused').waitFor();
     await page.getByText('41.3 GB free of 118.8 GB').waitFor();
+    gateway.path = {
+      ...gateway.path,
+      history: { ...gateway.path.history, behindMs: 800, lastError: 'the disk is full', rejectedRows: 0 },
+      disk: { freeBytes: 0, sizeBytes: 31.5e6 },
+    };
+    await page.reload();
+    await page.getByText('cannot be written · the disk is full').waitFor();
+    await page.getByText('0 MB free of 31.5 MB').waitFor();
     gateway.alarm({ ...alarm, state: 'returned-unacknowledged', returnedMs: FIXTURE_NOW_MS });
     await page.goto(gateway.url);
     await vi.waitFor(async () => expect(await line.getAttribute('data-state')).toBe('up'), APPEARS_MS);
