@@ -20,7 +20,14 @@ test('what is copied while the gateway writes never knows more than what is copi
 test('tells what lies in a data folder that it neither takes nor leaves out on purpose', () => {
   const folder = tempFolder();
   const files = [
-    ...['state.db', 'state.db-wal', 'state.db.before-v2', 'state.db.of-lost-log-1781526600000', 'instance.json'],
+    ...[
+      'state.db',
+      'state.db-wal',
+      'state.db.before-v2',
+      'state.db.of-lost-log-1781526600000',
+      'state.db.damaged-1781526600000-wal',
+      'instance.json',
+    ],
     ...['acknowledge.key', 'acknowledge.key.new', 'gateway.log', 'gateway.log.1', '.writable-1'],
     ...[
       'log/log.db',
