@@ -269,7 +269,10 @@ export class CommitQueue {
       for (const pair of item.pending.entry.numbers) points.push(pair);
     }
     this.#committing = records.length;
-    this.#stallTimer = setTimeout(() => this.#stalled(), STALL_MS);
+    this.#stallTimer = setTimeout(() => {
+      // Where this thread was busy for so long, the writer's answer may be waiting to be heard: it comes before this.
+      this.#stallTimer = setTimeout(() => this.#stalled(), 1);
+    }, STALL_MS);
     this.#options.commit(records, points);
     // The bodies have moved to the writer: what has to be written again is made ready again.
     for (const item of this.#placed.slice(0, records.length))

@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { crc32 } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { STALL_MS } from '../../gateway/log/commit-queue.ts';
 import { DEFAULT_LOG_BOUNDS } from '../../gateway/log/log-bounds.ts';
 import { type DurableLog, openLog } from '../../gateway/log/open-log.ts';
 import { StorageError } from '../../gateway/storage/storage-error.ts';
@@ -312,6 +313,18 @@ describe('log', () => {
     expect(warnings.map(({ message }) => message)).toEqual([expect.stringContaining('cannot be written')]);
     await log.close();
     expect(await readAll((await open(dir)).log)).toEqual(fromMemory);
+  });
+
+  test('does not blame the disk for a thread that was too busy to hear that all is written', async () => {
+    const { log, warnings } = await open(tempFolder());
+    await log.append({ kind: 'tick' });
+    const handed = log.hand({ kind: 'tick' });
+    const pause = new Int32Array(new SharedArrayBuffer(4));
+    // The commit is under way once this turn is over; the next one lasts for longer than a write may.
+    await new Promise((resolve) => setImmediate(resolve));
+    Atomics.wait(pause, 0, 0, STALL_MS + 300);
+    expect(await handed.taken).toMatchObject({ kept: true });
+    expect([warnings, log.facts().failing]).toEqual([[], null]);
   });
 
   test('what memory has no room for is shown, refused to its source, and told on disk as lost', async () => {
