@@ -43,7 +43,8 @@ export class ChangeJournal {
   readonly #unwritten = new Map<string, { readonly activation: Activation; readonly seq: number }>();
   /** Notices of records that are lost. */
   #lostRows: OutboxRow[] = [];
-  #writing: readonly Group[] = [];
+  /** What the writer has, a transaction each; in order. */
+  readonly #writing: (readonly Group[])[] = [];
   #size = 0;
   #timer: NodeJS.Timeout | undefined;
   readonly #waiters = new Set<() => void>();
@@ -94,8 +95,13 @@ export class ChangeJournal {
   forgetLost(): void {
     this.#outbox.drop(this.#lostRows);
     this.#lostRows = [];
-    const held = new Set(this.#held.concat(this.#writing).map(({ seq }) => seq));
+    const held = new Set(this.#held.concat(...this.#writing).map(({ seq }) => seq));
     for (const [id, { seq }] of this.#unwritten) if (!held.has(seq)) this.#unwritten.delete(id);
+  }
+
+  /** Hands everything that can be written to the writer at once, for what is written after it. */
+  handOverAll(): void {
+    while (this.#handOverNext());
   }
 
   /** Looks again at what can be written, and tells what cannot. */
@@ -150,7 +156,11 @@ export class ChangeJournal {
 
   /** Writes what has its records on disk, as much as one transaction may hold, unless one is under way. */
   #write(): void {
-    if (this.#isWriting) return;
+    if (!this.#isWriting) this.#handOverNext();
+  }
+
+  /** False where there is nothing that can be written. */
+  #handOverNext(): boolean {
     const durable = this.#durableSeq();
     const groups: Group[] = [];
     let size = 0;
@@ -160,9 +170,9 @@ export class ChangeJournal {
       groups.push(group);
     }
     const seq = groups.at(-1)?.seq;
-    if (seq === undefined) return;
+    if (seq === undefined) return false;
     this.#held.splice(0, groups.length);
-    this.#writing = groups;
+    this.#writing.push(groups);
     const commit: StateCommit = {
       seq,
       changes: groups.flatMap(({ changes }) => changes),
@@ -174,10 +184,11 @@ export class ChangeJournal {
       group.queued = true;
       if (group.told) this.#outbox.placed(group.outbox);
     }
+    return true;
   }
 
   #onWritten(groups: readonly Group[]): void {
-    this.#writing = [];
+    this.#writing.shift();
     for (const group of groups) {
       this.#size -= sizeOf(group);
       this.#tellThrough(group);

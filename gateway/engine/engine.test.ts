@@ -373,6 +373,22 @@ test('a state that cannot be written holds back no alarm, and is written when it
   disk.mend();
 });
 
+test('a snapshot is written after all changes that it knows of, however many wait', async () => {
+  const other = new DatabaseSync(join(bench.dir, 'state.db'));
+  other.exec('BEGIN IMMEDIATE');
+  const write = vi.spyOn(bench.stored.writer, 'write');
+  await bench.reportVolatile(1);
+  await bench.reportVolatile(0);
+  await until('the log has them', 5000, () => bench.log.last.logSeq === bench.log.shownSeq);
+  await bench.engine.close();
+  // A kill between the two would otherwise leave an alarm that is known and that nobody is ever called for.
+  const works = write.mock.calls.map(([work]) => work);
+  const seqs = works.flatMap((work) => (work.type === 'commit' ? work.seq : []));
+  expect(works.at(-1)).toMatchObject({ type: 'snapshot', snapshot: { logSeq: seqs.at(-1) } });
+  other.exec('COMMIT');
+  other.close();
+});
+
 test('waiting for what never comes ends with its signal', async () => {
   const far = bench.log.last.logSeq + 1000;
   await expect(bench.engine.reached(far, AbortSignal.timeout(20))).rejects.toThrow();

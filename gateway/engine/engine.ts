@@ -278,6 +278,8 @@ class LogEngine implements Engine {
   #saveSnapshot(): boolean {
     const { log, state } = this.#options;
     if (this.#beforeLoss || this.state.logSeq > log.last.logSeq) return false;
+    // A crash between the two must not leave a snapshot of changes that were never written, nor their notices sent.
+    this.#journal.handOverAll();
     state.writer.write({ type: 'snapshot', snapshot: takeSnapshot(this.state) });
     return true;
   }
