@@ -18,6 +18,9 @@ const LOOK_AGAIN_MS = 500;
 /** Told what the engine says; called with changes in their order, each once. */
 export type ChangeListener = (changes: readonly PlacedChange[]) => void;
 
+/** What a journal needs of the writer. */
+export type JournalWriter = Pick<StateWriter, 'write' | 'failing'>;
+
 interface Group extends StateCommit {
   readonly madeAt: number;
   told: boolean;
@@ -31,7 +34,7 @@ interface Group extends StateCommit {
  * never ahead of the log.
  */
 export class ChangeJournal {
-  readonly #writer: StateWriter;
+  readonly #writer: JournalWriter;
   readonly #outbox: Outbox;
   readonly #durableSeq: () => number;
   readonly #tellers = new Set<ChangeListener>();
@@ -46,10 +49,12 @@ export class ChangeJournal {
   /** What the writer has, a transaction each; in order. */
   readonly #writing: (readonly Group[])[] = [];
   #size = 0;
+  /** Of {@link ChangeJournal.#held}. */
+  #heldSize = 0;
   #timer: NodeJS.Timeout | undefined;
   readonly #waiters = new Set<() => void>();
 
-  constructor(writer: StateWriter, outbox: Outbox, durableSeq: () => number) {
+  constructor(writer: JournalWriter, outbox: Outbox, durableSeq: () => number) {
     this.#writer = writer;
     this.#outbox = outbox;
     this.#durableSeq = durableSeq;
@@ -77,6 +82,7 @@ export class ChangeJournal {
     const group: Group = { ...commit, madeAt: performance.now(), told: false, queued: false };
     this.#remember(group);
     this.#size += sizeOf(group);
+    this.#heldSize += sizeOf(group);
     this.#held.push(group);
     this.#untold.push(group);
     this.flush();
@@ -116,6 +122,8 @@ export class ChangeJournal {
 
   /** Resolves when there is room for more, when the disk fails, or when `signal` aborts. */
   async room(signal: AbortSignal): Promise<void> {
+    // What waits for a disk that fails is bounded by the writer, which counts what it was given.
+    while (this.#writer.failing && this.#heldSize >= MAX_COMMIT_SIZE && this.#handOverNext());
     while (this.#size > MAX_WAITING_SIZE && this.#isWriting && !this.#writer.failing && !signal.aborted) {
       await this.#nextWritten(signal);
     }
@@ -172,6 +180,7 @@ export class ChangeJournal {
     const seq = groups.at(-1)?.seq;
     if (seq === undefined) return false;
     this.#held.splice(0, groups.length);
+    this.#heldSize -= size;
     this.#writing.push(groups);
     const commit: StateCommit = {
       seq,

@@ -269,6 +269,8 @@ class LogEngine implements Engine {
     const { logMs } = this.state;
     const due = logMs - this.#snapshotMs >= SNAPSHOT_EVERY_MS || this.#samples >= SNAPSHOT_EVERY_SAMPLES;
     if (!due || performance.now() - this.#snapshotRealMs < SNAPSHOT_SPACING_MS) return;
+    // Whole states would pile up before a disk that takes nothing.
+    if (this.#options.state.writer.failing) return;
     if (!this.#saveSnapshot()) return;
     this.#snapshotMs = logMs;
     this.#snapshotRealMs = performance.now();
