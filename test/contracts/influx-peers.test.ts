@@ -87,6 +87,16 @@ const again: [what: string, by: (write: PeerWrite) => void, outcome: object][] =
     { reason: 'HTTP 204 text/html: this is not an answer of InfluxDB' },
   ],
   [
+    'wants TLS all at once (400)',
+    ({ response }) => answer(response, 400, 'Client sent an HTTP request to an HTTPS server.', { 'content-type': '' }),
+    { reason: /HTTP 400: Client sent/ },
+  ],
+  [
+    'has a proxy before it that refuses (407)',
+    ({ response }) => answer(response, 407, '{"error":"log in to the proxy"}'),
+    { reason: 'HTTP 407: log in to the proxy' },
+  ],
+  [
     'sends one elsewhere (302)',
     ({ response }) => response.writeHead(302, { location: '/login' }).end(),
     { reason: /HTTP 302/ },
