@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { LogRecord } from '../../model/log.ts';
+import { BatchBuilder } from '../../model/sample.ts';
 import { StorageError } from '../storage/storage-error.ts';
 import { CommitQueue, STALL_MS } from './commit-queue.ts';
 import type { StoredRecord } from './log-messages.ts';
@@ -68,5 +69,21 @@ test('after a stall the disk comes first again, also where entries never cease t
   expect(await fourth.taken).toMatchObject({ logSeq: 4, kept: false });
   expect(shown).toEqual([1, 2, 3, 4]);
   expect(commits).toEqual([[1], [2], [3], [4]]);
+  queue.end(full);
+});
+
+test('what is kept for a failing disk is bounded by what it takes in memory, also where each batch is one sample', () => {
+  const { queue } = heldQueue();
+  queue.hand({ kind: 'tick' });
+  queue.failed(full);
+  const builder = new BatchBuilder();
+  let batches = 0;
+  while (queue.facts.lostSamples === 0) {
+    builder.good(1, 1, 1, batches++);
+    queue.hand({ kind: 'samples', link: 'l', batch: builder.take() });
+  }
+  // A batch of one sample takes 4 KiB or so, of 64 MiB.
+  expect(batches).toBeLessThan(20_000);
+  expect(batches).toBeGreaterThan(10_000);
   queue.end(full);
 });

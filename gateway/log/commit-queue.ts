@@ -1,5 +1,6 @@
 import type { AdapterLog } from '../../model/adapter.ts';
 import type { Handed, LogEntry, LogFacts, LogRecord, Stamp, Taken } from '../../model/log.ts';
+import type { Batch } from '../../model/sample.ts';
 import { StorageError } from '../storage/storage-error.ts';
 import type { StoredRecord } from './log-messages.ts';
 import { decodeRecord, type EncodedEntry, encodeEntry, encodeLost } from './record-codec.ts';
@@ -28,9 +29,13 @@ const LAST_RETRY_MS = 5000;
 const HOLD_TOLD_MS = 2000;
 /** Real ms between two lines that tell of a failing disk: one that stalls again and again is told so often. */
 const TELL_EVERY_MS = 60_000;
-/** Bytes that an entry takes in memory besides its samples, about. */
+/** Bytes that an entry takes in memory, about. */
 const ENTRY_BYTES = 200;
+/** A batch's columns are eight objects with a buffer each, which a batch of few samples is mostly made of (measured). */
+const BATCH_BYTES = 4096;
 const SAMPLE_BYTES = 34;
+/** A text or a detail, of 256 bytes at most, and its place. */
+const TEXT_BYTES = 400;
 
 export interface CommitQueueOptions {
   /** Place of the newest record on disk, and of the next sample. */
@@ -166,7 +171,7 @@ export class CommitQueue {
       this.#readyBytes += encoded?.body.byteLength ?? 0;
       this.#stampMs = Math.max(this.#options.now(), this.#stampMs);
       const samples = entry.kind === 'samples' ? entry.batch.length : 0;
-      const bytes = ENTRY_BYTES + samples * SAMPLE_BYTES;
+      const bytes = entry.kind === 'samples' ? bytesOfBatch(entry.batch) : ENTRY_BYTES;
       const pending: Pending = { entry, ms: this.#stampMs, samples, bytes, encoded, taken, kept };
       if (this.#volatile) this.#placeVolatile(pending);
       else this.#waiting.push(pending);
@@ -433,6 +438,10 @@ export class CommitQueue {
     this.#show(item, true);
     item.pending.kept.resolve(stamp);
   }
+}
+
+function bytesOfBatch({ length, texts, details }: Batch): number {
+  return BATCH_BYTES + length * SAMPLE_BYTES + (texts.size + details.size) * TEXT_BYTES;
 }
 
 /** Samples and ticks come again by themselves; nothing else does. */
