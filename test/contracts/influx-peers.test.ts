@@ -293,8 +293,10 @@ test('a server that does not know set-up statements is told of once, and written
   expect(await write(home)).toEqual({ outcome: 'done' });
   expect(await write(home)).toEqual({ outcome: 'done' });
   expect(peer.taken).toHaveLength(6);
-  await expect.poll(() => told.length).toBe(1);
+  await expect.poll(() => told.length).toBe(2);
   expect(told[0]?.message).toContain('not set up');
+  expect(told[1]?.message).toContain('does not say which database it is');
+  expect(home.database).toBeUndefined();
 });
 
 test.each([

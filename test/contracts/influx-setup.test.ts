@@ -77,6 +77,7 @@ await describeWithServer('influxd', 'InfluxDB as we set it up', () => {
       ['lamplighter_raw', '9600h0m0s', true],
       ['lamplighter_1m', '26400h0m0s', false],
       ['lamplighter_1h', '87840h0m0s', false],
+      ['lamplighter_about', '0s', false],
     ];
     expect(await policiesOf(escaped)).toEqual(policies);
     const queries = await until('all queries are there', WITHIN_MS, async () => {
@@ -101,7 +102,8 @@ await describeWithServer('influxd', 'InfluxDB as we set it up', () => {
     await until('the missing one is made', WITHIN_MS, async () => (await queriesOf(database)).length === 4);
     const [changed] = (await queriesOf(database)).filter(([name]) => name === 'lamplighter_1m_fire-pump');
     expect(changed?.[1]).toContain('time(5m)');
-    expect((await policiesOf(escaped)).at(-1)).toEqual(['lamplighter_1h', '8736h0m0s', false]);
+    expect((await policiesOf(escaped)).at(-2)).toEqual(['lamplighter_1h', '8736h0m0s', false]);
+    expect(again.home.database).toEqual({ identity: home.database?.identity, hadRows: false });
     expect([...told, ...again.told]).toEqual([]);
   });
 
@@ -152,6 +154,7 @@ await describeWithServer('influxd', 'InfluxDB as we set it up', () => {
       ['autogen', true],
       ['lamplighter_1m', false],
       ['lamplighter_1h', false],
+      ['lamplighter_about', false],
     ]);
   });
 
@@ -260,6 +263,7 @@ await describeWithServer('influxd', 'InfluxDB as we set it up', () => {
     expect((await ask('SHOW MEASUREMENTS', database)).map(([, name]) => name)).toEqual([
       'alarm:samples',
       'flood:samples',
+      'lamplighter:about',
       'ledger',
       'ledger-samples',
       'ledger:samples',
