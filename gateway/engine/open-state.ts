@@ -1,6 +1,7 @@
 import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AdapterLog } from '../../model/adapter.ts';
+import { isDamagedFile } from '../storage/storage-error.ts';
 import { StateDb } from './state-db.ts';
 import { STATE_FILE } from './state-schema.ts';
 import { type StateWriter, startStateWriter } from './state-writer.ts';
@@ -17,12 +18,13 @@ export interface State {
 }
 
 /**
- * Opens the engine's database in `dir`. One that knows of records which the log does not have belongs to another log
- * (the log's folder was lost or replaced): it is set aside under a name that says so, and the engine starts from the log
- * that is there, since it would otherwise take every new record for one that it has worked in already.
+ * Opens the engine's database in `dir`. It follows from the log, so one that is of no use is set aside under a name that
+ * says why, and worked out again from the log: one that is damaged, and one that knows of records which the log does not
+ * have (its folder was lost or replaced), since it would take every new record for one that it has worked in already.
  */
 export async function openState(dir: string, lastLogSeq: number, logger: AdapterLog): Promise<State> {
-  setAsideOfLostLog(dir, lastLogSeq, logger);
+  const fault = faultOfState(dir, lastLogSeq);
+  if (fault) setAside(dir, fault, logger);
   const writer = await startStateWriter(dir);
   const db = new StateDb(dir, 'read');
   return {
@@ -35,15 +37,38 @@ export async function openState(dir: string, lastLogSeq: number, logger: Adapter
   };
 }
 
-function setAsideOfLostLog(dir: string, lastLogSeq: number, logger: AdapterLog): void {
-  const stateDb = new StateDb(dir);
-  const { progress } = stateDb;
-  stateDb.close();
-  if (progress <= lastLogSeq) return;
-  const aside = `${STATE_FILE}.of-lost-log-${Date.now()}`;
+interface Fault {
+  /** What the file is called from then on. */
+  readonly as: 'of-lost-log' | 'damaged';
+  readonly fields: object;
+  readonly message: string;
+}
+
+/** Why the database cannot be used; undefined where it can. Throws a StorageError where it is not for us to mend. */
+function faultOfState(dir: string, lastLogSeq: number): Fault | undefined {
+  let stateDb: StateDb | undefined;
+  try {
+    stateDb = new StateDb(dir);
+    const { progress } = stateDb;
+    stateDb.check();
+    if (progress <= lastLogSeq) return undefined;
+    const message = 'state belongs to another log, set aside; starting from the log';
+    return { as: 'of-lost-log', fields: { progress, lastLogSeq }, message };
+  } catch (error) {
+    if (!isDamagedFile(error)) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = 'the state is damaged and set aside; it is worked out again from the log';
+    return { as: 'damaged', fields: { reason }, message };
+  } finally {
+    stateDb?.close();
+  }
+}
+
+function setAside(dir: string, { as, fields, message }: Fault, logger: AdapterLog): void {
+  const aside = `${STATE_FILE}.${as}-${Date.now()}`;
   for (const companion of COMPANIONS) {
     const from = join(dir, STATE_FILE + companion);
     if (existsSync(from)) renameSync(from, join(dir, aside + companion));
   }
-  logger.warn({ progress, lastLogSeq, aside }, 'state belongs to another log, set aside; starting from the log');
+  logger.warn({ ...fields, aside }, message);
 }

@@ -50,6 +50,14 @@ export class StateDb {
     this.#db.close();
   }
 
+  /** Throws SQLite's error where what a start needs cannot be read. */
+  check(): void {
+    this.#sql('SELECT seq FROM snapshots ORDER BY seq DESC').all();
+    this.pendingOutbox();
+    this.#sql('SELECT max(seq) FROM changes').get();
+    this.#sql('SELECT count(*) FROM activations').get();
+  }
+
   /** The newest record whose changes are stored. */
   get progress(): number {
     return Number(this.#sql('SELECT seq FROM progress').get()?.seq);

@@ -2,19 +2,9 @@ import { existsSync, renameSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { openDatabase } from '../storage/open-database.ts';
+import { isDamagedFile } from '../storage/storage-error.ts';
 import type { SetAside } from './embedded-messages.ts';
 import { historyMigrations } from './embedded-schema.ts';
-
-/** Primary codes of SQLite for a file that is not what was written: CORRUPT, NOTADB. */
-const DAMAGE: ReadonlySet<number> = new Set([11, 26]);
-
-/** Whether an error, or what caused it, says that the file itself is damaged, and not the disk or our access to it. */
-export function isDamagedFile(error: unknown): boolean {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    if ('errcode' in at && DAMAGE.has(Number(at.errcode) & 0xff)) return true;
-  }
-  return false;
-}
 
 /**
  * Opens (or makes) the embedded home's file. One that is damaged, or that `damage` says to be, is set aside under

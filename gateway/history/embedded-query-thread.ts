@@ -4,8 +4,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { openDatabaseForReading } from '../storage/open-database.ts';
-import { faultOf } from '../storage/storage-error.ts';
-import { isDamagedFile } from './embedded-file.ts';
+import { faultOf, isDamagedFile } from '../storage/storage-error.ts';
 import type {
   EmbeddedAnswer,
   EmbeddedQueryData,

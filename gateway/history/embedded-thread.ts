@@ -1,8 +1,8 @@
 /** The thread that writes the embedded home: packing and waiting for the disk stall nobody else. */
 import type { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import { faultOf, storageErrorOf } from '../storage/storage-error.ts';
-import { isDamagedFile, openHistoryFile } from './embedded-file.ts';
+import { faultOf, isDamagedFile, storageErrorOf } from '../storage/storage-error.ts';
+import { openHistoryFile } from './embedded-file.ts';
 import type { EmbeddedReply, EmbeddedRequest, EmbeddedThreadData, SetAside } from './embedded-messages.ts';
 import { EmbeddedStore } from './embedded-store.ts';
 import { Salvage } from './salvage.ts';

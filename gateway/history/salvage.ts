@@ -1,8 +1,8 @@
 import { dirname, join } from 'node:path';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { zstdDecompressSync } from 'node:zlib';
+import { isDamagedFile } from '../storage/storage-error.ts';
 import { type PointColumns, unpackColumns } from './column-block.ts';
-import { isDamagedFile } from './embedded-file.ts';
 import { bytesOf, isDamage } from './embedded-rows.ts';
 import type { EmbeddedStore } from './embedded-store.ts';
 

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { Worker } from 'node:worker_threads';
 import type { Stamp } from '../../model/log.ts';
+import { isDamagedFile } from '../storage/storage-error.ts';
 import { archiveFolder, listSegments, segmentBytes } from './archive-folder.ts';
 import type { LogBounds } from './log-bounds.ts';
 import type {
@@ -11,7 +12,7 @@ import type {
   DiskReply,
   DroppedSpan,
 } from './log-messages.ts';
-import { isDamage, LogRows } from './log-rows.ts';
+import { LogRows } from './log-rows.ts';
 
 /** Real ms between two looks at the log's bounds. */
 const LOOK_EVERY_MS = 250;
@@ -277,7 +278,7 @@ export class LogKeeper {
       work();
     } catch (error) {
       if (!(error instanceof Error) || !('code' in error)) throw error;
-      if (isDamage(error)) this.#options.onDamage();
+      if (isDamagedFile(error)) this.#options.onDamage();
       else this.#failed(error.message, false);
     }
   }

@@ -1,14 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Stamp } from '../../model/log.ts';
+import { isDamagedFile } from '../storage/storage-error.ts';
 import type { CheckedRecord } from './record-checksum.ts';
-
-/** Primary codes of SQLite that say that the file is not what was written: CORRUPT, NOTADB. */
-const DAMAGE: ReadonlySet<number> = new Set([11, 26]);
-
-/** Whether SQLite has found the file to be damaged. */
-export function isDamage(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && DAMAGE.has(Number(error.errcode) & 0xff);
-}
 
 const COLUMNS = 'seq, ms, kind, ordinal, count, crc, body';
 
@@ -86,7 +79,7 @@ export class LogRows {
         rows.push(record);
       }
     } catch (error) {
-      if (!isDamage(error)) throw error;
+      if (!isDamagedFile(error)) throw error;
       return { rows, damaged: true };
     }
     return { rows, damaged: false };

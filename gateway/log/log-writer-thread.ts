@@ -1,10 +1,9 @@
 /** The thread that writes the log: one commit at a time, so that nothing else ever waits for the disk. */
 import type { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import { faultOf } from '../storage/storage-error.ts';
+import { faultOf, isDamagedFile } from '../storage/storage-error.ts';
 import { LogKeeper } from './log-keeper.ts';
 import type { StoredRecord, Telling, WriterReply, WriterRequest, WriterThreadData } from './log-messages.ts';
-import { isDamage } from './log-rows.ts';
 import { type LogFile, openLogFile, replaceLogFile } from './open-log-file.ts';
 import { recordCrc } from './record-checksum.ts';
 
@@ -112,7 +111,7 @@ class Writer {
       this.#writing.commit(records, points);
       reply({ type: 'done' });
     } catch (error) {
-      if (!isDamage(error) || !(await this.#replace())) {
+      if (!isDamagedFile(error) || !(await this.#replace())) {
         reply({ type: 'failed', fault: faultOf(error, 'write-failed') });
         return;
       }

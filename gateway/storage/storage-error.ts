@@ -52,6 +52,17 @@ export function errorOf(fault: StorageFault): StorageError {
 /** Primary codes of SQLite that are faults of disk or file: READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB. */
 const DISK_FAULTS: ReadonlySet<number> = new Set([8, 10, 11, 13, 14, 26]);
 
+/** Primary codes of SQLite for a file that is not what was written: CORRUPT, NOTADB. */
+const DAMAGE: ReadonlySet<number> = new Set([11, 26]);
+
+/** Whether an error, or what caused it, says that the file itself is damaged, and not the disk or our access to it. */
+export function isDamagedFile(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if ('errcode' in at && DAMAGE.has(Number(at.errcode) & 0xff)) return true;
+  }
+  return false;
+}
+
 /** SQLite's codes of a database that another connection holds: BUSY, LOCKED. */
 const HELD_FAULTS: ReadonlySet<number> = new Set([5, 6]);
 

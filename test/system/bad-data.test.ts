@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import type { Instance } from '../../gateway/instance.ts';
@@ -34,7 +34,7 @@ test('a damaged last record of the log is one line, and the gateway starts', asy
   const { url } = JSON.parse(readFileSync(join(dir, 'instance.json'), 'utf8')) as Instance;
   expect((await fetch(`${url}/api/assets`)).status).toBe(200);
   expect(await child.end()).toBe(0);
-  expect(child.lines.filter((line) => line.includes('cannot be read'))).toHaveLength(1);
+  expect(child.lines.filter((line) => line.includes('was damaged and is set aside'))).toHaveLength(1);
 });
 
 /** Overwrites a database from its second page on, so that it opens but cannot be read. */
@@ -52,22 +52,21 @@ const oneLine = (text: string) => [expect.stringMatching(new RegExp(`^lamplighte
 /** What a command says to the person, without the program's log lines. */
 const said = ({ lines }: Child) => lines.filter((line) => !line.startsWith('{'));
 
-test.each(['log/log.db', 'state.db'])('a corrupt %s is one line and exit code 2', async (file) => {
-  const dir = await killedFolder();
-  corrupt(join(dir, file));
-  const run = gatewayOn(dir);
-  expect(await run.exit()).toBe(2);
-  expect(said(run)).toEqual(oneLine(''));
-});
-
-test('a corrupt log is one line and exit code 2 of the demo, too', async () => {
-  const dir = tempFolder();
-  mkdirSync(join(dir, 'log'));
-  writeFileSync(join(dir, 'log', 'log.db'), 'no database at all, but long enough'.repeat(500));
-  const demo = new Child('gateway/start.ts', ['--port', '0', '--data', dir]);
-  expect(await demo.exit()).toBe(2);
-  expect(demo.lines).toEqual(oneLine('log\\.db'));
-});
+test.each(['log/log.db', 'state.db', 'history/history.db'])(
+  'a corrupt %s is one line, is set aside, and the gateway starts',
+  async (file) => {
+    const dir = await killedFolder();
+    corrupt(join(dir, file));
+    const run = gatewayOn(dir);
+    await run.ready();
+    const { url } = JSON.parse(readFileSync(join(dir, 'instance.json'), 'utf8')) as Instance;
+    expect((await fetch(`${url}/api/assets`)).status).toBe(200);
+    expect(await run.end()).toBe(0);
+    expect(run.lines.filter((line) => line.includes('set aside'))).toHaveLength(1);
+    const [name, folder] = [basename(file), dirname(join(dir, file))];
+    expect(readdirSync(folder).some((other) => other.startsWith(`${name}.damaged-`))).toBe(true);
+  },
+);
 
 test('a folder in place of the key is one line and exit code 2', async () => {
   const dir = tempFolder();
