@@ -217,6 +217,8 @@ class Reader implements HistoryReader {
     this.#progress = new LogProgress(START_OFFSET.logSeq);
     this.#change = START_OFFSET.change;
     this.#timesAhead.clear();
+    // The same holes are met again.
+    this.#lost = { records: 0, samples: 0 };
     this.#hasWritten = false;
     this.#round.abort();
   }

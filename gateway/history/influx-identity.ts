@@ -42,7 +42,8 @@ export async function identify(client: InfluxClient, target: InfluxTarget, signa
   if (refused !== undefined) return { faults: [...faults, refused] };
   // Whoever else writes there at the same moment finds the same row.
   const identity = await identityIn(client, target.database, policy, faults, signal);
-  return identity === undefined ? { faults } : { database: { identity, hadRows }, faults };
+  if (identity === undefined) return { faults: [...faults, `${NOT_READABLE}: it is not there once it is written`] };
+  return { database: { identity, hadRows }, faults };
 }
 
 const NOT_READABLE = 'the identity of the database cannot be read';

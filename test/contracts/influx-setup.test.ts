@@ -291,6 +291,10 @@ await describeWithServer('influxd', 'InfluxDB that asks who we are', () => {
     await ask(`CREATE USER duty WITH PASSWORD 'p"w'`);
     await ask('CREATE DATABASE given');
     await ask('GRANT ALL ON given TO duty');
+    await ask(`CREATE USER deaf WITH PASSWORD 'deaf'`);
+    await ask('GRANT WRITE ON given TO deaf');
+    await ask('CREATE DATABASE short WITH DURATION 30d');
+    await ask('GRANT ALL ON short TO duty');
     const open = (database: string, username: string, password: string) => {
       const told: string[] = [];
       const logger = {
@@ -312,6 +316,13 @@ await describeWithServer('influxd', 'InfluxDB that asks who we are', () => {
     expect((await home.series(pointOf('double'), T, T + 1, 1)).count).toEqual([1]);
     expect(told.join()).toContain('not set up');
     expect(told.join()).not.toContain('p"w');
+    expect(home.database).toMatchObject({ identity: expect.any(String) });
+    // Where nothing is kept for ever, and a policy cannot be made, or nothing can be asked.
+    for (const { home, told } of [open('short', 'duty', 'p"w'), open('given', 'deaf', 'deaf')]) {
+      expect(await write(home)).toEqual({ outcome: 'done' });
+      expect(home.database).toBeUndefined();
+      await expect.poll(() => told.join()).toContain('does not say which database it is');
+    }
     expect(await write(open('made', 'duty', 'p"w').home)).toMatchObject({ outcome: 'retry' });
   });
 });
