@@ -32,16 +32,27 @@ export class InfluxPoster {
   readonly #target: InfluxTarget;
   readonly #url: URL;
   readonly #agent: HttpAgent | HttpsAgent;
+  #connections = 0;
 
-  constructor(target: InfluxTarget) {
+  /** To the database's default retention policy where none is given. */
+  constructor(target: InfluxTarget, policy?: string) {
     this.#target = target;
-    const query = new URLSearchParams({ db: target.database, precision: 'ns' });
+    const query = new URLSearchParams({
+      db: target.database,
+      ...(policy !== undefined && { rp: policy }),
+      precision: 'ns',
+    });
     this.#url = new URL(`write?${query}`, target.url.endsWith('/') ? target.url : `${target.url}/`);
     const options = { keepAlive: true, maxSockets: MAX_SOCKETS };
     this.#agent =
       this.#url.protocol === 'https:'
         ? new HttpsAgent({ ...options, ...(target.ca !== undefined && { ca: target.ca }) })
         : new HttpAgent(options);
+  }
+
+  /** Connections over which something has been answered, so far. */
+  get connections(): number {
+    return this.#connections;
   }
 
   /** Never rejects. */
@@ -84,6 +95,7 @@ export class InfluxPoster {
     let answered = false;
     request.on('response', (response) => {
       answered = true;
+      if (!request.reusedSocket) this.#connections++;
       readText(response).then((text) => resolve({ response, text }), reject);
     });
     request.on('error', (error) => {
