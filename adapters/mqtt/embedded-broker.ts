@@ -92,8 +92,8 @@ export async function runEmbeddedBroker(
       },
       kept: (isLate, error) => {
         if (signal.aborted) return;
-        note(error === undefined);
-        if (isLate) late.settled(device.connection, error === undefined);
+        if (error !== undefined) note(false);
+        if (isLate || error === undefined) late.settled(device.connection, error === undefined);
       },
     });
     const { connection } = device;
@@ -118,13 +118,17 @@ export async function runEmbeddedBroker(
     }
   } finally {
     over.abort();
+    late.close();
     reader.close();
     for (const { connection } of devices.values()) connection.destroy();
     await Promise.all([closeServer(server), closeBroker(broker)]);
   }
 }
 
-/** Says in the log when samples begin or cease to be stored. */
+/**
+ * Says in the log when samples begin or cease to be stored. What reaches the disk late does not count as stored: while
+ * a disk catches up, that comes by turns with what is not stored yet.
+ */
 function storing({ log }: LinkPlan<MqttSettings, MqttAddress>): (stored: boolean) => void {
   let storing = true;
   return (stored) => {
@@ -170,7 +174,7 @@ function authorizePublish(
       ...(messageId !== undefined && {
         kept(error?: Error) {
           if (signal.aborted) return;
-          note(error === undefined);
+          if (error !== undefined) note(false);
           if (!answered) answer(error);
           else if (packet.qos === 0 && client) {
             if (error === undefined && !client.conn.destroyed) client.conn.write(pubacks([messageId]));
@@ -184,17 +188,32 @@ function authorizePublish(
 
 /** Connections whose device has something to send again, at most; those beyond it send it at their own next one. */
 const MAX_OWING = MAX_CLIENTS;
+/** Real ms after which they are asked to, where nobody's message tells that the disk is back: each may wait for its PUBACK. */
+export const SEND_AGAIN_MS = 300_000;
 
 /** Remembers who has to send again what the rules saw and the disk never had. */
 class LateAcknowledgements {
   readonly #owing = new Set<Client['conn']>();
+  #timer: NodeJS.Timeout | undefined;
 
   /** `kept` false: the device has to send it again, which it does on a new connection, once the disk is back. */
   settled(connection: Client['conn'], kept: boolean): void {
     if (!kept) {
-      if (!connection.destroyed && this.#owing.size < MAX_OWING) this.#owing.add(connection);
+      if (connection.destroyed || this.#owing.size >= MAX_OWING) return;
+      this.#owing.add(connection);
+      this.#timer ??= setTimeout(() => this.#sendAgain(), SEND_AGAIN_MS);
       return;
     }
+    if (this.#owing.size > 0) this.#sendAgain();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #sendAgain(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     for (const owing of this.#owing) owing.destroy();
     this.#owing.clear();
   }

@@ -18,6 +18,9 @@ const LOOK_AGAIN_MS = 500;
 /** Told what the engine says; called with changes in their order, each once. */
 export type ChangeListener = (changes: readonly PlacedChange[]) => void;
 
+/** What a journal needs of the writer. */
+export type JournalWriter = Pick<StateWriter, 'write' | 'failing'>;
+
 interface Group extends StateCommit {
   readonly madeAt: number;
   told: boolean;
@@ -31,7 +34,7 @@ interface Group extends StateCommit {
  * never ahead of the log.
  */
 export class ChangeJournal {
-  readonly #writer: StateWriter;
+  readonly #writer: JournalWriter;
   readonly #outbox: Outbox;
   readonly #durableSeq: () => number;
   readonly #tellers = new Set<ChangeListener>();
@@ -43,12 +46,15 @@ export class ChangeJournal {
   readonly #unwritten = new Map<string, { readonly activation: Activation; readonly seq: number }>();
   /** Notices of records that are lost. */
   #lostRows: OutboxRow[] = [];
-  #writing: readonly Group[] = [];
+  /** What the writer has, a transaction each; in order. */
+  readonly #writing: (readonly Group[])[] = [];
   #size = 0;
+  /** Of {@link ChangeJournal.#held}. */
+  #heldSize = 0;
   #timer: NodeJS.Timeout | undefined;
   readonly #waiters = new Set<() => void>();
 
-  constructor(writer: StateWriter, outbox: Outbox, durableSeq: () => number) {
+  constructor(writer: JournalWriter, outbox: Outbox, durableSeq: () => number) {
     this.#writer = writer;
     this.#outbox = outbox;
     this.#durableSeq = durableSeq;
@@ -76,6 +82,7 @@ export class ChangeJournal {
     const group: Group = { ...commit, madeAt: performance.now(), told: false, queued: false };
     this.#remember(group);
     this.#size += sizeOf(group);
+    this.#heldSize += sizeOf(group);
     this.#held.push(group);
     this.#untold.push(group);
     this.flush();
@@ -94,8 +101,13 @@ export class ChangeJournal {
   forgetLost(): void {
     this.#outbox.drop(this.#lostRows);
     this.#lostRows = [];
-    const held = new Set(this.#held.concat(this.#writing).map(({ seq }) => seq));
+    const held = new Set(this.#held.concat(...this.#writing).map(({ seq }) => seq));
     for (const [id, { seq }] of this.#unwritten) if (!held.has(seq)) this.#unwritten.delete(id);
+  }
+
+  /** Hands everything that can be written to the writer at once, for what is written after it. */
+  handOverAll(): void {
+    while (this.#handOverNext());
   }
 
   /** Looks again at what can be written, and tells what cannot. */
@@ -110,6 +122,8 @@ export class ChangeJournal {
 
   /** Resolves when there is room for more, when the disk fails, or when `signal` aborts. */
   async room(signal: AbortSignal): Promise<void> {
+    // What waits for a disk that fails is bounded by the writer, which counts what it was given.
+    while (this.#writer.failing && this.#heldSize >= MAX_COMMIT_SIZE && this.#handOverNext());
     while (this.#size > MAX_WAITING_SIZE && this.#isWriting && !this.#writer.failing && !signal.aborted) {
       await this.#nextWritten(signal);
     }
@@ -150,7 +164,11 @@ export class ChangeJournal {
 
   /** Writes what has its records on disk, as much as one transaction may hold, unless one is under way. */
   #write(): void {
-    if (this.#isWriting) return;
+    if (!this.#isWriting) this.#handOverNext();
+  }
+
+  /** False where there is nothing that can be written. */
+  #handOverNext(): boolean {
     const durable = this.#durableSeq();
     const groups: Group[] = [];
     let size = 0;
@@ -160,9 +178,10 @@ export class ChangeJournal {
       groups.push(group);
     }
     const seq = groups.at(-1)?.seq;
-    if (seq === undefined) return;
+    if (seq === undefined) return false;
     this.#held.splice(0, groups.length);
-    this.#writing = groups;
+    this.#heldSize -= size;
+    this.#writing.push(groups);
     const commit: StateCommit = {
       seq,
       changes: groups.flatMap(({ changes }) => changes),
@@ -174,10 +193,11 @@ export class ChangeJournal {
       group.queued = true;
       if (group.told) this.#outbox.placed(group.outbox);
     }
+    return true;
   }
 
   #onWritten(groups: readonly Group[]): void {
-    this.#writing = [];
+    this.#writing.shift();
     for (const group of groups) {
       this.#size -= sizeOf(group);
       this.#tellThrough(group);

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Activation } from '../../model/alarm.ts';
 import type { Clock } from '../../model/clock.ts';
-import type { LogEntry } from '../../model/log.ts';
+import type { LogEntry, LogRecord } from '../../model/log.ts';
 import type { OutboxEntry } from '../../model/outbox.ts';
 import { BatchBuilder } from '../../model/sample.ts';
 import type { Site } from '../../model/site.ts';
@@ -104,17 +104,17 @@ class Bench {
   }
 
   async report(running: number): Promise<void> {
-    await this.put(this.#samples(running));
+    await this.put(this.samples(running));
   }
 
   /** As {@link report}, for what the disk need not have taken. */
   async reportVolatile(running: number, among = 0): Promise<void> {
-    const { logSeq } = await this.log.hand(this.#samples(running, among)).taken;
+    const { logSeq } = await this.log.hand(this.samples(running, among)).taken;
     await this.engine.reached(logSeq);
   }
 
   /** With so many samples of points that nobody knows. */
-  #samples(running: number, among = 0): LogEntry {
+  samples(running: number, among = 0): LogEntry {
     this.nowMs += 1000;
     const builder = new BatchBuilder();
     builder.good(this.log.pointNumbers.get('pump/running') ?? 0, this.nowMs, this.nowMs, running);
@@ -352,6 +352,40 @@ test('goes back to what the log knows where the disk failed for too long, and ca
   expect(bench.picture()).toEqual(before);
 });
 
+test('goes back also where the log knows of the loss before all that was lost is worked in', async () => {
+  await bench.report(1);
+  await bench.engine.close();
+  await until('the snapshot is written', 5000, () => bench.stored.writer.waitingSize === 0);
+  const { logSeq, logMs } = bench.log.last;
+  const stamped = (entry: LogEntry, place: number) =>
+    ({ ...entry, logSeq: logSeq + place, logMs: logMs + 1000, firstOrdinal: 0 }) as LogRecord;
+  // Worked in as two pieces.
+  const kept = stamped(bench.samples(1, 20_000), 1);
+  const lost = stamped(bench.samples(0), 2);
+  const told: LogRecord = { kind: 'lost', logSeq: lost.logSeq, logMs: lost.logMs, fromSeq: lost.logSeq, samples: 1 };
+  const firstLost = vi.fn().mockReturnValueOnce(lost.logSeq);
+  let lastSeq = logSeq;
+  const log = Object.create(bench.log, {
+    // The disk has it by the time anybody asks again.
+    firstLostSeq: { get: firstLost },
+    last: { get: () => ({ logSeq: lastSeq, logMs }) },
+    follow: {
+      value: async function* (afterSeq: number) {
+        if (afterSeq === logSeq) yield [kept, lost];
+        lastSeq = lost.logSeq;
+        yield afterSeq === logSeq ? [] : [told];
+      },
+    },
+  }) as DurableLog;
+  const logger = { info: () => undefined, warn: () => undefined, error: () => undefined };
+  bench.engine = startEngine({ log, state: bench.stored, logger, outboxRows: noticesFor });
+  const wentBack = vi.fn();
+  bench.engine.onWentBack(wentBack);
+  await until('all is worked in', 5000, () => lastSeq === lost.logSeq && bench.engine.state.logSeq === lost.logSeq);
+  expect(wentBack).toHaveBeenCalledOnce();
+  expect(bench.calling()).toBeUndefined();
+});
+
 test('a state that cannot be written holds back no alarm, and is written when it can', async () => {
   await bench.report(1);
   const disk = failingDisk(join(bench.dir, 'state.db'), 'changes');
@@ -371,6 +405,22 @@ test('a state that cannot be written holds back no alarm, and is written when it
   await bench.reportVolatile(1);
   await expect(bench.engine.failed).rejects.toThrow('disk is full');
   disk.mend();
+});
+
+test('a snapshot is written after all changes that it knows of, however many wait', async () => {
+  const other = new DatabaseSync(join(bench.dir, 'state.db'));
+  other.exec('BEGIN IMMEDIATE');
+  const write = vi.spyOn(bench.stored.writer, 'write');
+  await bench.reportVolatile(1);
+  await bench.reportVolatile(0);
+  await until('the log has them', 5000, () => bench.log.last.logSeq === bench.log.shownSeq);
+  await bench.engine.close();
+  // A kill between the two would otherwise leave an alarm that is known and that nobody is ever called for.
+  const works = write.mock.calls.map(([work]) => work);
+  const seqs = works.flatMap((work) => (work.type === 'commit' ? work.seq : []));
+  expect(works.at(-1)).toMatchObject({ type: 'snapshot', snapshot: { logSeq: seqs.at(-1) } });
+  other.exec('COMMIT');
+  other.close();
 });
 
 test('waiting for what never comes ends with its signal', async () => {

@@ -182,8 +182,10 @@ class LogEngine implements Engine {
       if (this.#goBackIfLost()) return 'went-back';
       // A page without records says that those before it are on disk now.
       this.#journal.flush();
+      // Asked before others have their turn: by the time a later slice is worked in, the disk may know of the loss.
+      const lostSeq = log.firstLostSeq;
       for (const slice of slicesOf(records)) {
-        this.#work(slice);
+        this.#work(slice, lostSeq);
         await this.#journal.room(signal);
         if (performance.now() - this.#turnAt < TURN_MS) continue;
         await turn();
@@ -208,7 +210,8 @@ class LogEngine implements Engine {
     return true;
   }
 
-  #work(records: readonly LogRecord[]): void {
+  /** `lostSeq`: the first of the records that only memory has and the log will tell as lost. */
+  #work(records: readonly LogRecord[], lostSeq: number | undefined): void {
     let made = emptyCommit();
     const add = () => {
       if (made.changes.length + made.renamings.length === 0) return;
@@ -217,10 +220,8 @@ class LogEngine implements Engine {
       else this.#journal.add(commit);
       made = emptyCommit();
     };
-    const { log } = this.#options;
     for (const record of records) {
-      const lostSeq = this.#beforeLoss ? undefined : log.firstLostSeq;
-      if (lostSeq !== undefined && record.logSeq >= lostSeq) {
+      if (!this.#beforeLoss && lostSeq !== undefined && record.logSeq >= lostSeq) {
         add();
         // As from disk, so that nothing of it is shared with the state that goes on changing.
         const snapshot = JSON.parse(JSON.stringify(takeSnapshot(this.state))) as Snapshot;
@@ -268,6 +269,8 @@ class LogEngine implements Engine {
     const { logMs } = this.state;
     const due = logMs - this.#snapshotMs >= SNAPSHOT_EVERY_MS || this.#samples >= SNAPSHOT_EVERY_SAMPLES;
     if (!due || performance.now() - this.#snapshotRealMs < SNAPSHOT_SPACING_MS) return;
+    // Whole states would pile up before a disk that takes nothing.
+    if (this.#options.state.writer.failing) return;
     if (!this.#saveSnapshot()) return;
     this.#snapshotMs = logMs;
     this.#snapshotRealMs = performance.now();
@@ -278,6 +281,8 @@ class LogEngine implements Engine {
   #saveSnapshot(): boolean {
     const { log, state } = this.#options;
     if (this.#beforeLoss || this.state.logSeq > log.last.logSeq) return false;
+    // A crash between the two must not leave a snapshot of changes that were never written, nor their notices sent.
+    this.#journal.handOverAll();
     state.writer.write({ type: 'snapshot', snapshot: takeSnapshot(this.state) });
     return true;
   }

@@ -46,3 +46,14 @@ test('is bounded: the oldest file goes first, also over a restart, and what is n
   expect(all).not.toContain('value=50 ');
   expect(all).toContain('kept');
 });
+
+test('is bounded also after the clock was set back', async () => {
+  const dir = tempFolder();
+  const letters = new DeadLetters(dir, 4000);
+  for (let count = 0; count < 100; count++) {
+    await letters.add([letter(`m value=${count} ${'x'.repeat(100)}`)], T - count * 60_000);
+  }
+  const all = textOf(dir).join('');
+  expect(all.length).toBeLessThan(4000 + 200);
+  expect(all).toContain('value=99 ');
+});

@@ -7,7 +7,7 @@ export const MAX_DEAD_LETTER_BYTES = 64 * 1024 * 1024;
 /** Bytes after which a new file is begun. */
 const MAX_FILE_BYTES = 8 * 1024 * 1024;
 /** Names of our files; whatever else is in the folder is left alone. */
-const FILE_PATTERN = /^\d{4}-\d\d-\d\dT[\d-]+Z\.jsonl$/;
+const FILE_PATTERN = /^(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d)-(\d{3})Z\.jsonl$/;
 
 /** A line that the server will never take. */
 export interface DeadLetter {
@@ -43,7 +43,7 @@ export class DeadLetters {
     const time = new Date(nowMs).toISOString();
     const text = letters.map(({ reason, line }) => `${JSON.stringify({ time, reason, line })}\n`).join('');
     const bytes = Buffer.byteLength(text);
-    const file = this.#fileFor(this.#files, bytes, time);
+    const file = this.#fileFor(this.#files, bytes, nowMs);
     await appendFile(join(this.#dir, file.name), text);
     file.bytes += bytes;
     await this.#dropOldest(this.#files);
@@ -55,13 +55,13 @@ export class DeadLetters {
     return names.sort().map((name) => ({ name, bytes: statSync(join(this.#dir, name)).size }));
   }
 
-  #fileFor(files: DeadLetterFile[], bytes: number, time: string): DeadLetterFile {
+  #fileFor(files: DeadLetterFile[], bytes: number, nowMs: number): DeadLetterFile {
     const newest = files.at(-1);
     const limit = Math.min(MAX_FILE_BYTES, this.#maxBytes / 2);
     if (newest !== undefined && newest.bytes + bytes <= limit) return newest;
-    const file = { name: `${time.replace(/[:.]/g, '-')}.jsonl`, bytes: 0 };
-    // Two files begun in the same millisecond are one.
-    if (newest !== undefined && newest.name >= file.name) return newest;
+    // The newest comes last by name, also where the clock was set back, or would go on with a file that is full.
+    const beginMs = newest === undefined ? nowMs : Math.max(nowMs, beginOf(newest.name) + 1);
+    const file = { name: nameOf(beginMs), bytes: 0 };
     files.push(file);
     return file;
   }
@@ -75,4 +75,14 @@ export class DeadLetters {
       await unlink(join(this.#dir, oldest.name));
     }
   }
+}
+
+function nameOf(beginMs: number): string {
+  return `${new Date(beginMs).toISOString().replace(/[:.]/g, '-')}.jsonl`;
+}
+
+/** When a file of ours was begun, epoch ms. */
+function beginOf(name: string): number {
+  const [, date, hour, minute, second, ms] = FILE_PATTERN.exec(name) ?? [];
+  return Date.parse(`${date}T${hour}:${minute}:${second}.${ms}Z`) || 0;
 }

@@ -114,8 +114,16 @@ class Reader implements HistoryReader {
   readonly ended: Promise<void>;
   readonly #options: HistoryReaderOptions;
   readonly #stopping = new AbortController();
+  /** Ends what is under way where everything begins anew. */
+  #round = new AbortController();
+  /** Of the round that is under way: it has ended, or reading has. */
+  #signal: AbortSignal;
   readonly #toldReasons = new Set<string>();
-  readonly #progress: LogProgress;
+  /** Which database the progress is of; undefined where that is not known. */
+  #database: string | undefined;
+  /** Whether anything of the progress may have been written. */
+  #hasWritten: boolean;
+  #progress: LogProgress;
   #change: HistoryOffset['change'];
   /** Where the lane that writes what is new has begun; what is not written before it is the backlog. */
   #newFromSeq = Number.POSITIVE_INFINITY;
@@ -138,8 +146,11 @@ class Reader implements HistoryReader {
     this.#options = options;
     this.#progress = new LogProgress(offset.logSeq, offset.ahead);
     this.#change = offset.change;
+    this.#database = offset.database;
+    this.#hasWritten = offset.logSeq > 0 || offset.change.logSeq > 0 || offset.ahead !== undefined;
     this.#reachedMs = reachedMs;
-    this.ended = Promise.all([this.#readSamples(), this.#readChanges()]).then(() => this.#saving);
+    this.#signal = AbortSignal.any([this.#stopping.signal, this.#round.signal]);
+    this.ended = this.#read();
     // Whoever waits for the end gets the error; until then it is not an unhandled one.
     this.ended.catch(() => this.#stopping.abort());
   }
@@ -170,6 +181,48 @@ class Reader implements HistoryReader {
     await this.ended;
   }
 
+  async #read(): Promise<void> {
+    while (true) {
+      await Promise.all([this.#readSamples(), this.#readChanges()]);
+      if (this.#stopping.signal.aborted) break;
+      // What was under way has ended, and counts no more.
+      this.#failing.clear();
+      this.#lastError = null;
+      this.#newFromSeq = Number.POSITIVE_INFINITY;
+      this.#reachedMs = await timeOf(this.#options.log, this.#progress.prefix);
+      this.#round = new AbortController();
+      this.#signal = AbortSignal.any([this.#stopping.signal, this.#round.signal]);
+    }
+    await this.#saving;
+  }
+
+  /**
+   * Looks whether the home's database is still the one that the progress is of. Where it is another one, nothing of what
+   * was written is in it: everything begins anew, and what is under way ends.
+   */
+  #lookAtDatabase(): void {
+    const { database } = this.#options.home;
+    if (database === undefined || database.identity === this.#database) return;
+    // An offset of a version that knew no identity is of this database, if rows were in it when it was given one.
+    const isAdopted = !this.#hasWritten || (this.#database === undefined && database.hadRows);
+    this.#database = database.identity;
+    if (!isAdopted) this.#beginAnew();
+    this.#saveOffset();
+  }
+
+  #beginAnew(): void {
+    const reason = 'the database has come back without what had been written to it';
+    this.#options.logger.warn({ writtenThrough: this.#progress.prefix }, `${reason}; everything is written again`);
+    this.#lastFault = { reason, atMs: Date.now() };
+    this.#progress = new LogProgress(START_OFFSET.logSeq);
+    this.#change = START_OFFSET.change;
+    this.#timesAhead.clear();
+    // The same holes are met again.
+    this.#lost = { records: 0, samples: 0 };
+    this.#hasWritten = false;
+    this.#round.abort();
+  }
+
   async #readSamples(): Promise<void> {
     const writesInFlight = this.#options.home.writesInFlight ?? 1;
     if (writesInFlight === 1) {
@@ -184,7 +237,7 @@ class Reader implements HistoryReader {
   async #readNew(writesInFlight: number): Promise<void> {
     const { log } = this.#options;
     let fromSeq = this.#progress.prefix;
-    while (!this.#stopping.signal.aborted) {
+    while (!this.#signal.aborted) {
       this.#newFromSeq = fromSeq;
       for (const wake of [...this.#onBacklog]) wake();
       const end = await this.#lane(() => this.#laneFrom(this.#doneFrom(fromSeq), writesInFlight, true));
@@ -194,7 +247,7 @@ class Reader implements HistoryReader {
   }
 
   async #readBacklog(writesInFlight: number): Promise<void> {
-    const { signal } = this.#stopping;
+    const signal = this.#signal;
     while (!signal.aborted) {
       const more = nextCall((wake) => {
         this.#onBacklog.add(wake);
@@ -229,7 +282,7 @@ class Reader implements HistoryReader {
 
   /** Follows a lane to its end; goes on after a disk that could not be read, with what is left of it. */
   async #lane(next: () => Lane | undefined): Promise<LaneEnd> {
-    const { signal } = this.#stopping;
+    const signal = this.#signal;
     for (let attempt = 0; !signal.aborted; attempt++) {
       const lane = next();
       if (lane === undefined) return 'through';
@@ -248,7 +301,7 @@ class Reader implements HistoryReader {
   async #follow({ afterSeq, throughSeq, writesInFlight, endsFarBehind }: Lane): Promise<LaneEnd> {
     const { log, points } = this.#options;
     const end = new AbortController();
-    const signal = AbortSignal.any([this.#stopping.signal, end.signal]);
+    const signal = AbortSignal.any([this.#signal, end.signal]);
     const filter = points && new RepeatFilter(points);
     const writing = new Set<Promise<void>>();
     let at = afterSeq;
@@ -301,7 +354,7 @@ class Reader implements HistoryReader {
     const { home } = this.#options;
     const samples = blocks.reduce((sum, { batch }) => sum + batch.length, 0);
     if (samples > 0) {
-      const done = await this.#write(() => home.writeSamples(blocks, this.#stopping.signal), samples);
+      const done = await this.#write(() => home.writeSamples(blocks, this.#signal), samples);
       if (done === undefined) return;
       this.#written.samples += done;
     }
@@ -320,7 +373,7 @@ class Reader implements HistoryReader {
 
   async #readChanges(): Promise<void> {
     const { changes, home } = this.#options;
-    const { signal } = this.#stopping;
+    const signal = this.#signal;
     while (!signal.aborted) {
       // Listening begins before looking, so that nothing falls between.
       const more = nextCall((listener) => changes.onChanged(listener), signal);
@@ -339,11 +392,18 @@ class Reader implements HistoryReader {
     }
   }
 
-  /** Writes `count` samples or changes until they are done or refused; gives how many are done, undefined if stopped. */
+  /**
+   * Writes `count` samples or changes until they are done or refused; gives how many are done, undefined if reading ended
+   * before or everything begins anew.
+   */
   async #write(write: () => Promise<Outcome>, count: number): Promise<number | undefined> {
-    const { signal } = this.#stopping;
+    const signal = this.#signal;
+    const round = this.#round.signal;
     for (let attempt = 0; ; attempt++) {
       const outcome = await write();
+      if (!round.aborted) this.#lookAtDatabase();
+      if (round.aborted) return undefined;
+      if (outcome.outcome !== 'retry') this.#hasWritten = true;
       if (outcome.outcome !== 'retry') {
         this.#recovered(write);
         if (outcome.outcome === 'done') return count;
@@ -396,7 +456,12 @@ class Reader implements HistoryReader {
     while (this.#saveAgain) {
       this.#saveAgain = false;
       const { prefix, ahead } = this.#progress;
-      const offset = { logSeq: prefix, change: this.#change, ...(ahead.length > 0 && { ahead }) };
+      const offset = {
+        ...(this.#database !== undefined && { database: this.#database }),
+        logSeq: prefix,
+        change: this.#change,
+        ...(ahead.length > 0 && { ahead }),
+      };
       try {
         await writeOffset(offsetFile, home.identity, offset);
       } catch (error) {

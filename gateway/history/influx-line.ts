@@ -3,6 +3,7 @@ import type { Skipped } from './counted-home.ts';
 import { type DeadLetter, DeadLetters } from './dead-letters.ts';
 import { FieldNames, type FoundField, measurementOf } from './field-names.ts';
 import { InfluxClient } from './influx-client.ts';
+import { identify } from './influx-identity.ts';
 import type { InfluxNews, InfluxReply, InfluxRequest, InfluxThreadData, ToldPoint } from './influx-messages.ts';
 import { InfluxPoster, RETRY_AFTER_MS } from './influx-post.ts';
 import { foundFields, setUpDatabase, setUpDownsampling } from './influx-setup.ts';
@@ -20,7 +21,10 @@ type Retry = Extract<WriteOutcome, { type: 'retry' }>;
 const MAX_TOLD = 50;
 /** Real ms between two looks at the types that the database has. */
 const FIELDS_EVERY_MS = 10_000;
+/** Real ms between two looks at which database is there, where connections have been lost. */
+const LOOK_AFTER_LOSS_MS = 5000;
 const NOT_SET_UP = 'InfluxDB is not set up as it should be; samples are written all the same';
+const NOT_TOLD_APART = 'InfluxDB does not say which database it is; one that comes back empty is not filled again';
 const never = new AbortController().signal;
 
 /** Everything between samples and InfluxDB, as it works in its thread. */
@@ -28,7 +32,9 @@ export class InfluxLine {
   readonly #target: InfluxTarget;
   readonly #rawDuration: string;
   readonly #client: InfluxClient;
+  readonly #poster: InfluxPoster;
   readonly #writer: InfluxWriter;
+  readonly #lookEveryMs: number;
   readonly #deadLetters: DeadLetters | undefined;
   readonly #tell: (news: InfluxNews) => void;
   readonly #names = new FieldNames();
@@ -38,6 +44,12 @@ export class InfluxLine {
   #renamings = 0;
   /** Resolves once the database is there; undefined where that must be looked at. */
   #ready: Promise<Retry | undefined> | undefined;
+  /** Which database is there; undefined where the server does not say. */
+  #identity: string | undefined;
+  /** Looks at it, one after the other: two at a time might give it two identities. */
+  #identifying: Promise<unknown> = Promise.resolve();
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
+  #lookedAtConnections = 0;
   /** Measurements of samples that have been seen; as many as there are systems. */
   readonly #measurements = new Set<string>();
   /** Those that are downsampled, as far as the server does that. */
@@ -48,11 +60,13 @@ export class InfluxLine {
   #buried: Promise<unknown> = Promise.resolve();
   readonly #told = new Set<string>();
 
-  constructor({ target, rawDuration, deadLetterDir }: InfluxThreadData, tell: (news: InfluxNews) => void) {
+  constructor({ target, rawDuration, deadLetterDir, lookEveryMs }: InfluxThreadData, tell: (news: InfluxNews) => void) {
     this.#target = target;
     this.#rawDuration = rawDuration;
     this.#client = new InfluxClient(target);
-    this.#writer = new InfluxWriter(new InfluxPoster(target));
+    this.#poster = new InfluxPoster(target);
+    this.#writer = new InfluxWriter(this.#poster);
+    this.#lookEveryMs = lookEveryMs;
     this.#deadLetters = deadLetterDir === undefined ? undefined : new DeadLetters(deadLetterDir);
     this.#tell = tell;
   }
@@ -66,6 +80,8 @@ export class InfluxLine {
       this.#ready = undefined;
       return notReady;
     }
+    const identity = this.#identity;
+    void this.#lookAgain();
     void this.#downsample();
     const renamings = this.#renamings;
     const skipped: Skipped = { unknownPoint: 0, impossibleTime: 0, changes: 0 };
@@ -87,7 +103,7 @@ export class InfluxLine {
     const deadLettered = await this.#bury(deadLetters);
     const rejected = deadLetters.length;
     const reason = deadLetters[0]?.reason ?? null;
-    return { type: 'done', rows: lines.ends.length - rejected, rejected, deadLettered, reason, skipped };
+    return { type: 'done', identity, rows: lines.ends.length - rejected, rejected, deadLettered, reason, skipped };
   }
 
   #learnPoints(points: readonly ToldPoint[]): void {
@@ -113,12 +129,47 @@ export class InfluxLine {
     try {
       const faults = await setUpDatabase(this.#client, this.#target.database, this.#rawDuration, never);
       this.#tellOnce(NOT_SET_UP, faults);
+      await this.#identify();
       this.#adoptFields(await foundFields(this.#client, never));
       this.#downsampled.clear();
       return undefined;
     } catch (error) {
       return { type: 'retry', reason: faultText(error, this.#target), afterMs: RETRY_AFTER_MS };
     }
+  }
+
+  /** Finds out which database is there; rejects where the server cannot be asked. */
+  #identify(): Promise<void> {
+    this.#lookedAtMs = performance.now();
+    this.#lookedAtConnections = this.#poster.connections;
+    const identified = this.#identifying.then(async () => {
+      const { database, faults } = await identify(this.#client, this.#target, never);
+      if (database === undefined) this.#tellOnce(NOT_TOLD_APART, faults);
+      if (database === undefined || database.identity === this.#identity) return;
+      this.#identity = database.identity;
+      this.#tell({ type: 'database', database });
+    });
+    this.#identifying = identified.catch(() => undefined);
+    return identified;
+  }
+
+  /**
+   * A server that comes back with nothing, and its database made by somebody else at once, takes every write as before:
+   * so it is looked at now and then, and soon where connections were new. No write waits for it.
+   */
+  async #lookAgain(): Promise<void> {
+    const sinceMs = performance.now() - this.#lookedAtMs;
+    const isNewWay = this.#poster.connections !== this.#lookedAtConnections;
+    if (sinceMs < (isNewWay ? Math.min(LOOK_AFTER_LOSS_MS, this.#lookEveryMs) : this.#lookEveryMs)) return;
+    const before = this.#identity;
+    try {
+      await this.#identify();
+    } catch {
+      // The server cannot be asked: writes find that out for themselves, and whoever sets up again looks again.
+      return;
+    }
+    // Another database lacks what was set up in the one before.
+    if (this.#identity !== before) this.#ready = undefined;
   }
 
   /** Sees that every measurement of samples is downsampled. No write waits for it; it is tried again with the next. */
@@ -182,9 +233,10 @@ export class InfluxLine {
   }
 
   #tellOnce(message: string, reasons: readonly string[]): void {
-    const news = reasons.filter((reason) => !this.#told.has(reason)).slice(0, MAX_TOLD - this.#told.size);
+    const key = (reason: string) => `${message}: ${reason}`;
+    const news = reasons.filter((reason) => !this.#told.has(key(reason))).slice(0, MAX_TOLD - this.#told.size);
     if (news.length === 0) return;
-    for (const reason of news) this.#told.add(reason);
+    for (const reason of news) this.#told.add(key(reason));
     this.#tell({ type: 'told', message, reasons: news });
   }
 }

@@ -1,6 +1,6 @@
 import type { PlacedChange, SampleBlock } from '../../model/history.ts';
 import type { PointInfo, PointNumber } from '../../model/point.ts';
-import type { Skipped } from './counted-home.ts';
+import type { FoundDatabase, Skipped } from './counted-home.ts';
 import type { RenamedField } from './field-names.ts';
 import type { InfluxTarget } from './influx-target.ts';
 
@@ -11,6 +11,8 @@ export interface InfluxThreadData {
   readonly rawDuration: string;
   /** Folder of the lines that InfluxDB refused; they are only counted where undefined. */
   readonly deadLetterDir: string | undefined;
+  /** Real ms between two looks at which database is there. */
+  readonly lookEveryMs: number;
 }
 
 /** A point that the thread has not been told of, or another one than before; undefined: nobody knows it any more. */
@@ -34,6 +36,8 @@ export type InfluxRequest =
 export type InfluxReply = { readonly id: number } & (
   | {
       readonly type: 'done';
+      /** Of the database that was there when the write began; undefined where the server does not say. */
+      readonly identity: string | undefined;
       readonly rows: number;
       readonly rejected: number;
       readonly deadLettered: number;
@@ -46,6 +50,8 @@ export type InfluxReply = { readonly id: number } & (
 
 /** What the thread has found out, whenever it did. */
 export type InfluxNews =
+  /** Which database is there; it is told before what became of the first write to it. */
+  | { readonly type: 'database'; readonly database: FoundDatabase }
   | { readonly type: 'renamed'; readonly fields: readonly RenamedField[] }
   /** Something is not as it should be, and samples are written all the same. */
   | { readonly type: 'told'; readonly message: string; readonly reasons: readonly string[] };

@@ -32,16 +32,27 @@ export class InfluxPoster {
   readonly #target: InfluxTarget;
   readonly #url: URL;
   readonly #agent: HttpAgent | HttpsAgent;
+  #connections = 0;
 
-  constructor(target: InfluxTarget) {
+  /** To the database's default retention policy where none is given. */
+  constructor(target: InfluxTarget, policy?: string) {
     this.#target = target;
-    const query = new URLSearchParams({ db: target.database, precision: 'ns' });
+    const query = new URLSearchParams({
+      db: target.database,
+      ...(policy !== undefined && { rp: policy }),
+      precision: 'ns',
+    });
     this.#url = new URL(`write?${query}`, target.url.endsWith('/') ? target.url : `${target.url}/`);
     const options = { keepAlive: true, maxSockets: MAX_SOCKETS };
     this.#agent =
       this.#url.protocol === 'https:'
         ? new HttpsAgent({ ...options, ...(target.ca !== undefined && { ca: target.ca }) })
         : new HttpAgent(options);
+  }
+
+  /** Connections over which something has been answered, so far. */
+  get connections(): number {
+    return this.#connections;
   }
 
   /** Never rejects. */
@@ -84,6 +95,7 @@ export class InfluxPoster {
     let answered = false;
     request.on('response', (response) => {
       answered = true;
+      if (!request.reusedSocket) this.#connections++;
       readText(response).then((text) => resolve({ response, text }), reject);
     });
     request.on('error', (error) => {
@@ -99,7 +111,7 @@ export class InfluxPoster {
   #answerOf({ response, text }: Answer): PostAnswer {
     const status = response.statusCode ?? 0;
     const type = response.headers['content-type'] ?? '';
-    const reason = `HTTP ${status}: ${cleaned(messageOf(text) || (response.statusMessage ?? ''), this.#target)}`;
+    const reason = `HTTP ${status}: ${cleaned((errorOf(text) ?? text) || (response.statusMessage ?? ''), this.#target)}`;
     // InfluxDB says 204 and nothing else where it has taken a body. Whoever says otherwise is not InfluxDB.
     if (status === 204 && text === '' && !/html/.test(type)) return { kind: 'done' };
     if (status < 400) return retry(`HTTP ${status} ${type}: this is not an answer of InfluxDB`, false);
@@ -109,6 +121,8 @@ export class InfluxPoster {
     if (status >= 500 || [401, 403, 408, 429].includes(status)) {
       return retry(reason, status === 408, afterMs(response.headers['retry-after']));
     }
+    // Only InfluxDB's own word is about the lines; a proxy, or a server that wants TLS now, refuses whatever comes.
+    if (![400, 422].includes(status) || errorOf(text) === undefined) return retry(reason, false);
     const dropped = /\bdropped=(\d+)/.exec(text)?.[1];
     return {
       kind: 'rejected',
@@ -149,16 +163,16 @@ async function readText(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-function messageOf(text: string): string {
+/** What InfluxDB says in an answer; undefined where it is not its own, e.g. a proxy's page. */
+function errorOf(text: string): string | undefined {
   try {
     const body: unknown = JSON.parse(text);
-    if (typeof body === 'object' && body !== null) {
-      // 1.x and 3 say `error`, 2.x says `message`.
-      if ('error' in body) return String(body.error);
-      if ('message' in body) return String(body.message);
-    }
-  } catch {
-    // A proxy's page, for instance: shown as it is.
+    if (typeof body !== 'object' || body === null) return undefined;
+    // 1.x and 3 say `error`, 2.x says `message`.
+    if ('error' in body) return String(body.error);
+    return 'message' in body ? String(body.message) : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
   }
-  return text;
 }

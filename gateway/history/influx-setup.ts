@@ -121,7 +121,7 @@ export async function foundFields(client: InfluxClient, signal: AbortSignal): Pr
 }
 
 /** Undefined where the server refuses, with its words in `faults`; that it does not know us is no such refusal. */
-async function allowed<T>(asked: Promise<T>, faults: SetUpFault[]): Promise<T | undefined> {
+export async function allowed<T>(asked: Promise<T>, faults: SetUpFault[]): Promise<T | undefined> {
   try {
     return await asked;
   } catch (error) {
@@ -131,6 +131,7 @@ async function allowed<T>(asked: Promise<T>, faults: SetUpFault[]): Promise<T | 
   }
 }
 
-function columnOf(series: readonly InfluxSeries[], column: string): string[] {
+/** What stands in a column, row by row. */
+export function columnOf(series: readonly InfluxSeries[], column: string): string[] {
   return series.flatMap(({ columns, values }) => values.map((row) => String(row[columns.indexOf(column)])));
 }

@@ -1,13 +1,15 @@
 import { Worker } from 'node:worker_threads';
 import type { Outcome, PlacedChange, PointLookup, SampleBlock, Sink } from '../../model/history.ts';
 import type { PointInfo, PointNumber } from '../../model/point.ts';
-import type { SentRows, Skipped } from './counted-home.ts';
+import type { FoundDatabase, SentRows, Skipped } from './counted-home.ts';
 import { FieldNames } from './field-names.ts';
 import type { InfluxNews, InfluxReply, InfluxRequest, InfluxThreadData, ToldPoint } from './influx-messages.ts';
 import type { InfluxTarget } from './influx-target.ts';
 
 /** Writes at a time; each of at most as many samples as the reader hands over at a time. */
 export const INFLUX_WRITES_IN_FLIGHT = 4;
+/** Real ms between two looks at whether the database is still the same. */
+const LOOK_EVERY_MS = 60_000;
 /** Real ms after which to hand over again what a thread that ended did not write. */
 const RETRY_AFTER_MS = 1000;
 
@@ -17,6 +19,8 @@ export interface InfluxSinkOptions extends InfluxTarget {
   readonly rawDuration?: string;
   /** Folder for the rows that InfluxDB refuses; they are only counted if absent. */
   readonly deadLetterDir?: string;
+  /** Real ms between two looks at whether the database is still the same; a minute if absent. */
+  readonly lookEveryMs?: number;
   readonly logger?: { warn(fields: object, message: string): void };
 }
 
@@ -27,6 +31,8 @@ export class InfluxSink implements Sink {
   readonly #options: InfluxSinkOptions;
   /** How fields are called in this database, as far as the thread has found out. */
   readonly names = new FieldNames();
+  /** Which database is there, as the thread has found out last. */
+  #database: FoundDatabase | undefined;
   readonly #asked = new Map<number, (reply: InfluxReply) => void>();
   /** Points as the thread knows them. */
   #told = new Map<PointNumber, PointInfo | undefined>();
@@ -36,6 +42,10 @@ export class InfluxSink implements Sink {
 
   constructor(options: InfluxSinkOptions) {
     this.#options = options;
+  }
+
+  get database(): FoundDatabase | undefined {
+    return this.#database;
   }
 
   writeSamples(blocks: readonly SampleBlock[], signal: AbortSignal): Promise<Outcome> {
@@ -72,6 +82,9 @@ export class InfluxSink implements Sink {
     const reply = await promise;
     signal.removeEventListener('abort', cancel);
     if (reply.type === 'retry') return { outcome: 'retry', afterMs: reply.afterMs, reason: reply.reason };
+    if (reply.identity !== this.#database?.identity) {
+      return { outcome: 'retry', afterMs: 0, reason: 'the database has become another one meanwhile' };
+    }
     this.#count(reply);
     if (reply.reason === null) return { outcome: 'done' };
     return { outcome: 'refused', reason: reply.reason, count: reply.rejected };
@@ -108,9 +121,16 @@ export class InfluxSink implements Sink {
 
   #startedThread(): Worker {
     if (this.#thread !== undefined) return this.#thread;
-    const { lookup: _lookup, logger: _logger, rawDuration = 'INF', deadLetterDir, ...target } = this.#options;
+    const {
+      lookup: _lookup,
+      logger: _logger,
+      rawDuration = 'INF',
+      deadLetterDir,
+      lookEveryMs = LOOK_EVERY_MS,
+      ...target
+    } = this.#options;
     const thread = new Worker(new URL('./influx-thread.ts', import.meta.url), {
-      workerData: { target, rawDuration, deadLetterDir } satisfies InfluxThreadData,
+      workerData: { target, rawDuration, deadLetterDir, lookEveryMs } satisfies InfluxThreadData,
     });
     this.#thread = thread;
     thread.on('message', (message: InfluxReply | InfluxNews) => {
@@ -138,6 +158,10 @@ export class InfluxSink implements Sink {
   }
 
   #onNews(news: InfluxNews): void {
+    if (news.type === 'database') {
+      this.#database = news.database;
+      return;
+    }
     if (news.type === 'told') {
       this.#options.logger?.warn({ reasons: news.reasons }, news.message);
       return;

@@ -1,5 +1,5 @@
 import type { HistoryQueries, Outcome, PlacedChange, SampleBlock } from '../../model/history.ts';
-import type { CountedHome, SentRows, Skipped } from './counted-home.ts';
+import type { CountedHome, FoundDatabase, SentRows, Skipped } from './counted-home.ts';
 import { InfluxClient } from './influx-client.ts';
 import { InfluxQueries } from './influx-queries.ts';
 import { INFLUX_WRITES_IN_FLIGHT, InfluxSink, type InfluxSinkOptions } from './influx-sink.ts';
@@ -25,6 +25,10 @@ class InfluxHistory implements CountedHome {
     this.#queries = new InfluxQueries(this.#client, this.#sink.names);
     const { origin, pathname } = new URL(options.url);
     this.identity = `influx ${origin}${pathname} ${options.database}`;
+  }
+
+  get database(): FoundDatabase | undefined {
+    return this.#sink.database;
   }
 
   get skipped(): Readonly<Skipped> {

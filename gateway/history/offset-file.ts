@@ -1,10 +1,13 @@
 import { open, readFile, rename } from 'node:fs/promises';
+import type { FoundDatabase } from './counted-home.ts';
 import type { Stretch } from './log-progress.ts';
 
 /** How far history has been written: all log records up to `logSeq`, all changes up to `change`. */
 export interface HistoryOffset {
   readonly logSeq: number;
   readonly change: { readonly logSeq: number; readonly ordinal: number };
+  /** What the home's database said that it is ({@link FoundDatabase.identity}); absent where it did not. */
+  readonly database?: string;
   /** Records beyond `logSeq` that have been written before those in between; absent where there are none. */
   readonly ahead?: readonly Stretch[];
 }
@@ -24,6 +27,7 @@ export async function readOffset(path: string, identity: string): Promise<Histor
     return {
       logSeq,
       change: { logSeq: change.logSeq, ordinal: change.ordinal },
+      ...(typeof stored.database === 'string' && { database: stored.database }),
       ...(ahead.length > 0 && { ahead }),
     };
   } catch (error) {

@@ -1,5 +1,6 @@
 import type { AdapterLog } from '../../model/adapter.ts';
 import type { Handed, LogEntry, LogFacts, LogRecord, Stamp, Taken } from '../../model/log.ts';
+import type { Batch } from '../../model/sample.ts';
 import { StorageError } from '../storage/storage-error.ts';
 import type { StoredRecord } from './log-messages.ts';
 import { decodeRecord, type EncodedEntry, encodeEntry, encodeLost } from './record-codec.ts';
@@ -28,9 +29,13 @@ const LAST_RETRY_MS = 5000;
 const HOLD_TOLD_MS = 2000;
 /** Real ms between two lines that tell of a failing disk: one that stalls again and again is told so often. */
 const TELL_EVERY_MS = 60_000;
-/** Bytes that an entry takes in memory besides its samples, about. */
+/** Bytes that an entry takes in memory, about. */
 const ENTRY_BYTES = 200;
+/** A batch's columns are eight objects with a buffer each, which a batch of few samples is mostly made of (measured). */
+const BATCH_BYTES = 4096;
 const SAMPLE_BYTES = 34;
+/** A text or a detail, of 256 bytes at most, and its place. */
+const TEXT_BYTES = 400;
 
 export interface CommitQueueOptions {
   /** Place of the newest record on disk, and of the next sample. */
@@ -97,6 +102,7 @@ export class CommitQueue {
   #last: Stamp;
   #stampMs: number;
   #placedSeq: number;
+  #shownSeq: number;
   #nextOrdinal: number;
   /** While true, entries are shown before they are on disk. */
   #volatile = false;
@@ -120,6 +126,7 @@ export class CommitQueue {
     this.#last = options.last;
     this.#stampMs = options.last.logMs;
     this.#placedSeq = options.last.logSeq;
+    this.#shownSeq = options.last.logSeq;
     this.#nextOrdinal = options.nextOrdinal;
   }
 
@@ -130,7 +137,7 @@ export class CommitQueue {
 
   /** `logSeq` of the newest record that can be seen. */
   get shownSeq(): number {
-    return this.#volatile ? this.#placedSeq : this.#last.logSeq;
+    return this.#shownSeq;
   }
 
   /** The first record that was shown, is lost, and is not told as lost on disk yet. */
@@ -164,7 +171,7 @@ export class CommitQueue {
       this.#readyBytes += encoded?.body.byteLength ?? 0;
       this.#stampMs = Math.max(this.#options.now(), this.#stampMs);
       const samples = entry.kind === 'samples' ? entry.batch.length : 0;
-      const bytes = ENTRY_BYTES + samples * SAMPLE_BYTES;
+      const bytes = entry.kind === 'samples' ? bytesOfBatch(entry.batch) : ENTRY_BYTES;
       const pending: Pending = { entry, ms: this.#stampMs, samples, bytes, encoded, taken, kept };
       if (this.#volatile) this.#placeVolatile(pending);
       else this.#waiting.push(pending);
@@ -177,9 +184,15 @@ export class CommitQueue {
 
   /** Records that can be seen after `afterSeq` and are not on disk, the first of them; undefined where there are none. */
   firstVolatile(afterSeq: number): LogRecord | undefined {
-    if (!this.#volatile) return undefined;
-    const item = this.#placed.find(({ seq }) => seq > afterSeq);
-    return item && recordOf(item);
+    // Halved, since a disk that takes nothing may leave hundreds of thousands here.
+    let [from, to] = [0, this.#placed.length];
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      if ((this.#placed[middle]?.seq ?? 0) > afterSeq) to = middle;
+      else from = middle + 1;
+    }
+    const item = this.#placed[from];
+    return item && item.seq <= this.#shownSeq ? recordOf(item) : undefined;
   }
 
   committed(): void {
@@ -191,7 +204,7 @@ export class CommitQueue {
     if (this.#told) this.#options.log.info({ lostSamples: this.#lostSamples }, 'the log is written again');
     this.#told = false;
     for (const item of items) this.#settle(item);
-    if (this.#placed.length === 0) this.#volatile = false;
+    if (this.#volatile && this.#isLittleLeft()) this.#volatile = false;
     this.#givenUp = false;
     this.#releaseDeferred();
     if (items.some(({ kind }) => kind === 'lost')) this.#options.onLost();
@@ -230,6 +243,10 @@ export class CommitQueue {
       const idle = Promise.withResolvers<void>();
       const timer = setTimeout(idle.resolve, withinMs);
       this.#onIdle = idle.resolve;
+      // The next try may be later than there is time for, and the disk may be back.
+      clearTimeout(this.#retryTimer);
+      this.#retryTimer = undefined;
+      this.#commitNext();
       await idle.promise;
       clearTimeout(timer);
     }
@@ -344,6 +361,16 @@ export class CommitQueue {
     this.#failing = { reason: reason.text, sinceMs: this.#failing?.sinceMs ?? this.#stampMs };
   }
 
+  /**
+   * What is left is on disk with the next commit. To wait until nothing is left would be to wait for ever where entries
+   * come faster than one commit follows the other.
+   */
+  #isLittleLeft(): boolean {
+    if (this.#placed.length > MAX_COMMIT_RECORDS) return false;
+    if (this.#samplesBytes + this.#otherBytes > MAX_COMMIT_BYTES) return false;
+    return this.#placed.every(({ kind }) => kind === 'entry');
+  }
+
   /** From here on entries are shown as they come, beginning with those that wait already. */
   #goVolatile(): void {
     if (this.#volatile) return;
@@ -369,6 +396,7 @@ export class CommitQueue {
   #show(item: PlacedEntry, kept: boolean): void {
     if (item.shown) return;
     item.shown = true;
+    this.#shownSeq = item.seq;
     this.#options.onShown(recordOf(item), item.pending.bytes);
     const { taken, ms } = item.pending;
     const tell = () => taken.resolve({ logSeq: item.seq, logMs: ms, kept });
@@ -390,6 +418,7 @@ export class CommitQueue {
     const ordinal = this.#nextOrdinal;
     this.#nextOrdinal += samples;
     this.#lostSamples += samples;
+    this.#shownSeq = seq;
     const before = this.#placed.at(-1);
     if (before?.kind === 'lost' && this.#placed.length > this.#committing) {
       before.seq = seq;
@@ -412,6 +441,10 @@ export class CommitQueue {
     this.#show(item, true);
     item.pending.kept.resolve(stamp);
   }
+}
+
+function bytesOfBatch({ length, texts, details }: Batch): number {
+  return BATCH_BYTES + length * SAMPLE_BYTES + (texts.size + details.size) * TEXT_BYTES;
 }
 
 /** Samples and ticks come again by themselves; nothing else does. */

@@ -18,6 +18,11 @@ export interface Page {
  * one `lost` record in its place, so that whoever reads knows that something was there.
  */
 export function readPage(log: LogRows, archive: ArchiveReader, request: Omit<ReaderRequest, 'id'>): Page {
+  // What moves to the archive between two looks at the file would be in neither.
+  return log.inOneMoment(() => pageOf(log, archive, request));
+}
+
+function pageOf(log: LogRows, archive: ArchiveReader, request: Omit<ReaderRequest, 'id'>): Page {
   const { afterSeq, throughSeq, limit, maxBytes } = request;
   const page = new PageBuilder(log, archive, request);
   const first = log.after(afterSeq, throughSeq, 1, maxBytes)[0];

@@ -13,6 +13,17 @@ export class LogRows {
     this.#database = database;
   }
 
+  /** All that `ask` reads is of the file as it is at its first look; the archive may have more by then, and never less. */
+  inOneMoment<T>(ask: () => T): T {
+    this.#database.exec('BEGIN');
+    try {
+      return ask();
+    } finally {
+      // Damage may have ended the transaction by itself.
+      if (this.#database.isTransaction) this.#database.exec('COMMIT');
+    }
+  }
+
   /**
    * Rows after `afterSeq`, at most `limit` and until their bodies exceed `maxBytes`, but at least one if there is any;
    * none where there is none, or none that can be read. `throughSeq` bounds the search around damage.

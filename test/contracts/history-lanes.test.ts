@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import type { CountedHome } from '../../gateway/history/counted-home.ts';
+import type { CountedHome, FoundDatabase } from '../../gateway/history/counted-home.ts';
 import { type ChangeSource, type HistoryReader, startHistoryReader } from '../../gateway/history/history-reader.ts';
 import { influxHistory } from '../../gateway/history/influx.ts';
 import { openLog } from '../../gateway/log/open-log.ts';
@@ -21,6 +21,7 @@ const noChanges: ChangeSource = { after: () => [], onChanged: () => () => undefi
 /** A home that keeps the ordinals that it was given, and ends a write when the test says so. */
 class HeldHome implements CountedHome {
   readonly identity = 'held';
+  database: FoundDatabase | undefined;
   readonly writesInFlight = 4;
   readonly skipped = { unknownPoint: 0, impossibleTime: 0, changes: 0 };
   readonly ordinals: number[] = [];
@@ -154,6 +155,60 @@ test('counts what the log has lost before it could be written', async () => {
   const reader = await readerOf(log as Log, home, join(dir, 'offset.json'));
   await until('all is written', WITHIN_MS, () => reader.facts().offset.logSeq === 8);
   expect(reader.facts()).toMatchObject({ lostRecords: 6, lostSamples: 40, writtenSamples: 2, waitingRecords: 0 });
+});
+
+test('begins anew on both lanes where the database has become another one', async () => {
+  const dir = tempFolder();
+  const { log, append } = await logOf(join(dir, 'log'), 1000, 100);
+  const home = new HeldHome();
+  home.database = { identity: 'first', hadRows: false };
+  const offsetFile = join(dir, 'offset.json');
+  const reader = await readerOf(log, home, offsetFile);
+  await until('the first write', WITHIN_MS, () => home.writes.length > 0);
+  home.writes[0]?.end({ outcome: 'done' });
+  await until('both lanes are under way', WITHIN_MS, () => home.writes.length >= 3);
+  const newest = (await append()).logSeq;
+  await until('it is noted', WITHIN_MS, () => readFileSync(offsetFile, 'utf8').includes('"database":"first"'));
+  expect(reader.facts().offset.logSeq).toBeGreaterThan(0);
+  const before = [...home.writes];
+  home.ordinals.length = 0;
+  home.database = { identity: 'second', hadRows: false };
+  // One of them ends; the others are given up.
+  before.at(-1)?.end({ outcome: 'retry', afterMs: 0, reason: 'reset' });
+  await until('writes of the new round', WITHIN_MS, () => home.writes.length > before.length);
+  expect(reader.facts()).toMatchObject({ offset: { logSeq: 0 }, waitingRecords: 1001, lastError: null });
+  expect(reader.facts().behindMs).toBe(1_000_000);
+  expect(reader.facts().lastFault?.reason).toContain('without what had been written');
+  await until('it is noted', WITHIN_MS, () =>
+    readFileSync(offsetFile, 'utf8').includes('"database":"second","logSeq":0'),
+  );
+  home.open = true;
+  for (const write of home.writes) write.end({ outcome: 'done' });
+  await until('all is written', WITHIN_MS, () => reader.facts().offset.logSeq === newest);
+  allOnce(home.ordinals, 100_100);
+});
+
+test('goes on with an offset that knows no database only where an earlier version has filled it', async () => {
+  const dir = tempFolder();
+  const { log } = await logOf(join(dir, 'log'), 10);
+  const offsetFile = join(dir, 'offset.json');
+  const writtenOf = async (offset: object, database: FoundDatabase | undefined) => {
+    writeFileSync(offsetFile, JSON.stringify({ identity: 'held', change: { logSeq: 0, ordinal: -1 }, ...offset }));
+    const home = new HeldHome();
+    home.open = true;
+    home.database = database;
+    const reader = await readerOf(log, home, offsetFile);
+    await until('all is written', WITHIN_MS, () => reader.facts().offset.logSeq === 10);
+    await reader.stop();
+    return [new Set(home.ordinals).size, JSON.parse(readFileSync(offsetFile, 'utf8')).database];
+  };
+  expect(await writtenOf({ logSeq: 8 }, { identity: 'a', hadRows: true })).toEqual([2, 'a']);
+  expect(await writtenOf({ logSeq: 8 }, { identity: 'a', hadRows: false })).toEqual([10, 'a']);
+  expect(await writtenOf({ logSeq: 8, database: 'a' }, { identity: 'a', hadRows: false })).toEqual([2, 'a']);
+  expect(await writtenOf({ logSeq: 8, database: 'b' }, { identity: 'a', hadRows: true })).toEqual([10, 'a']);
+  // A server that says nothing is trusted as before, and the offset keeps what it knows.
+  expect(await writtenOf({ logSeq: 8, database: 'b' }, undefined)).toEqual([2, 'b']);
+  expect(await writtenOf({ logSeq: 8 }, undefined)).toEqual([2, undefined]);
 });
 
 test('ends with the log, without going round in circles', async () => {

@@ -27,8 +27,9 @@ export interface InfluxPeer {
   onQuery: ((query: string, response: ServerResponse, request: IncomingMessage) => void) | undefined;
 }
 
-/** Starts a peer on loopback; over TLS with the key and certificate (PEM) if given. */
+/** Starts a peer on loopback, which knows its identity again by itself; over TLS with the key and certificate (PEM) if given. */
 export async function startInfluxPeer(tls?: { readonly key: string; readonly cert: string }): Promise<InfluxPeer> {
+  let about = '';
   const serve = async (request: IncomingMessage, response: ServerResponse) => {
     const body = await bodyOf(request);
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://peer');
@@ -36,7 +37,15 @@ export async function startInfluxPeer(tls?: { readonly key: string; readonly cer
       const query = searchParams.get('q') ?? new URLSearchParams(body).get('q') ?? '';
       peer.queries.push(query);
       if (peer.onQuery) peer.onQuery(query, response, request);
-      else answer(response, 200, '{"results":[{"statement_id":0}]}');
+      else if (about !== '' && query.startsWith('SELECT "identity"')) {
+        const series = { name: 'lamplighter:about', columns: ['time', 'identity'], values: [[0, about]] };
+        answer(response, 200, JSON.stringify({ results: [{ statement_id: 0, series: [series] }] }));
+      } else answer(response, 200, '{"results":[{"statement_id":0}]}');
+      return;
+    }
+    if (searchParams.get('rp') === 'lamplighter_about') {
+      about = /identity="(.+)" 0$/.exec(body)?.[1] ?? '';
+      response.writeHead(204).end();
       return;
     }
     const lines = body.split('\n').filter((line) => line !== '');

@@ -87,6 +87,16 @@ const again: [what: string, by: (write: PeerWrite) => void, outcome: object][] =
     { reason: 'HTTP 204 text/html: this is not an answer of InfluxDB' },
   ],
   [
+    'wants TLS all at once (400)',
+    ({ response }) => answer(response, 400, 'Client sent an HTTP request to an HTTPS server.', { 'content-type': '' }),
+    { reason: /HTTP 400: Client sent/ },
+  ],
+  [
+    'has a proxy before it that refuses (407)',
+    ({ response }) => answer(response, 407, '{"error":"log in to the proxy"}'),
+    { reason: 'HTTP 407: log in to the proxy' },
+  ],
+  [
     'sends one elsewhere (302)',
     ({ response }) => response.writeHead(302, { location: '/login' }).end(),
     { reason: /HTTP 302/ },
@@ -286,6 +296,30 @@ test('a server that is no InfluxDB gets no sample', async () => {
   expect(await write(home)).toEqual({ outcome: 'done' });
 });
 
+test('what another database took while this one came is written again', async () => {
+  const peer = await startInfluxPeer();
+  const { home } = open(peer);
+  let identity = 'first';
+  peer.onQuery = (query, response) => {
+    const series = { name: 'lamplighter:about', columns: ['time', 'identity'], values: [[0, identity]] };
+    const asked = query.startsWith('SELECT "identity"');
+    answer(response, 200, JSON.stringify({ results: [asked ? { series: [series] } : {}] }));
+  };
+  expect(await write(home)).toEqual({ outcome: 'done' });
+  expect(home.database).toEqual({ identity: 'first', hadRows: false });
+  const held = Promise.withResolvers<PeerWrite>();
+  peer.next.push(held.resolve);
+  const slow = write(home);
+  const { response } = await held.promise;
+  identity = 'second';
+  peer.next.push(refuse(404, 'database not found: "d"'));
+  expect(await write(home)).toMatchObject({ outcome: 'retry' });
+  expect(await write(home)).toEqual({ outcome: 'done' });
+  expect(home.database).toEqual({ identity: 'second', hadRows: false });
+  response.writeHead(204).end();
+  expect(await slow).toMatchObject({ outcome: 'retry', reason: expect.stringContaining('another one') });
+});
+
 test('a server that does not know set-up statements is told of once, and written to', async () => {
   const peer = await startInfluxPeer();
   const { home, told } = open(peer);
@@ -293,8 +327,10 @@ test('a server that does not know set-up statements is told of once, and written
   expect(await write(home)).toEqual({ outcome: 'done' });
   expect(await write(home)).toEqual({ outcome: 'done' });
   expect(peer.taken).toHaveLength(6);
-  await expect.poll(() => told.length).toBe(1);
+  await expect.poll(() => told.length).toBe(2);
   expect(told[0]?.message).toContain('not set up');
+  expect(told[1]?.message).toContain('does not say which database it is');
+  expect(home.database).toBeUndefined();
 });
 
 test.each([

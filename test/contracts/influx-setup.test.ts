@@ -77,6 +77,7 @@ await describeWithServer('influxd', 'InfluxDB as we set it up', () => {
       ['lamplighter_raw', '9600h0m0s', true],
       ['lamplighter_1m', '26400h0m0s', false],
       ['lamplighter_1h', '87840h0m0s', false],
+      ['lamplighter_about', '0s', false],
     ];
     expect(await policiesOf(escaped)).toEqual(policies);
     const queries = await until('all queries are there', WITHIN_MS, async () => {
@@ -101,7 +102,8 @@ await describeWithServer('influxd', 'InfluxDB as we set it up', () => {
     await until('the missing one is made', WITHIN_MS, async () => (await queriesOf(database)).length === 4);
     const [changed] = (await queriesOf(database)).filter(([name]) => name === 'lamplighter_1m_fire-pump');
     expect(changed?.[1]).toContain('time(5m)');
-    expect((await policiesOf(escaped)).at(-1)).toEqual(['lamplighter_1h', '8736h0m0s', false]);
+    expect((await policiesOf(escaped)).at(-2)).toEqual(['lamplighter_1h', '8736h0m0s', false]);
+    expect(again.home.database).toEqual({ identity: home.database?.identity, hadRows: false });
     expect([...told, ...again.told]).toEqual([]);
   });
 
@@ -152,6 +154,7 @@ await describeWithServer('influxd', 'InfluxDB as we set it up', () => {
       ['autogen', true],
       ['lamplighter_1m', false],
       ['lamplighter_1h', false],
+      ['lamplighter_about', false],
     ]);
   });
 
@@ -260,6 +263,7 @@ await describeWithServer('influxd', 'InfluxDB as we set it up', () => {
     expect((await ask('SHOW MEASUREMENTS', database)).map(([, name]) => name)).toEqual([
       'alarm:samples',
       'flood:samples',
+      'lamplighter:about',
       'ledger',
       'ledger-samples',
       'ledger:samples',
@@ -287,6 +291,10 @@ await describeWithServer('influxd', 'InfluxDB that asks who we are', () => {
     await ask(`CREATE USER duty WITH PASSWORD 'p"w'`);
     await ask('CREATE DATABASE given');
     await ask('GRANT ALL ON given TO duty');
+    await ask(`CREATE USER deaf WITH PASSWORD 'deaf'`);
+    await ask('GRANT WRITE ON given TO deaf');
+    await ask('CREATE DATABASE short WITH DURATION 30d');
+    await ask('GRANT ALL ON short TO duty');
     const open = (database: string, username: string, password: string) => {
       const told: string[] = [];
       const logger = {
@@ -308,6 +316,13 @@ await describeWithServer('influxd', 'InfluxDB that asks who we are', () => {
     expect((await home.series(pointOf('double'), T, T + 1, 1)).count).toEqual([1]);
     expect(told.join()).toContain('not set up');
     expect(told.join()).not.toContain('p"w');
+    expect(home.database).toMatchObject({ identity: expect.any(String) });
+    // Where nothing is kept for ever, and a policy cannot be made, or nothing can be asked.
+    for (const { home, told } of [open('short', 'duty', 'p"w'), open('given', 'deaf', 'deaf')]) {
+      expect(await write(home)).toEqual({ outcome: 'done' });
+      expect(home.database).toBeUndefined();
+      await expect.poll(() => told.join()).toContain('does not say which database it is');
+    }
     expect(await write(open('made', 'duty', 'p"w').home)).toMatchObject({ outcome: 'retry' });
   });
 });

@@ -1,6 +1,7 @@
 import { connect as connectTcp } from 'node:net';
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { SEND_AGAIN_MS } from '../../adapters/mqtt/embedded-broker.ts';
 import { mqttProtocol } from '../../adapters/mqtt/protocol.ts';
 import type { MqttSettings } from '../../adapters/mqtt/schema.ts';
 import { systemClock } from '../../model/clock.ts';
@@ -129,6 +130,41 @@ describe('embedded broker', () => {
     await kept;
     await lost;
     expect(run.latest('power')?.value).toBe(1);
+  });
+
+  test('what is lost is sent again also where nothing else was kept late, and one failure is told once', async () => {
+    const { run, url, lines } = await embedded();
+    const device = await client(url, { reconnectPeriod: 20, clean: false, clientId: 'device' });
+    const other = await client(url);
+    run.failDisk();
+    const kept = other.publishAsync('a/state', state(2), { qos: 1 });
+    await run.until('one is seen', () => run.batches === 1);
+    run.mendDisk();
+    await kept;
+    run.failDisk();
+    const lost = device.publishAsync('a/state', state(1), { qos: 1 });
+    await run.until('the other is seen', () => run.batches === 2);
+    run.mendDisk(new Error('no room'));
+    expect(await staysPending(lost)).toBe(true);
+    expect(lines.filter((line) => line.includes('samples'))).toHaveLength(1);
+    await other.publishAsync('a/state', state(3), { qos: 1 });
+    await lost;
+    expect(lines.filter((line) => line === 'samples are stored again')).toHaveLength(1);
+  });
+
+  test('where nothing at all comes any more, what is lost is asked for after a while', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'], shouldAdvanceTime: true });
+    onTestFinished(() => void vi.useRealTimers());
+    const { run, url } = await embedded();
+    const device = await client(url, { reconnectPeriod: 20, clean: false, clientId: 'device', keepalive: 0 });
+    run.failDisk();
+    const lost = device.publishAsync('a/state', state(1), { qos: 1 });
+    await run.until('it is seen', () => run.batches === 1);
+    run.mendDisk(new Error('no room'));
+    expect(await staysPending(lost)).toBe(true);
+    vi.advanceTimersByTime(SEND_AGAIN_MS);
+    await lost;
+    expect(run.batches).toBe(2);
   });
 
   test.each([0, 1, 2] as const)('QoS %i arrives once', async (qos) => {

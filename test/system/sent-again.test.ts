@@ -19,8 +19,7 @@ afterEach(async () => {
   estate = influxd = undefined;
 });
 
-// Waits for the decision of docs/adr/0005 in both homes.
-describe.skip('a sample that a device sends again is one row', () => {
+describe('a sample that a device sends again is one row', () => {
   test('embedded', { timeout: TEST_MS }, async () => {
     estate = await ProbeEstate.open({ probes: 1, messagesPerSecond: 0, rate: 1 });
     await sendTwice(estate, embeddedRows(estate.dataDir));
