@@ -20,7 +20,14 @@ test('what is copied while the gateway writes never knows more than what is copi
 test('tells what lies in a data folder that it neither takes nor leaves out on purpose', () => {
   const folder = tempFolder();
   const files = [
-    ...['state.db', 'state.db-wal', 'state.db.before-v2', 'state.db.of-lost-log-1781526600000', 'instance.json'],
+    ...[
+      'state.db',
+      'state.db-wal',
+      'state.db.before-v2',
+      'state.db.of-lost-log-1781526600000',
+      'state.db.damaged-1781526600000-wal',
+      'instance.json',
+    ],
     ...['acknowledge.key', 'acknowledge.key.new', 'gateway.log', 'gateway.log.1', '.writable-1'],
     ...[
       'log/log.db',
@@ -30,6 +37,8 @@ test('tells what lies in a data folder that it neither takes nor leaves out on p
       'log/archive/1-500.zst',
       'log/archive/2.zst.unfinished',
       'history/offset.json.next',
+      'history/history.db.damaged-1',
+      'history/dead-letters/2026-06-15T12-30-00-000Z.jsonl',
     ],
     ...['accounts.db', 'log/unheard-of', 'stuff/inside'],
   ];

@@ -4,10 +4,10 @@ import { Value } from 'typebox/value';
 import { MAX_PAGE_SAMPLES, type SamplePlace } from '../model/history.ts';
 import type { PointKey, PointNumber } from '../model/point.ts';
 import { Quality } from '../model/sample.ts';
+import type { CsvSamples } from '../model/sample-csv.ts';
 import { CommandFailed } from './exit.ts';
 import { readIdentity } from './history/offset-file.ts';
 import { openHistoryForReading } from './history/read-history.ts';
-import type { CsvSamples } from './history/sample-csv.ts';
 import { ErrorReply, SamplesReply } from './http/contract.ts';
 import { type Instance, presentInstance, reachableUrl } from './instance.ts';
 

@@ -1,10 +1,13 @@
 import type { PointInfo, PointKey, PointNumber } from '../model/point.ts';
 import type { Site } from '../model/site.ts';
+import type { Text } from '../model/text.ts';
 
 /** What stands in a site file about one asset's point, by what a sample carries and by what a person writes. */
 interface Points {
   readonly byKey: ReadonlyMap<PointKey, PointInfo>;
   readonly byNumber: ReadonlyMap<PointNumber, PointInfo>;
+  /** What the values of those points are called whose profile says so. */
+  readonly statesByKey: ReadonlyMap<PointKey, Readonly<Record<string, Text>>>;
 }
 
 /** The site file that holds at present, for everybody who asks; only taking another one over changes it. */
@@ -42,6 +45,11 @@ export class PresentSite {
     return this.#points.byKey.get(key);
   }
 
+  /** What the values of the point that is called so are called; undefined where they have no names. */
+  states(key: PointKey): Readonly<Record<string, Text>> | undefined {
+    return this.#points.statesByKey.get(key);
+  }
+
   /**
    * The point with this number, also one that only the site before had: history may be behind, and what came before the
    * change is still to be written.
@@ -54,8 +62,9 @@ export class PresentSite {
 function pointsOf(site: Site, numbers: ReadonlyMap<PointKey, PointNumber>): Points {
   const byKey = new Map<PointKey, PointInfo>();
   const byNumber = new Map<PointNumber, PointInfo>();
+  const statesByKey = new Map<PointKey, Readonly<Record<string, Text>>>();
   for (const asset of site.assets) {
-    for (const { key, point, kind, unit, staleAfterMs, heartbeatMs } of asset.points) {
+    for (const { key, point, kind, unit, states, staleAfterMs, heartbeatMs } of asset.points) {
       const number = numbers.get(key);
       if (number === undefined) continue;
       const info = {
@@ -71,7 +80,8 @@ function pointsOf(site: Site, numbers: ReadonlyMap<PointKey, PointNumber>): Poin
       };
       byKey.set(key, info);
       byNumber.set(number, info);
+      if (states) statesByKey.set(key, states);
     }
   }
-  return { byKey, byNumber };
+  return { byKey, byNumber, statesByKey };
 }

@@ -71,8 +71,8 @@ function variableLines(site: Site): Text[] {
   if (names.length === 0) return [];
   return [
     {
-      zh: `备份中没有密钥；启动前请设置环境变量：${names.join('、')}`,
-      en: `secrets are in no backup; set these environment variables before the start: ${names.join(', ')}`,
+      zh: `站点文件从环境变量取用的内容不在备份里；启动前请设置：${names.join('、')}`,
+      en: `what the site file takes from the environment is in no backup; before the start set ${names.join(', ')}`,
     },
   ];
 }

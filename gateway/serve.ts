@@ -81,6 +81,7 @@ function httpOptions(options: GatewayOptions, parts: ServeParts): Parameters<typ
     },
     history: history.home,
     pointInfo: (point) => present.point(point),
+    pointStates: (point) => present.states(point),
     figures: {
       rates: (wanted, atMs) => rateViews(engine.state, wanted, atMs, clock.now()),
       alarmHealth: () => alarmHealth(engine.state.health, engine.openActivations(), clock.now()),

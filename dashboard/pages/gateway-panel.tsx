@@ -13,6 +13,7 @@ const SHOWN_BEHIND_MS = 60_000;
 /** Below this share of the disk the figure is in the colour of trouble. */
 const LITTLE_FREE = 0.1;
 const GIGABYTE = 1e9;
+const MEGABYTE = 1e6;
 
 /** How the path from a sample to a chart does: log, history, disk. What calls somebody is among the alarms. */
 export function GatewayPanel() {
@@ -82,7 +83,11 @@ function HistoryFact({ history }: { history: HealthReply['history'] }) {
   const isBehind = history.behindMs >= SHOWN_BEHIND_MS;
   return (
     <Fact name={t.gatewayHistory} trouble={isBehind || history.lastError !== null || history.rejectedRows > 0}>
-      {isBehind ? t.historyBehind(format.value.duration(history.behindMs)) : t.historyCurrent}
+      {isBehind
+        ? t.historyBehind(format.value.duration(history.behindMs))
+        : history.lastError === null
+          ? t.historyCurrent
+          : t.historyNotWritten}
       {history.lastError !== null && <> · {history.lastError}</>}
       {history.rejectedRows > 0 && <> · {t.rowsRefused(history.rejectedRows)}</>}
       {history.lostRecords > 0 && <> · {t.recordsMissed(history.lostRecords)}</>}
@@ -94,10 +99,12 @@ function DiskFact({ disk }: { disk: HealthReply['disk'] }) {
   const { messages, format } = useApp();
   const t = messages.value;
   if (disk === null) return null;
-  const gigabytes = (bytes: number) => `${format.value.number(bytes / GIGABYTE)} GB`;
+  // What is left of a full disk would be 0 GB.
+  const size = (bytes: number) =>
+    bytes < GIGABYTE ? `${format.value.number(bytes / MEGABYTE)} MB` : `${format.value.number(bytes / GIGABYTE)} GB`;
   return (
     <Fact name={t.disk} trouble={disk.freeBytes < LITTLE_FREE * disk.sizeBytes}>
-      {t.diskFree(gigabytes(disk.freeBytes), gigabytes(disk.sizeBytes))}
+      {t.diskFree(size(disk.freeBytes), size(disk.sizeBytes))}
     </Fact>
   );
 }

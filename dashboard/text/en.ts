@@ -297,6 +297,7 @@ export const en: Messages = {
   samplesLost: (count) => `${many(count, 'sample', 'samples')} lost`,
   gatewayHistory: 'History',
   historyCurrent: 'up to date',
+  historyNotWritten: 'cannot be written',
   historyBehind: (duration) => `${duration} behind`,
   rowsRefused: (count) => `${many(count, 'row', 'rows')} refused`,
   recordsMissed: (count) => `${many(count, 'record', 'records')} missed`,

@@ -296,6 +296,7 @@ export const zhCN = {
   samplesLost: (count: number) => `丢失 ${count} 个采样`,
   gatewayHistory: '历史数据',
   historyCurrent: '已写到最新',
+  historyNotWritten: '写入失败',
   historyBehind: (duration: string) => `滞后 ${duration}`,
   rowsRefused: (count: number) => `拒收 ${count} 行`,
   recordsMissed: (count: number) => `缺 ${count} 条记录`,

@@ -25,8 +25,10 @@ async function serve(rows: readonly Row[], wrap: (home: HistoryQueries) => Histo
     // Keys as a site file has them.
     pointInfo: (key) => {
       const found = points.find(({ kind }) => `pump/${kind}` === key);
-      return found && { ...found, key, unit: 'kPa' };
+      return found && { ...found, key, asset: 'pump-1', unit: 'kPa' };
     },
+    pointStates: (key) =>
+      key === 'pump/bool' ? { 0: { zh: '停', en: 'stopped' }, 1: { zh: '=转', en: '=runs' } } : undefined,
     site: () => ({ nowMs: T + 3_600_000, timeZone: 'Asia/Shanghai' }),
   });
   onTestFinished(async () => {
@@ -105,24 +107,30 @@ test('answers timelines, and says where a point has no states', async () => {
 
 test('writes a file that a spreadsheet reads, in either language, and that runs nothing there', async () => {
   const app = await serve(someRows);
-  const ask = `/api/history.csv?point=pump/double&point=pump/text&from=${T}&to=${T + 10}`;
+  const ask = `/api/history.csv?point=pump/double&point=pump/bool&point=pump/text&from=${T}&to=${T + 1001}`;
   const zh = await get(app, ask);
   expect(zh.headers).toMatchObject({
     'content-type': 'text/csv; charset=utf-8',
     'content-disposition': 'attachment; filename="history.csv"',
   });
   expect(zh.body.split('\r\n')).toEqual([
-    '\ufeff时间,点,值,单位,质量',
-    '2026-06-15T20:30:00.000+08:00,pump/double,1.5,kPa,良好',
-    '2026-06-15T20:30:00.001+08:00,pump/double,,kPa,无效',
-    '2026-06-15T20:30:00.002+08:00,pump/double,7,kPa,可疑',
-    `2026-06-15T20:30:00.000+08:00,pump/text,"'=cmd|""x""!A1",kPa,良好`,
-    '2026-06-15T20:30:00.001+08:00,pump/text,"门, 关",kPa,良好',
+    '\ufeff资产,点,时间,数值,文字,质量,单位',
+    'pump-1,double,2026-06-15T20:30:00.000+08:00,1.5,,好,kPa',
+    'pump-1,double,2026-06-15T20:30:00.001+08:00,,,坏,kPa',
+    'pump-1,double,2026-06-15T20:30:00.002+08:00,7,,可疑,kPa',
+    "pump-1,bool,2026-06-15T20:30:01.000+08:00,1,'=转,好,kPa",
+    `pump-1,text,2026-06-15T20:30:00.000+08:00,,"'=cmd|""x""!A1",好,kPa`,
+    'pump-1,text,2026-06-15T20:30:00.001+08:00,,"门, 关",好,kPa',
     '',
   ]);
   const en = await get(app, `${ask}&lang=en`);
-  expect(en.body).toContain('time,point,value,unit,quality\r\n');
-  expect(en.body).toContain(',uncertain\r\n');
+  expect(en.body.split('\r\n')).toEqual(
+    expect.arrayContaining([
+      '\ufeffAsset,Point,Time,Value,Text,Quality,Unit',
+      'pump-1,double,2026-06-15T20:30:00.002+08:00,7,,Uncertain,kPa',
+      "pump-1,bool,2026-06-15T20:30:01.000+08:00,1,'=runs,Good,kPa",
+    ]),
+  );
 });
 
 test('refuses more exports at a time than there may be, and takes the next when one is over', async () => {

@@ -10,9 +10,10 @@ import {
   type SamplePlace,
 } from '../../model/history.ts';
 import type { PointInfo } from '../../model/point.ts';
+import { type CsvForm, type CsvPoint, csvHead, csvRows } from '../../model/sample-csv.ts';
+import { stampFormat } from '../../model/stamp-format.ts';
 import { ErrorReply, HistoryReply, SamplesReply, TimelineReply } from './contract.ts';
 import { fail } from './errors.ts';
-import { historyCsv } from './history-csv.ts';
 import { MAX_TIME_MS, TimeQuery } from './time-query.ts';
 
 /** Real ms that a question to the history store, or one page of an export, may take. */
@@ -28,6 +29,8 @@ const MAX_EXPORTS = 4;
 export interface HistoryRouteOptions {
   readonly history: HistoryQueries;
   readonly pointInfo: (key: string) => PointInfo | undefined;
+  /** What a point's values are called, by value or bit. */
+  readonly pointStates: (key: string) => CsvPoint['states'];
   /** Site time and IANA zone. */
   readonly site: () => { readonly nowMs: number; readonly timeZone: string };
 }
@@ -125,7 +128,7 @@ function sampleRoute(app: FastifyInstance, options: HistoryRouteOptions): void {
   );
 }
 
-function csvRoute(app: FastifyInstance, { history, pointInfo, site }: HistoryRouteOptions): void {
+function csvRoute(app: FastifyInstance, { history, pointInfo, pointStates, site }: HistoryRouteOptions): void {
   let running = 0;
   app.get<{ Querystring: SpanQuery & { point: string[]; lang?: 'zh' | 'en' } }>(
     '/api/history.csv',
@@ -134,7 +137,7 @@ function csvRoute(app: FastifyInstance, { history, pointInfo, site }: HistoryRou
         querystring: Type.Object({
           point: PointKeys,
           ...Span,
-          lang: Type.Optional(Type.Enum(['zh', 'en'], { description: 'of the header; zh if absent' })),
+          lang: Type.Optional(Type.Enum(['zh', 'en'], { description: 'of heads, qualities and states; zh if absent' })),
         }),
       },
       // A HEAD would make a file that nobody reads.
@@ -150,7 +153,9 @@ function csvRoute(app: FastifyInstance, { history, pointInfo, site }: HistoryRou
       if (running >= MAX_EXPORTS) return fail(reply, 'too-many-exports');
       running++;
       const gone = goneSignal(reply);
-      const lines = historyCsv({ points, ...span, timeZone, language: query.lang ?? 'zh' }, (point, after) => {
+      const form = { language: query.lang ?? 'zh', stamp: stampFormat(timeZone), spreadsheet: true };
+      const named = points.map((point) => ({ point, states: pointStates(point.key) }));
+      const lines = csvPieces(named, form, (point, after) => {
         const signal = AbortSignal.any([gone, AbortSignal.timeout(HISTORY_TIMEOUT_MS)]);
         return history.samples(point, span.fromMs, span.toMs, { after, limit: MAX_PAGE_SAMPLES }, signal);
       });
@@ -169,6 +174,26 @@ function csvRoute(app: FastifyInstance, { history, pointInfo, site }: HistoryRou
         .send(stream);
     },
   );
+}
+
+/**
+ * The file of an export piece by piece, in memory bounded by one page: head, then point after point, each in order of time.
+ */
+async function* csvPieces(
+  points: readonly { readonly point: PointInfo; readonly states: CsvPoint['states'] }[],
+  form: CsvForm,
+  pageOf: (point: PointInfo, after: SamplePlace | undefined) => Promise<SamplePage>,
+): AsyncGenerator<string, void> {
+  yield csvHead(form);
+  for (const { point, states } of points) {
+    const named = { asset: point.asset, point: point.point, unit: point.unit, kind: point.kind, states };
+    let after: SamplePlace | undefined;
+    do {
+      const page = await pageOf(point, after);
+      if (page.ms.length > 0) yield csvRows(named, page, form);
+      after = page.next ?? undefined;
+    } while (after !== undefined);
+  }
 }
 
 /** Answers a question about points and a span, or says what is wrong with it, or that the store does not answer. */

@@ -12,14 +12,13 @@ import Fastify, {
 } from 'fastify';
 import { Type } from 'typebox';
 import type { HistoryHome } from '../../model/history.ts';
-import type { PointInfo } from '../../model/point.ts';
 import type { AlarmView } from '../../model/view.ts';
 import { acknowledgePage } from './acknowledge-page.ts';
 import { type ActionsSource, actionRoutes } from './action-routes.ts';
 import { AlarmReply, AssetReply, HealthReply, LinkReply, PointReply, SystemReply } from './contract.ts';
 import { errorReply, fail } from './errors.ts';
 import { type FiguresSource, figureRoutes } from './figure-routes.ts';
-import { historyRoutes } from './history-routes.ts';
+import { type HistoryRouteOptions, historyRoutes } from './history-routes.ts';
 import { LiveFeed, type LiveSource } from './live-feed.ts';
 import { type SiteSource, siteRoutes } from './site-routes.ts';
 
@@ -53,7 +52,8 @@ export interface HttpOptions {
   readonly logger: FastifyBaseLogger;
   readonly source: LiveSource & { pointsOf(asset: string): readonly PointReply[] };
   readonly history: HistoryHome;
-  readonly pointInfo: (key: string) => PointInfo | undefined;
+  readonly pointInfo: HistoryRouteOptions['pointInfo'];
+  readonly pointStates: HistoryRouteOptions['pointStates'];
   readonly figures: FiguresSource;
   readonly actions: ActionsSource;
   readonly reload: SiteSource['reload'];
@@ -96,7 +96,8 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       done(null, {}),
     );
     questions(app, options);
-    historyRoutes(app, { history: options.history, pointInfo: options.pointInfo, site: options.source.site });
+    const { history, pointInfo, pointStates } = options;
+    historyRoutes(app, { history, pointInfo, pointStates, site: options.source.site });
     siteRoutes(app, { site: options.source.site, reload: options.reload });
     figureRoutes(app, options.figures, () => options.source.site().nowMs);
     actionRoutes(app, options.actions);

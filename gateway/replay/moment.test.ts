@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { momentFormat, momentMs, parseMoment, stampFormat } from './moment.ts';
+import { stampFormat } from '../../model/stamp-format.ts';
+import { momentFormat, momentMs, parseMoment } from './moment.ts';
 
 const read = (text: string, timeZone: string) => {
   const moment = parseMoment(text);
@@ -59,4 +60,11 @@ test('a stamp has the offset of its own moment, where summer time ends', () => {
     '2026-10-25T02:00:00.001+01:00',
   ]);
   expect(stamps.map((text) => parseMoment(text))).toEqual([{ ms: endMs - 1 }, { ms: endMs }, { ms: endMs + 1 }]);
+});
+
+test.each([
+  [8.64e15, '8640000000000000'],
+  [-8.64e15, '-8640000000000000'],
+])('a stamp of a time that no date holds with an offset is the number: %d', (ms, stamp) => {
+  expect(stampFormat('Asia/Shanghai')(ms)).toBe(stamp);
 });

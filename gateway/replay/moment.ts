@@ -54,31 +54,6 @@ export function momentFormat(timeZone: string): (ms: number) => string {
   };
 }
 
-/** Ms between two moments at which a zone's offset may change at least: all changes are at a quarter of an hour. */
-const OFFSET_STEP_MS = 900_000;
-
-/**
- * Gives a function that writes a time with the site's offset, `2026-06-15T20:30:00.000+08:00`. Times that follow each
- * other closely are quick.
- */
-export function stampFormat(timeZone: string): (ms: number) => string {
-  const offsetName = new Intl.DateTimeFormat('en-US', { timeZone, timeZoneName: 'longOffset' });
-  let step = Number.NaN;
-  let offsetMs = 0;
-  let offset = '';
-  return (ms) => {
-    const thisStep = Math.floor(ms / OFFSET_STEP_MS);
-    if (thisStep !== step) {
-      step = thisStep;
-      const name = offsetName.formatToParts(ms).find(({ type }) => type === 'timeZoneName')?.value ?? '';
-      const [, sign = '+', hours = '00', minutes = '00'] = /GMT([+-])(\d\d):(\d\d)/.exec(name) ?? [];
-      offset = `${sign}${hours}:${minutes}`;
-      offsetMs = (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * 60_000;
-    }
-    return `${new Date(ms + offsetMs).toISOString().slice(0, -1)}${offset}`;
-  };
-}
-
 function isPossible(date: string, time: string): boolean {
   const ms = Date.parse(`${date}T${time}Z`);
   // Some days that no month has are read as the first of the next.

@@ -127,8 +127,8 @@ const quoted = (names: readonly string[]) => names.map((name) => `"${name}"`).jo
 /** The catalogue. Codes are stable: scripts and manuals refer to them; a retired one is not used again. */
 export const mistakes = {
   unreadable: entry('E001', (reason: string) => ({
-    zh: `无法读取文件：${reason}`,
-    en: `the file cannot be read: ${reason}`,
+    zh: reason === 'ENOENT' ? '没有这个文件' : `无法读取文件：${reason}`,
+    en: reason === 'ENOENT' ? 'there is no such file' : `the file cannot be read: ${reason}`,
   })),
   tooLarge: entry('E002', (bytes: number, bound: number) => ({
     zh: `文件有 ${bytes} 字节，超过上限 ${bound}`,

@@ -40,14 +40,29 @@ export interface StorageFault {
 /** Makes of any error what can cross a thread; `code` is used for those that are not a {@link StorageError}. */
 export function faultOf(error: unknown, code: StorageErrorCode): StorageFault {
   if (error instanceof StorageError) return { code: error.code, text: error.text };
+  const said = diskWords(error);
+  if (said) return { code, text: said };
   const detail = error instanceof Error ? error.message : String(error);
   return { code, text: { zh: `数据文件操作失败：${detail}`, en: `a data file failed: ${detail}` } };
+}
+
+/** What SQLite's code of a common fault of the disk is called by those who have to mend it; undefined for any other. */
+function diskWords(error: unknown): Text | undefined {
+  if (!(error instanceof Error) || !('errcode' in error)) return undefined;
+  return DISK_WORDS.get(Number(error.errcode) & 0xff);
 }
 
 /** The error that a fault stands for, on this side of the thread. */
 export function errorOf(fault: StorageFault): StorageError {
   return new StorageError(fault.code, fault.text);
 }
+
+/** By primary code of SQLite: READONLY, IOERR, FULL. */
+const DISK_WORDS: ReadonlyMap<number, Text> = new Map([
+  [8, { zh: '磁盘只读，无法写入', en: 'the disk is read-only' }],
+  [10, { zh: '磁盘读写出错', en: 'the disk fails to read or write' }],
+  [13, { zh: '磁盘已满', en: 'the disk is full' }],
+]);
 
 /** Primary codes of SQLite that are faults of disk or file: READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB. */
 const DISK_FAULTS: ReadonlySet<number> = new Set([8, 10, 11, 13, 14, 26]);

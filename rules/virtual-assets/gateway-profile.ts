@@ -116,8 +116,8 @@ const historyAlarms: readonly AlarmDefinition[] = [
       en: 'Charts and reports lack the latest data, which come later; alarms and figures are not touched',
     },
     action: {
-      zh: '检查 InfluxDB 是否运行、网络、账号和磁盘；滞后多少看“控制器”页的网关一栏',
-      en: 'See whether InfluxDB runs, its network, account and disk; the page of controllers says how far it is behind',
+      zh: '检查 InfluxDB 是否运行、网络、账号和磁盘；滞后多少看“链路”页的“监控网关”一栏',
+      en: 'See whether InfluxDB runs, its network, account and disk; the page Links says, below Gateway, how far it is behind',
     },
   },
   {
@@ -148,8 +148,8 @@ const historyAlarms: readonly AlarmDefinition[] = [
       en: 'Refused rows are in no chart; they are kept in a file of their own',
     },
     action: {
-      zh: '查看数据目录 history 下的拒收文件和网关日志中的原因，修正后可补录',
-      en: 'Read the refused rows in the data folder under history, and why in the gateway’s log; mend the cause',
+      zh: '查看数据目录 history/dead-letters 中的拒收文件和原因，排除原因后可补录',
+      en: 'Read the rows and why in history/dead-letters of the data folder; mend the cause, then send them again',
     },
   },
   {

@@ -96,8 +96,8 @@ function windowAlarm(rate: RateDefinition): AlarmDefinition {
     onDelayMs: WINDOW_MISSED_MS,
     offDelayMs: 0,
     text: {
-      zh: `${rate.name.zh}：本期已无法达到 ${percent(rate.target)}`,
-      en: `${rate.name.en}: ${percent(rate.target)} can no longer be met in this window`,
+      zh: `本期已无法达到 ${percent(rate.target)}`,
+      en: `${percent(rate.target)} can no longer be met in this window`,
     },
     consequence: {
       zh: '本期余下时间即使全部正常也不能达标，考核时须说明',
@@ -110,14 +110,15 @@ function windowAlarm(rate: RateDefinition): AlarmDefinition {
   };
 }
 
-function liveText({ name, per, target }: RateDefinition): Text {
+/** The rate's name is that of its asset, and stands beside the text wherever an alarm is shown. */
+function liveText({ per, target }: RateDefinition): Text {
   if (per === undefined) {
-    return { zh: `${name.zh}低于目标 ${percent(target)}`, en: `${name.en} below its target of ${percent(target)}` };
+    return { zh: `低于目标 ${percent(target)}`, en: `Below its target of ${percent(target)}` };
   }
   const { zh, en } = groupNames[per];
   return {
-    zh: `有${zh}低于 ${percent(target)}：${name.zh}`,
-    en: `Some ${en} below ${percent(target)}: ${name.en}`,
+    zh: `有${zh}低于目标 ${percent(target)}`,
+    en: `Some ${en} below their target of ${percent(target)}`,
   };
 }
 

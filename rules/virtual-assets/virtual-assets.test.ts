@@ -33,7 +33,7 @@ test('a missed rate is an alarm that names what missed, and has the name and the
     alarm: 'below-target',
     priority: 3,
     children: ['lamp-1', 'lamp-2'],
-    text: { zh: 'lit低于目标 95%', en: 'lit below its target of 95%' },
+    text: { zh: '低于目标 95%', en: 'Below its target of 95%' },
   });
   expect(nameOf(plan(line.state), LIT)).toEqual({ zh: 'street lights·lit', en: 'street lights: lit' });
   expect(systemOfKey(plan(line.state), LIT)).toBe('streetlight');
@@ -112,9 +112,9 @@ test('the text of a rate says whether it is a whole or its parts that miss', () 
     (of) => rateProfile(of).alarms[0]?.text.en,
   );
   expect(texts).toEqual([
-    'Lit below its target of 99.9%',
-    'Some floors below 99.9%: Lit',
-    'Lit: 99.9% can no longer be met in this window',
+    'Below its target of 99.9%',
+    'Some floors below their target of 99.9%',
+    '99.9% can no longer be met in this window',
   ]);
 });
 

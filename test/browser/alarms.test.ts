@@ -227,11 +227,11 @@ await describeWithServer('chromium', 'alarms on the page', () => {
         system: 'streetlight',
         alarm: 'below-target',
         priority: 3,
-        text: { zh: '点亮率低于目标 95%', en: 'Lit rate below its target of 95%' },
+        text: { zh: '低于目标 95%', en: 'Below its target of 95%' },
         children: ['feeder-2-lamp-11', 'B1/F2'],
       }),
     );
-    const alarm = card(page, 'Lit rate below its target');
+    const alarm = card(page, 'Below its target');
     await alarm.getByText('2 missed the target').click();
     await alarm.getByText('Street lamp F2-11').waitFor();
     await alarm.getByText('B1/F2').waitFor();
@@ -265,6 +265,14 @@ await describeWithServer('chromium', 'alarms on the page', () => {
     await page.waitForURL(/#\/links$/);
     await page.getByText('12 min behind · connect ECONNREFUSED · 3 rows refused').waitFor();
     await page.getByText('41.3 GB free of 118.8 GB').waitFor();
+    gateway.path = {
+      ...gateway.path,
+      history: { ...gateway.path.history, behindMs: 800, lastError: 'the disk is full', rejectedRows: 0 },
+      disk: { freeBytes: 0, sizeBytes: 31.5e6 },
+    };
+    await page.reload();
+    await page.getByText('cannot be written · the disk is full').waitFor();
+    await page.getByText('0 MB free of 31.5 MB').waitFor();
     gateway.alarm({ ...alarm, state: 'returned-unacknowledged', returnedMs: FIXTURE_NOW_MS });
     await page.goto(gateway.url);
     await vi.waitFor(async () => expect(await line.getAttribute('data-state')).toBe('up'), APPEARS_MS);

@@ -52,7 +52,9 @@ export async function runDamages(damages: readonly LogDamage[]): Promise<DamageR
       const gateway = await estate.start();
       const cost = lostOf(before, await readLog(join(estate.dataDir, 'log')));
       for (const sample of cost) lost.add(sample);
-      const lines = gateway.lines.filter((line) => line.includes('"part":"log"') && /damaged|lost|cannot be read/.test(line));
+      const lines = gateway.lines.filter(
+        (line) => line.includes('"part":"log"') && /damaged|lost|cannot be read/.test(line),
+      );
       told.push(...lines.slice(0, 1));
       if (cost.length > 0 && lines.length === 0) untold++;
     }

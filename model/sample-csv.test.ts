@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Quality } from '../../model/sample.ts';
+import { Quality } from './sample.ts';
 import { type CsvForm, type CsvPoint, type CsvSamples, csvHead, csvRows } from './sample-csv.ts';
 
 const plain: CsvForm = { language: 'en', stamp: (ms) => `T${ms}`, spreadsheet: false };

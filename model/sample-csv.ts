@@ -1,6 +1,6 @@
-import type { ValueKind } from '../../model/point.ts';
-import { Quality } from '../../model/sample.ts';
-import type { Text } from '../../model/text.ts';
+import type { ValueKind } from './point.ts';
+import { Quality } from './sample.ts';
+import type { Text } from './text.ts';
 
 /** What a row says of the point besides the sample. */
 export interface CsvPoint {
