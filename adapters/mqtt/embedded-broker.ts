@@ -1,13 +1,14 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import { Aedes, type AedesOptions, type Client } from 'aedes';
+import { Aedes, type AedesOptions } from 'aedes';
 import { type Emit, LinkLost, type LinkPlan, SetupRefused } from '../../model/adapter.ts';
 import { DirectPublishes } from './direct-publishes.ts';
 import { MessageReader } from './message-reader.ts';
 import { pubacks } from './puback.ts';
 import { MAX_TOPIC_LEVELS } from './resolve.ts';
 import type { MqttAddress, MqttSettings } from './schema.ts';
+import { SendAgain } from './send-again.ts';
 import { Subscriptions } from './subscriptions.ts';
 
 /** Devices that may be connected at once; a further one is turned away. */
@@ -46,7 +47,7 @@ export async function runEmbeddedBroker(
   const subscriptions = new Subscriptions();
   const devices = new Map<unknown, DirectPublishes>();
   const note = storing(plan);
-  const late = new LateAcknowledgements();
+  const late = new SendAgain();
   const broker = await Aedes.createBroker({
     connectTimeout: CONNECT_TIMEOUT_MS,
     maxTopicLevels: MAX_TOPIC_LEVELS,
@@ -142,7 +143,7 @@ function storing({ log }: LinkPlan<MqttSettings, MqttAddress>): (stored: boolean
 function authorizePublish(
   reader: MessageReader,
   note: (stored: boolean) => void,
-  late: LateAcknowledgements,
+  late: SendAgain,
   signal: AbortSignal,
 ): NonNullable<AedesOptions['authorizePublish']> {
   return (client, packet, done) => {
@@ -184,39 +185,6 @@ function authorizePublish(
       }),
     });
   };
-}
-
-/** Connections whose device has something to send again, at most; those beyond it send it at their own next one. */
-const MAX_OWING = MAX_CLIENTS;
-/** Real ms after which they are asked to, where nobody's message tells that the disk is back: each may wait for its PUBACK. */
-export const SEND_AGAIN_MS = 300_000;
-
-/** Remembers who has to send again what the rules saw and the disk never had. */
-class LateAcknowledgements {
-  readonly #owing = new Set<Client['conn']>();
-  #timer: NodeJS.Timeout | undefined;
-
-  /** `kept` false: the device has to send it again, which it does on a new connection, once the disk is back. */
-  settled(connection: Client['conn'], kept: boolean): void {
-    if (!kept) {
-      if (connection.destroyed || this.#owing.size >= MAX_OWING) return;
-      this.#owing.add(connection);
-      this.#timer ??= setTimeout(() => this.#sendAgain(), SEND_AGAIN_MS);
-      return;
-    }
-    if (this.#owing.size > 0) this.#sendAgain();
-  }
-
-  close(): void {
-    clearTimeout(this.#timer);
-  }
-
-  #sendAgain(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    for (const owing of this.#owing) owing.destroy();
-    this.#owing.clear();
-  }
 }
 
 function authenticate(settings: MqttSettings): NonNullable<AedesOptions['authenticate']> {

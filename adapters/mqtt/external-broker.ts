@@ -10,6 +10,7 @@ import { DirectPublishes } from './direct-publishes.ts';
 import { MessageReader } from './message-reader.ts';
 import { pubacks } from './puback.ts';
 import type { MqttAddress, MqttSettings } from './schema.ts';
+import { SendAgain } from './send-again.ts';
 
 /** Real ms for the broker to accept the connection. */
 export const CONNECT_TIMEOUT_MS = 5_000;
@@ -53,6 +54,13 @@ export async function runExternalBroker(
   // A broker sends what was not acknowledged only to a new connection.
   const cannotStore = (error: Error) =>
     failed.reject(new LinkLost({ zh: '数据无法保存', en: 'samples cannot be stored' }, { cause: error }));
+  // What only the disk has lost is no fault of the connection: it is given up once, when the disk is back.
+  const again = new SendAgain();
+  const session = { destroyed: false, destroy: () => cannotStore(new Error('what was lost has to be sent again')) };
+  const settled = (isLate: boolean, error: Error | undefined) => {
+    if (isLate || error === undefined) again.settled(session, error === undefined);
+    else cannotStore(error);
+  };
   let direct: DirectPublishes | undefined;
   const connect = (): BoundedConnection => {
     direct = new DirectPublishes({
@@ -64,9 +72,7 @@ export async function runExternalBroker(
       taken: (_kept, error) => {
         if (error !== undefined) cannotStore(error);
       },
-      kept: (_late, error) => {
-        if (error !== undefined) cannotStore(error);
-      },
+      kept: settled,
     });
     return direct.connection;
   };
@@ -87,7 +93,7 @@ export async function runExternalBroker(
   });
   const over = new AbortController();
   const ended = connectionEnd(client, endpoint.text, signal, over.signal);
-  client.handleMessage = messageHandler(client, reader, cannotStore);
+  client.handleMessage = messageHandler(client, reader, settled);
   try {
     client.connect();
     const connected = new Promise<void>((resolve) => client.once('connect', () => resolve()));
@@ -102,6 +108,7 @@ export async function runExternalBroker(
     if (!signal.aborted) throw error;
   } finally {
     over.abort();
+    again.close();
     reader.close();
     await close(client);
   }
@@ -213,7 +220,7 @@ function subscribeSome(client: MqttClient, topics: string[]): Promise<readonly n
 function messageHandler(
   client: MqttClient,
   reader: MessageReader,
-  failed: (error: Error) => void,
+  settled: (isLate: boolean, error: Error | undefined) => void,
 ): MqttClient['handleMessage'] {
   const acknowledgedLater = new Error('acknowledged later');
   const acknowledge = acknowledger(client);
@@ -227,13 +234,15 @@ function messageHandler(
       client.unsubscribe(topic);
     }
     let hasRoom: boolean | undefined;
+    let isLate = false;
     hasRoom = reader.read(topic, typeof payload === 'string' ? Buffer.from(payload) : payload, retain, {
-      taken: () => {
+      taken: (kept, error) => {
+        isLate = !kept && error === undefined;
         if (hasRoom === false) next();
       },
       kept: (error) => {
-        if (error !== undefined) failed(error);
-        else if (qos > 0 && messageId !== undefined) acknowledge(messageId);
+        settled(isLate, error);
+        if (error === undefined && qos > 0 && messageId !== undefined) acknowledge(messageId);
       },
     });
     if (hasRoom) next();

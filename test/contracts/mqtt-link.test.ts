@@ -1,9 +1,9 @@
 import { connect as connectTcp } from 'node:net';
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { SEND_AGAIN_MS } from '../../adapters/mqtt/embedded-broker.ts';
 import { mqttProtocol } from '../../adapters/mqtt/protocol.ts';
 import type { MqttSettings } from '../../adapters/mqtt/schema.ts';
+import { SEND_AGAIN_MS } from '../../adapters/mqtt/send-again.ts';
 import { systemClock } from '../../model/clock.ts';
 import { AdapterRun } from '../support/adapter-run.ts';
 import { describeWithServer, freePort, type RunningServer, startMosquitto } from '../support/servers.ts';
@@ -415,6 +415,25 @@ await describeWithServer('mosquitto', 'subscriber of mosquitto', () => {
     expect(first.run.latest('power')?.value).toBe(1);
     const second = await begin(external(server));
     await second.run.until('it arrives again', () => second.run.latest('power')?.value === 3);
+  });
+
+  test('what the disk has lost keeps the connection, and is delivered again once the disk is back', async () => {
+    const server = await started();
+    const device = await client(server.url);
+    const { run } = await begin(external(server));
+    await run.until('it is subscribed', () => {
+      if (run.latest('power') === undefined) device.publish('a/state', state(1), { qos: 1 });
+      return run.latest('power')?.value === 1;
+    });
+    run.failDisk();
+    await device.publishAsync('a/state', state(2), { qos: 1 });
+    await run.until('it is seen', () => run.latest('power')?.value === 2);
+    run.mendDisk(new Error('no room'));
+    expect(await staysPending(run.until('the run ends', () => run.ending !== undefined, 60_000))).toBe(true);
+    await device.publishAsync('a/online', JSON.stringify({ online: true }), { qos: 1 });
+    await run.until('it asks for what was lost', () => run.ending !== undefined);
+    const again = await begin(external(server));
+    await again.run.until('it arrives again', () => again.run.latest('power')?.value === 2);
   });
 
   test('a retained message is uncertain, the next one good', async () => {
