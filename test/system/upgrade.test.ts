@@ -134,9 +134,7 @@ describe.each(upgradeCases)('a data folder of %s', (name) => {
     expect(await new Child('gateway/main.ts', ['backup', dir, '--data', dataDir, '--site', siteFile]).exit()).toBe(0);
     const restore = new Child('gateway/main.ts', ['restore', dir, '--data', restored]);
     expect(await restore.exit()).toBe(0);
-    expect(restore.lines.join('\n')).toContain(
-      'set these environment variables before the start: UPGRADE_BROKER, UPGRADE_PHONE',
-    );
+    expect(restore.lines.join('\n')).toContain('before the start set UPGRADE_BROKER, UPGRADE_PHONE');
     for (const [path] of databases) {
       expect(versionOf(join(restored, path))).toBe(versionOf(join(dataDir, path)));
     }
