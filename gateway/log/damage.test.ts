@@ -49,7 +49,8 @@ test('a log that is cut off and bent in many places still opens and goes on', {
     fc.asyncProperty(fc.array(fc.oneof(flips, cuts), { minLength: 1, maxLength: 8 }), async (damages) => {
       await runDamaged(template, damages, folder());
     }),
-    { numRuns: RUNS },
+    // Where the end of a transaction of reading fails for the damage, too.
+    { numRuns: RUNS, examples: [[[{ file: 'log.db', kind: 'cut', at: 0.0277 }]]] },
   );
 });
 

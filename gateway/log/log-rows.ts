@@ -15,12 +15,21 @@ export class LogRows {
 
   /** All that `ask` reads is of the file as it is at its first look; the archive may have more by then, and never less. */
   inOneMoment<T>(ask: () => T): T {
-    this.#database.exec('BEGIN');
+    this.#try('BEGIN');
     try {
       return ask();
     } finally {
-      // Damage may have ended the transaction by itself.
-      if (this.#database.isTransaction) this.#database.exec('COMMIT');
+      // Damage may have ended the transaction by itself, or keep it from ending in order.
+      for (const end of ['COMMIT', 'ROLLBACK']) if (this.#database.isTransaction) this.#try(end);
+    }
+  }
+
+  /** A damaged file is read all the same, then of more than one moment. */
+  #try(sql: string): void {
+    try {
+      this.#database.exec(sql);
+    } catch (error) {
+      if (!isDamagedFile(error)) throw error;
     }
   }
 
