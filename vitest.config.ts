@@ -10,6 +10,21 @@ const HOOK_TIMEOUT_MS = 180_000;
 /** A test of real processes waits for sockets, disks and simulated minutes. */
 const SYSTEM_TIMEOUT_MS = 90_000;
 
+/** Tests of the whole demo estate, most of them at ten times its speed, or of what takes both processors: one at a time. */
+const demoEstate = [
+  'api',
+  'disks',
+  'durable-order',
+  'faults',
+  'history-behind',
+  'kill',
+  'page',
+  'reload',
+  'replay',
+  'setup',
+  'start',
+].map((name) => `test/system/${name}.test.ts`);
+
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -46,11 +61,22 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/{system,browser}/**/*.test.{ts,tsx}'],
+          exclude: [...everywhere, ...demoEstate],
+          testTimeout: SYSTEM_TIMEOUT_MS,
+          hookTimeout: HOOK_TIMEOUT_MS,
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: 'estate',
+          include: demoEstate,
           exclude: everywhere,
           testTimeout: SYSTEM_TIMEOUT_MS,
           hookTimeout: HOOK_TIMEOUT_MS,
           maxWorkers: 1,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -4,7 +4,7 @@ import type { BadDiskName } from '../support/bad-disks.ts';
 import { runBadDisk } from '../support/disk-run.ts';
 
 /** A share of `npm run soak -- disks`. */
-const names: readonly BadDiskName[] = ['full', 'slow, 200 ms for each sync'];
+const names: readonly BadDiskName[] = ['full'];
 
 /**
  * Real ms from the moment at which the alarm is due until its notice has come, far below what the disk takes to recover.
