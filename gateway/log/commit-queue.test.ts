@@ -50,7 +50,8 @@ test('at the end the disk is tried once more at once, however far the next try i
 test('after a stall the disk comes first again, also where entries never cease to come', async () => {
   const { queue, commits, shown } = heldQueue();
   const first = queue.hand({ kind: 'tick' });
-  vi.advanceTimersByTime(STALL_MS);
+  // And the moment in which the writer's answer would be heard.
+  vi.advanceTimersByTime(STALL_MS + 1);
   expect(await first.taken).toMatchObject({ kept: false });
   const second = queue.hand({ kind: 'tick' });
   expect([shown, queue.shownSeq]).toEqual([[1, 2], 2]);
@@ -65,7 +66,8 @@ test('after a stall the disk comes first again, also where entries never cease t
   queue.committed();
   expect(await third.taken).toMatchObject({ logSeq: 3, kept: true });
   // A stall right after shows what waits, each record once.
-  vi.advanceTimersByTime(STALL_MS);
+  // And the moment in which the writer's answer would be heard.
+  vi.advanceTimersByTime(STALL_MS + 1);
   expect(await fourth.taken).toMatchObject({ logSeq: 4, kept: false });
   expect(shown).toEqual([1, 2, 3, 4]);
   expect(commits).toEqual([[1], [2], [3], [4]]);
