@@ -59,6 +59,21 @@ export interface LinkPoint<Address> {
   readonly address: Address;
 }
 
+/**
+ * What an adapter tells of its wire, for the link's facts and metrics. Cheap enough to be called for each request; a
+ * protocol without requests (a broker that devices publish to) tells what it has.
+ */
+export interface Wire {
+  /** A request was answered, with a value or with a refusal, `roundTripMs` of real time after it was sent. */
+  answered(roundTripMs: number): void;
+  /** A request was not answered in time. */
+  timedOut(): void;
+  /** An answer was a refusal (an exception, a bad status) or none of the protocol's; why, for people. */
+  failed(reason: Text): void;
+  /** The other side grants something else than was asked for, such as a slower publishing interval; null: it no longer does. */
+  revised(what: Text | null): void;
+}
+
 /** All that an adapter needs to hold one link. `${ENV}` in `settings` has been replaced. */
 export interface LinkPlan<Settings, Address> {
   readonly key: string;
@@ -67,6 +82,7 @@ export interface LinkPlan<Settings, Address> {
   readonly clock: Clock;
   /** Changes of state, not events: a fixed message plus fields; never a secret. */
   readonly log: AdapterLog;
+  readonly wire: Wire;
 }
 
 export interface AdapterLog {

@@ -9,6 +9,7 @@ import type { Text } from '../../model/text.ts';
 import { LONGEST_RETRY_MS, retryDelayMs } from './back-off.ts';
 import type { LinkFacts, LinkState } from './link-facts.ts';
 import { splitBatch } from './split-batch.ts';
+import { WireCounts } from './wire-counts.ts';
 
 /** Lines for people; as pino has them. `err` fields are errors with their stacks. */
 export interface LinksLog {
@@ -40,6 +41,7 @@ class AppendFailed extends Error {
 export class LinkRunner {
   readonly #link: Link;
   readonly #world: RunnerWorld;
+  readonly wire = new WireCounts();
   #facts: LinkFacts;
   #failures = 0;
   /** What the log was last told: up, down, or nothing yet. */

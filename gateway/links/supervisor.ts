@@ -155,6 +155,7 @@ async function holdLink(
       info: (fields: object, message: string) => log.info({ link: link.key, ...fields }, message),
       warn: (fields: object, message: string) => log.warn({ link: link.key, ...fields }, message),
     },
+    wire: runner.wire,
   };
   await runner.hold(() => protocol.create(plan), signal);
 }

@@ -1,3 +1,4 @@
+import { WireCounts } from '../../gateway/links/wire-counts.ts';
 import { LinkLost, type LinkPlan, type Protocol, SetupRefused } from '../../model/adapter.ts';
 import { type ReasonKey, reasonOf } from '../../model/reason.ts';
 import { type Batch, MAX_DETAIL_LENGTH, Quality } from '../../model/sample.ts';
@@ -25,6 +26,7 @@ export class AdapterRun {
   readonly ended: Promise<Ending>;
   /** What broke the contract of batches; empty when all is well. */
   readonly violations: string[] = [];
+  readonly wire = new WireCounts();
   ups = 0;
   batches = 0;
   emitsInFlight = 0;
@@ -39,9 +41,9 @@ export class AdapterRun {
   #disk: PromiseWithResolvers<void> | undefined;
 
   /** Starts `run`; the names are those of the plan's points after the last `/`. */
-  constructor(protocol: Protocol, plan: LinkPlan<unknown, unknown>) {
+  constructor(protocol: Protocol, plan: Omit<LinkPlan<unknown, unknown>, 'wire'>) {
     this.#names = new Map(plan.points.map(({ number, key }) => [number, key.slice(key.lastIndexOf('/') + 1)]));
-    const run = protocol.create(plan).run(
+    const run = protocol.create({ ...plan, wire: this.wire }).run(
       (batch) => {
         const kept = this.#emit(batch);
         const taken = this.#disk ? Promise.resolve({ kept: false }) : kept.then(() => ({ kept: true }));
