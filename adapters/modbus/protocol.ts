@@ -1,9 +1,10 @@
 import type { Protocol } from '../../model/adapter.ts';
 import { parseDuration } from '../../model/duration.ts';
 import { findConflicts, type ModbusAddress, resolveAddress } from './address.ts';
+import { endpointProblems } from './endpoint.ts';
 import { DEFAULT_POLL, ModbusAssetAddress, ModbusMapPoint, ModbusSettings } from './schema.ts';
 
-/** Modbus over TCP. The client library is loaded when a link first runs. */
+/** Modbus over TCP, TLS and serial lines. The client library is loaded when a link first runs. */
 export const modbusProtocol: Protocol<ModbusSettings, ModbusAddress, ModbusMapPoint, ModbusAssetAddress> = {
   key: 'modbus',
   settingsSchema: ModbusSettings,
@@ -12,6 +13,7 @@ export const modbusProtocol: Protocol<ModbusSettings, ModbusAddress, ModbusMapPo
   resolve: resolveAddress,
   conflicts: findConflicts,
   expectedIntervalMs: ({ poll }) => parseDuration(poll ?? DEFAULT_POLL),
+  settingsProblems: endpointProblems,
   create: (plan) => ({
     run: async (emit, signal, up) => {
       const { runModbusLink } = await import('./link.ts');
