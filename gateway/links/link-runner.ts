@@ -7,7 +7,7 @@ import type { Batch } from '../../model/sample.ts';
 import type { Link } from '../../model/site.ts';
 import type { Text } from '../../model/text.ts';
 import { LONGEST_RETRY_MS, retryDelayMs } from './back-off.ts';
-import type { LinkFacts, LinkState } from './link-facts.ts';
+import type { LinkError, LinkFacts, LinkState } from './link-facts.ts';
 import { splitBatch } from './split-batch.ts';
 import { WireCounts } from './wire-counts.ts';
 
@@ -37,16 +37,21 @@ class AppendFailed extends Error {
   override readonly name = 'AppendFailed';
 }
 
+/** What the runner itself knows of its link; the wire's counts are asked when somebody wants to see them. */
+type OwnFacts = Omit<LinkFacts, 'wire' | 'lastError'>;
+
 /** Holds one link for as long as it is wanted: runs its adapter, again and again, and tells of every change once. */
 export class LinkRunner {
   readonly #link: Link;
   readonly #world: RunnerWorld;
-  readonly wire = new WireCounts();
-  #facts: LinkFacts;
+  readonly wire: WireCounts;
+  #facts: OwnFacts;
+  #lastFall: LinkError | null = null;
   #failures = 0;
   /** What the log was last told: up, down, or nothing yet. */
   #told: boolean | undefined;
   #tellFailed = false;
+  #wasUp = false;
   #upSinceMs: number | undefined;
   #downSinceMs = performance.now();
   #lastBug = '';
@@ -54,6 +59,7 @@ export class LinkRunner {
   constructor(link: Link, world: RunnerWorld) {
     this.#link = link;
     this.#world = world;
+    this.wire = new WireCounts(() => world.clock.now());
     const { key, name, protocol } = link;
     this.#facts = {
       key,
@@ -63,11 +69,12 @@ export class LinkRunner {
       sinceMs: world.clock.now(),
       reason: null,
       nextRetryMs: null,
+      reconnects: 0,
     };
   }
 
   get facts(): LinkFacts {
-    return this.#facts;
+    return { ...this.#facts, lastError: later(this.#lastFall, this.wire.lastError), wire: this.wire.facts() };
   }
 
   /** The site file calls the link by another name now; nothing else of it has changed. */
@@ -140,7 +147,9 @@ export class LinkRunner {
     const downMs = Math.round(performance.now() - this.#downSinceMs);
     this.#upSinceMs = performance.now();
     this.#lastBug = '';
-    this.#change({ state: 'up', sinceMs: this.#world.clock.now(), reason: null, nextRetryMs: null });
+    const reconnects = this.#facts.reconnects + (this.#wasUp ? 1 : 0);
+    this.#wasUp = true;
+    this.#change({ state: 'up', sinceMs: this.#world.clock.now(), reason: null, nextRetryMs: null, reconnects });
     if (first) this.#world.log.info({ link: this.#link.key }, 'link up');
     else this.#world.log.info({ link: this.#link.key, downMs }, 'link back');
     // Called before any batch is emitted, and so appended before it; a failure is met by the next emit.
@@ -154,6 +163,7 @@ export class LinkRunner {
     const changed = this.#facts.state !== state;
     if (this.#facts.state === 'up') this.#downSinceMs = performance.now();
     this.#upSinceMs = undefined;
+    this.#lastFall = { text: reason, atMs: nowMs };
     this.#change({ state, reason, nextRetryMs, ...(changed ? { sinceMs: nowMs } : {}) });
     if (changed && state === 'refused') log.error({ link: this.#link.key, reason: reason.en }, 'link refused');
     else if (changed) log.warn({ link: this.#link.key, reason: reason.en }, 'link down');
@@ -178,7 +188,7 @@ export class LinkRunner {
     }
   }
 
-  #change(part: Partial<LinkFacts> & { readonly state?: LinkState }): void {
+  #change(part: Partial<OwnFacts> & { readonly state?: LinkState }): void {
     this.#facts = { ...this.#facts, ...part };
     this.#world.onChange();
   }
@@ -212,6 +222,11 @@ const ended: Outcome = {
 
 const logFailed: Text = { zh: '数据无法写入日志', en: 'data cannot be written to the log' };
 const adapterFailed: Text = { zh: '适配器内部错误', en: 'internal error of the adapter' };
+
+function later(one: LinkError | null, other: LinkError | null): LinkError | null {
+  if (one === null || other === null) return one ?? other;
+  return other.atMs > one.atMs ? other : one;
+}
 
 function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {

@@ -9,6 +9,7 @@ import type { Text } from '../../model/text.ts';
 import { type LinkChanges, linkChanges } from './link-changes.ts';
 import type { LinkFacts } from './link-facts.ts';
 import { LinkRunner, type LinksLog } from './link-runner.ts';
+import { WIRE_SLOT_MS } from './wire-counts.ts';
 
 /** Real ms that links have to close; those that take longer are left behind, and named. */
 const CLOSE_WITHIN_MS = 5000;
@@ -67,6 +68,9 @@ class Supervisor implements Links {
   #numbers: ReadonlyMap<PointKey, PointNumber>;
   #held: readonly HeldLink[] = [];
   #closing: Promise<void> | undefined;
+  readonly #turns = setInterval(() => {
+    for (const { runner } of this.#held) runner.wire.turn();
+  }, WIRE_SLOT_MS);
 
   constructor(options: LinksOptions) {
     this.#options = options;
@@ -99,6 +103,7 @@ class Supervisor implements Links {
   }
 
   close(): Promise<void> {
+    clearInterval(this.#turns);
     this.#closing ??= endAll(this.#held, this.#options.log);
     return this.#closing;
   }
