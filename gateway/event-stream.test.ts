@@ -8,7 +8,9 @@ async function eventsOf(pieces: readonly Uint8Array[]): Promise<StreamEvent[]> {
   async function* stream() {
     yield* pieces;
   }
-  return await Array.fromAsync(readEvents(stream()));
+  const events: StreamEvent[] = [];
+  for await (const event of readEvents(stream())) events.push(event);
+  return events;
 }
 
 test.each([1, 2, 3, 7, 1000])('reads the same events out of pieces of %i bytes', async (size) => {
