@@ -1,6 +1,8 @@
 import type { Protocol } from '../../model/adapter.ts';
 import { parseDuration } from '../../model/duration.ts';
-import { findConflicts, type ModbusAddress, resolveAddress } from './address.ts';
+import { type ModbusAddress, resolveAddress } from './address.ts';
+import { expandArray } from './array.ts';
+import { findConflicts } from './conflicts.ts';
 import { DEFAULT_POLL, ModbusAssetAddress, ModbusMapPoint, ModbusSettings } from './schema.ts';
 
 /** Modbus over TCP. The client library is loaded when a link first runs. */
@@ -9,6 +11,7 @@ export const modbusProtocol: Protocol<ModbusSettings, ModbusAddress, ModbusMapPo
   settingsSchema: ModbusSettings,
   assetAddressSchema: ModbusAssetAddress,
   mapPointSchema: ModbusMapPoint,
+  expand: expandArray,
   resolve: resolveAddress,
   conflicts: findConflicts,
   expectedIntervalMs: ({ poll }) => parseDuration(poll ?? DEFAULT_POLL),
