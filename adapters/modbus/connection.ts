@@ -5,11 +5,11 @@ import { ClientCodec } from './client-codec.ts';
 import { type Endpoint, type SerialSettings, shownEndpoint } from './endpoint.ts';
 import { expectedReply } from './expected-reply.ts';
 import type { Framing, FramingHost, Outcome } from './framing.ts';
-import type { Line } from './line.ts';
 import { MbapFraming } from './mbap-framing.ts';
 import { type LineTiming, RtuFraming } from './rtu-framing.ts';
 import type { Table } from './schema.ts';
-import { openTcpLine, openTlsLine } from './tcp-line.ts';
+import { openTcpTransport, openTlsTransport } from './tcp-transport.ts';
+import type { Transport } from './transport.ts';
 
 /** Reads `count` entries of `table` from `address` (as on the wire) on: FC 1, 2, 3 or 4. */
 export interface ReadRequest {
@@ -52,7 +52,7 @@ const SERIAL_QUIET_MS = 30;
  */
 export class Connection {
   readonly #endpoint: Endpoint;
-  readonly #line: Line;
+  readonly #transport: Transport;
   readonly #framing: Framing;
   readonly #codec = new ClientCodec();
   readonly #timeoutMs: number;
@@ -63,20 +63,20 @@ export class Connection {
   #lost: Text | undefined;
   #onLost: ((reason: Text) => void) | undefined;
 
-  private constructor(endpoint: Endpoint, line: Line, timeoutMs: number) {
+  private constructor(endpoint: Endpoint, transport: Transport, timeoutMs: number) {
     this.#endpoint = endpoint;
-    this.#line = line;
+    this.#transport = transport;
     this.#timeoutMs = timeoutMs;
     this.#framing = framingOf(endpoint, {
-      write: (bytes) => line.write(bytes),
+      write: (bytes) => transport.write(bytes),
       broken: () => {
         this.#broken = true;
-        void line.close();
+        void transport.close();
       },
       timedOut: () => this.#closeIfStuck(),
     });
     this.#freeSlots = Array.from({ length: this.#framing.parallel }, (_, slot) => slot);
-    line.listen(
+    transport.listen(
       (chunk) => this.#framing.receive(chunk),
       (cause) => this.#onClosed(cause),
     );
@@ -87,7 +87,7 @@ export class Connection {
    * be had as it is set up. `timeoutMs` is how long a request waits for its reply unless it says otherwise.
    */
   static async open(endpoint: Endpoint, timeoutMs: number, signal: AbortSignal): Promise<Connection> {
-    return new Connection(endpoint, await openLine(endpoint, signal), timeoutMs);
+    return new Connection(endpoint, await openTransport(endpoint, signal), timeoutMs);
   }
 
   /** How many requests may be under way at once; sending more is a mistake of the caller's, and rejects. */
@@ -107,7 +107,7 @@ export class Connection {
 
   /** Why the connection is gone; undefined while it stands. */
   get lost(): Text | undefined {
-    return this.#lost ?? (this.#line.isOpen ? undefined : this.#lostText(''));
+    return this.#lost ?? (this.#transport.isOpen ? undefined : this.#lostText(''));
   }
 
   /** Calls `listener` once when the connection is gone, at once if it already is. */
@@ -132,7 +132,7 @@ export class Connection {
   async close(): Promise<void> {
     this.#onLost = undefined;
     this.#framing.abandon();
-    await this.#line.close();
+    await this.#transport.close();
   }
 
   async #request(request: ReadRequest | WriteRequest, count: number, most: number, timeoutMs: number): Promise<Reply> {
@@ -163,9 +163,9 @@ export class Connection {
 
   /** A half-open connection takes what is written to it until the system's buffers are full, and then nothing. */
   #closeIfStuck(): void {
-    if (this.#line.waiting === 0) return;
+    if (this.#transport.waiting === 0) return;
     this.#stuck = true;
-    void this.#line.close();
+    void this.#transport.close();
   }
 
   #onClosed(cause: string): void {
@@ -183,16 +183,16 @@ export class Connection {
   }
 }
 
-async function openLine(endpoint: Endpoint, signal: AbortSignal): Promise<Line> {
+async function openTransport(endpoint: Endpoint, signal: AbortSignal): Promise<Transport> {
   switch (endpoint.kind) {
     case 'tcp':
     case 'rtu+tcp':
-      return openTcpLine(endpoint, signal);
+      return openTcpTransport(endpoint, signal);
     case 'tls':
-      return openTlsLine(endpoint, endpoint.tls, signal);
+      return openTlsTransport(endpoint, endpoint.tls, signal);
     case 'serial': {
-      const { openSerialLine } = await import('./serial-line.ts');
-      return openSerialLine(endpoint.path, endpoint.line, signal);
+      const { openSerialTransport } = await import('./serial-transport.ts');
+      return openSerialTransport(endpoint.path, endpoint.line, signal);
     }
   }
 }
@@ -209,7 +209,7 @@ function framingOf(endpoint: Endpoint, host: FramingHost): Framing {
   }
 }
 
-/** Frames lie 3.5 characters apart, and at least 1.75 ms ("MODBUS over Serial Line" V1.02, 2.5.1.1). */
+/** Frames lie 3.5 characters apart, and at least 1.75 ms ("MODBUS over Serial Transport" V1.02, 2.5.1.1). */
 function serialTiming({ baud, parity, dataBits, stopBits }: SerialSettings): LineTiming {
   const byteMs = ((1 + dataBits + (parity === 'none' ? 0 : 1) + stopBits) * 1000) / baud;
   const pauseMs = Math.max(1.75, 3.5 * byteMs);

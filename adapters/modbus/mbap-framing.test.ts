@@ -126,14 +126,17 @@ test.each([
   ['rubbish', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
   ['a length below that of any frame', frame(0, 1)],
   ['a length above that of any frame', frame(0, ...new Array(255).fill(1))],
-])('%s breaks the stream: all requests under way are malformed, and what follows is not looked at', (_, bytes) => {
-  const { it, seen } = framing(2);
-  const asked = [ask(it, 0), ask(it, 1)];
-  it.receive(bytes);
-  it.receive(reply(1, 5));
-  expect(asked.map(value)).toMatchObject([{ kind: 'malformed' }, { kind: 'malformed' }]);
-  expect(seen.broken).toBe(1);
-});
+])(
+  '%s breaks the stream: it is the oldest request’s reply, the others are lost, and what follows is not looked at',
+  (_, bytes) => {
+    const { it, seen } = framing(2);
+    const asked = [ask(it, 0), ask(it, 1)];
+    it.receive(bytes);
+    it.receive(reply(1, 5));
+    expect(asked.map(value)).toMatchObject([{ kind: 'malformed' }, { kind: 'lost' }]);
+    expect(seen.broken).toBe(1);
+  },
+);
 
 test('what is under way when the connection goes is lost, and no timer stays behind', () => {
   const { it } = framing(2);

@@ -109,7 +109,10 @@ export class MbapFraming implements Framing {
     this.#isBroken = true;
     this.#rest = NOTHING;
     this.#host.broken();
-    this.#settleAll({ kind: 'malformed', detail });
+    // Requests are answered in their order, so that it came in place of the oldest one's reply; the others may be repeated.
+    const [oldest] = this.#underWay.keys();
+    if (oldest !== undefined) this.#settle(oldest, { kind: 'malformed', detail });
+    this.#settleAll({ kind: 'lost' });
   }
 
   #settleAll(outcome: Outcome): void {

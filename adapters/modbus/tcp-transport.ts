@@ -4,7 +4,7 @@ import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { LinkLost, SetupRefused } from '../../model/adapter.ts';
 import type { Text } from '../../model/text.ts';
 import type { TlsSettings } from './endpoint.ts';
-import { type Line, OPEN_TIMEOUT_MS } from './line.ts';
+import { OPEN_TIMEOUT_MS, type Transport } from './transport.ts';
 
 /** After this silence the operating system asks whether the other side is still there. */
 const KEEP_ALIVE_MS = 30_000;
@@ -17,15 +17,19 @@ interface Address {
 }
 
 /** Rejects with LinkLost where no connection can be had, or when `signal` aborts. */
-export async function openTcpLine({ host, port }: Address, signal: AbortSignal): Promise<Line> {
-  return lineOf(await opened(connect({ host, port, noDelay: true }), 'connect', { host, port }, signal));
+export async function openTcpTransport({ host, port }: Address, signal: AbortSignal): Promise<Transport> {
+  return transportOf(await opened(connect({ host, port, noDelay: true }), 'connect', { host, port }, signal));
 }
 
 /**
- * As {@link openTcpLine}, with TLS 1.2 or newer; a controller whose certificate does not prove it to be the one that is
+ * As {@link openTcpTransport}, with TLS 1.2 or newer; a controller whose certificate does not prove it to be the one that is
  * meant is refused (SetupRefused), and so are files that cannot be read.
  */
-export async function openTlsLine(address: Address, settings: TlsSettings, signal: AbortSignal): Promise<Line> {
+export async function openTlsTransport(
+  address: Address,
+  settings: TlsSettings,
+  signal: AbortSignal,
+): Promise<Transport> {
   const { host, port } = address;
   const [ca, cert, key] = await Promise.all([pem(settings.ca), pem(settings.certificate), pem(settings.key)]);
   const serverName = settings.serverName ?? host;
@@ -41,7 +45,7 @@ export async function openTlsLine(address: Address, settings: TlsSettings, signa
   };
   const socket = connectTls(options);
   socket.setNoDelay();
-  return lineOf(await opened(socket, 'secureConnect', address, signal));
+  return transportOf(await opened(socket, 'secureConnect', address, signal));
 }
 
 async function pem(path: string | undefined): Promise<Buffer | undefined> {
@@ -100,7 +104,7 @@ function opened<S extends Socket>(
   });
 }
 
-function lineOf(socket: Socket): Line {
+function transportOf(socket: Socket): Transport {
   let cause = '';
   socket.on('error', (error: NodeJS.ErrnoException) => {
     cause = causeOf(error);

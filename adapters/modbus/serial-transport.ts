@@ -1,13 +1,17 @@
 import type { SerialPort } from 'serialport';
 import { LinkLost, SetupRefused } from '../../model/adapter.ts';
 import type { SerialSettings } from './endpoint.ts';
-import { type Line, OPEN_TIMEOUT_MS } from './line.ts';
+import { OPEN_TIMEOUT_MS, type Transport } from './transport.ts';
 
 /**
  * Opens a serial port for this process alone. The library, with its native part, is loaded here and nowhere else.
  * Rejects with LinkLost where the port cannot be had, SetupRefused where this machine has no library for it.
  */
-export async function openSerialLine(path: string, settings: SerialSettings, signal: AbortSignal): Promise<Line> {
+export async function openSerialTransport(
+  path: string,
+  settings: SerialSettings,
+  signal: AbortSignal,
+): Promise<Transport> {
   const { baud: baudRate, dataBits, parity, stopBits } = settings;
   const { SerialPort } = await import('serialport').catch((cause: unknown) => {
     const text = {
@@ -18,7 +22,7 @@ export async function openSerialLine(path: string, settings: SerialSettings, sig
   });
   const port = new SerialPort({ path, baudRate, dataBits, parity, stopBits, autoOpen: false });
   await opened(port, path, signal);
-  return lineOf(port);
+  return transportOf(port);
 }
 
 function opened(port: SerialPort, path: string, signal: AbortSignal): Promise<void> {
@@ -45,7 +49,7 @@ function opened(port: SerialPort, path: string, signal: AbortSignal): Promise<vo
   });
 }
 
-function lineOf(port: SerialPort): Line {
+function transportOf(port: SerialPort): Transport {
   const closed = Promise.withResolvers<string>();
   let isClosing = false;
   let cause = '';
