@@ -73,8 +73,20 @@ export const ModbusSettings = Type.Object(
     poll: Type.Optional(
       Type.String({
         pattern: DURATION_OR_ENV,
-        description: 'interval at which all points are read, site time; 1s if absent, 10ms to 1d',
+        description:
+          'interval at which points are read whose map has none of their own, site time; 1s if absent, 10ms to 1d',
+        expected: { zh: '写轮询周期，10ms 到 1d，例如 1s', en: 'write an interval from 10ms to 1d, such as 1s' },
       }),
+    ),
+    maxRegisters: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 125,
+        description: 'most registers that the devices give at once; 125 if absent',
+      }),
+    ),
+    maxBits: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 2000, description: 'the same of coils and discrete inputs; 2000 if absent' }),
     ),
     wordOrder: Type.Optional(
       Type.Union(Order.anyOf, {
@@ -103,6 +115,27 @@ export const ModbusAssetAddress = Type.Object(
         minimum: -65_535,
         maximum: 65_535,
         description: 'added once more for each further asset that the entry expands to',
+      }),
+    ),
+    timeout: Type.Optional(
+      Type.String({
+        pattern: DURATION_PATTERN,
+        description: 'how long a request to this unit waits for its answer, real time; as the link has it if absent',
+        expected: { zh: '写应答时限，10ms 到 60s，例如 2s', en: 'write a time-out from 10ms to 60s, such as 2s' },
+      }),
+    ),
+    maxRegisters: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 125,
+        description: 'most registers that this unit gives at once; as the link has it if absent',
+      }),
+    ),
+    maxBits: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 2000,
+        description: 'the same of coils and discrete inputs; as the link has it if absent',
       }),
     ),
   },
@@ -217,6 +250,13 @@ export const ModbusMapPoint = Type.Object(
         minimum: 1,
         maximum: 65_535,
         description: 'from one point of an array to the next, in registers (or coils); as many as it takes if absent',
+      }),
+    ),
+    poll: Type.Optional(
+      Type.String({
+        pattern: DURATION_PATTERN,
+        description: 'interval at which this point is read, site time; that of the link if absent',
+        expected: { zh: '写轮询周期，10ms 到 1d，例如 10s', en: 'write an interval from 10ms to 1d, such as 10s' },
       }),
     ),
     writable: Type.Optional(
