@@ -1,4 +1,10 @@
-import { ModbusDevice } from '../../support/modbus-device.ts';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll } from 'vitest';
+import { type Certificates, makeCertificates } from '../../support/certificates.ts';
+import { type DeviceSpeech, ModbusDevice } from '../../support/modbus-device.ts';
+import { findServer, noteMissing, startSerialLine } from '../../support/servers.ts';
 import type { Lab, LabPoint, LabServer, LabValue } from '../adapter-lab.ts';
 
 const running = { zh: '运行', en: 'running' };
@@ -94,11 +100,67 @@ const garbling: Lab = {
   start: () => startServer('short'),
 };
 
-/** Labs of the Modbus adapter. */
-export const modbusLabs: readonly [Lab, Lab] = [direct, garbling];
+const rtuOverTcp: Lab = {
+  ...direct,
+  name: 'RTU controller behind a TCP gateway',
+  rubbishReasons: ['malformed-reply'],
+  start: () => startServer('short', { framing: 'rtu' }),
+};
 
-async function startServer(rubbish: { readonly exception: number } | 'short'): Promise<LabServer> {
-  const device = await ModbusDevice.start();
+const overTls = (certificates: Certificates): Lab => ({
+  ...direct,
+  name: 'controller over TLS, both sides with a certificate',
+  start: () => startTlsServer(certificates),
+});
+
+const onSerialLine: Lab = {
+  ...direct,
+  name: 'RTU controller on a serial line',
+  start: startSerialServer,
+};
+
+/** Labs of the Modbus adapter; without socat there is no serial line. Called while the tests are collected. */
+export async function modbusLabs(): Promise<readonly [Lab, ...Lab[]]> {
+  const folder = await mkdtemp(join(tmpdir(), 'lamplighter-tls-'));
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+  const certificates = await makeCertificates(folder);
+  const hasLine = (await findServer('socat')) !== undefined;
+  if (!hasLine) noteMissing('socat', `modbus: ${onSerialLine.name}`);
+  return [direct, garbling, rtuOverTcp, overTls(certificates), ...(hasLine ? [onSerialLine] : [])];
+}
+
+type Rubbish = { readonly exception: number } | 'short';
+
+async function startServer(rubbish: Rubbish, speech: DeviceSpeech = {}): Promise<LabServer> {
+  return serverOf(await ModbusDevice.start(speech), rubbish);
+}
+
+async function startTlsServer({ ca, server, client }: Certificates): Promise<LabServer> {
+  const [key, cert, authority] = await Promise.all([server.key, server.certificate, ca].map((path) => readFile(path)));
+  const tls = { key, cert, ca: authority, requestCert: true, rejectUnauthorized: true };
+  const lab = await startServer({ exception: 2 }, { tls });
+  return { ...lab, settings: { ...(lab.settings as object), tls: { ca, ...client } } };
+}
+
+/** The device behind a line that ends in a port of ours; a line that is pulled out is a device that was killed. */
+async function startSerialServer(): Promise<LabServer> {
+  const device = await ModbusDevice.start({ framing: 'rtu' });
+  const line = await startSerialLine({ port: device.port });
+  const lab = await serverOf(device, { exception: 2 });
+  return {
+    ...lab,
+    settings: { ...(lab.settings as object), endpoint: `serial://${line.path}`, serial: { baud: 115_200 } },
+    kill: () => line.kill(),
+    revive: () => line.start(),
+    connections: () => line.openings(),
+    stop: async () => {
+      await line.remove();
+      await lab.stop();
+    },
+  };
+}
+
+async function serverOf(device: ModbusDevice, rubbish: Rubbish): Promise<LabServer> {
   const words = new Map<string, number>();
   const set = async (name: string, value: LabValue) => {
     const { table, address, encode } = placeOf(name);
