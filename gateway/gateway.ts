@@ -136,13 +136,26 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     // The page's address is had before any controller is touched: a second gateway must not take their connections.
     let links: Links | undefined;
     const linkFacts = () => links?.facts() ?? [];
+    const heldLink = (key: string) => links?.held(key);
     const reloads = wireReloads(
       options,
       { clock, log, engine, live, present },
       () => links,
       () => http.feed,
     );
-    const parts = { clock, log, stateDb: state.db, engine, history, health, live, present, reloads, linkFacts };
+    const parts = {
+      clock,
+      log,
+      stateDb: state.db,
+      engine,
+      history,
+      health,
+      live,
+      present,
+      reloads,
+      linkFacts,
+      heldLink,
+    };
     const http: HttpServer = await serve(options, parts);
     ending.push(() => http.close());
     links = startLinks({

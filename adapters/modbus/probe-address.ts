@@ -10,7 +10,9 @@ export interface ProbePlace {
   readonly address: number;
 }
 
-export type ParsedPlace = { readonly ok: true; readonly place: ProbePlace } | { readonly ok: false; readonly text: Text };
+export type ParsedPlace =
+  | { readonly ok: true; readonly place: ProbePlace }
+  | { readonly ok: false; readonly text: Text };
 
 const LAST_ADDRESS = 65_535;
 const LAST_UNIT = 255;
@@ -28,9 +30,10 @@ const tables: Readonly<Record<string, Table>> = {
  * `units`, it may be left out.
  */
 export function parsePlace(text: string, units: readonly number[]): ParsedPlace {
-  const match = /^(?:(?<table>[a-z]+):(?<address>0x[0-9a-f]{1,4}|\d{1,6})|(?<register>\d{1,6}))(?:@(?<unit>\d{1,3}))?$/i.exec(
-    text.trim(),
-  );
+  const match =
+    /^(?:(?<table>[a-z]+):(?<address>0x[0-9a-f]{1,4}|\d{1,6})|(?<register>\d{1,6}))(?:@(?<unit>\d{1,3}))?$/i.exec(
+      text.trim(),
+    );
   if (match?.groups === undefined) return wrong(text);
   const place = placeOf(match.groups);
   if ('ok' in place) return place;
