@@ -12,6 +12,8 @@ import { labs } from './adapter-labs.ts';
 
 /** Real ms within which a value that the device has must have been emitted; generous, as tests share processors. */
 const ARRIVES_WITHIN_MS = 8000;
+/** Real ms within which a connection that was torn down must be noticed: at once, and not by its silence. */
+const HUNG_UP_WITHIN_MS = 3000;
 /** Random bytes that come in a device's place; each seed gives others. */
 const RUBBISH_SEEDS = [1, 2, 3, 4, 5];
 /** How long, in refreshes of the device, a run is watched for what must not happen. */
@@ -92,8 +94,8 @@ function describeRun(protocol: Protocol, lab: Lab): void {
     lab.points.every((point) => holds(run, point, point[which]));
   const readsAll = (run: AdapterRun, which: 'initial' | 'changed' = 'initial') =>
     run.until(`every point is good and at its ${which} value`, allAt(which)(run), ARRIVES_WITHIN_MS);
-  const noticed = (run: AdapterRun): Promise<Ending> =>
-    run.until('the run ends', () => run.ending !== undefined, lab.noticedWithinMs).then(() => run.ended);
+  const noticed = (run: AdapterRun, withinMs = lab.noticedWithinMs): Promise<Ending> =>
+    run.until('the run ends', () => run.ending !== undefined, withinMs).then(() => run.ended);
 
   afterEach(async () => {
     for (const run of runs.splice(0)) {
@@ -195,8 +197,11 @@ function describeRun(protocol: Protocol, lab: Lab): void {
     await readsAll(run);
     server.wire?.delay(lab.patientMs);
     for (const which of ['changed', 'initial'] as const) {
+      const setMs = performance.now();
       for (const point of lab.points) await server.set(point.name, point[which]);
       await readsAll(run, which);
+      // Timers may fire a moment early.
+      expect(performance.now() - setMs, 'it was late indeed').toBeGreaterThan(lab.patientMs - 5);
     }
     expect(run.ending).toBeUndefined();
     expect(run.ups).toBe(1);
@@ -227,7 +232,7 @@ function describeRun(protocol: Protocol, lab: Lab): void {
     const run = begin(server);
     await readsAll(run);
     await server.kill();
-    if (lab.whenKilled === 'lost') expect(await noticed(run)).toMatchObject({ how: 'lost' });
+    if (lab.whenKilled === 'lost') expect(await noticed(run, HUNG_UP_WITHIN_MS)).toMatchObject({ how: 'lost' });
     await server.revive();
     for (const point of lab.points) await server.set(point.name, point.changed);
     await readsAll(lab.whenKilled === 'lost' ? begin(server) : run, 'changed');
