@@ -68,10 +68,14 @@ export interface Wire {
   answered(roundTripMs: number): void;
   /** A request was not answered in time. */
   timedOut(): void;
-  /** An answer was a refusal (an exception, a bad status) or none of the protocol's; why, for people. */
+  /** An answer or a message was a refusal (an exception, a bad status) or none of the protocol's; why, for people. */
   failed(reason: Text): void;
+  /** So many messages came that nobody asked for one by one: published by devices, or notified by a server. */
+  heard(messages: number): void;
   /** The other side grants something else than was asked for, such as a slower publishing interval; null: it no longer does. */
   revised(what: Text | null): void;
+  /** A poll was not done when the next of its group was due, which is left out: the interval is too short for what is read. */
+  overran(): void;
 }
 
 /** All that an adapter needs to hold one link. `${ENV}` in `settings` has been replaced. */
@@ -119,6 +123,11 @@ export interface Protocol<Settings = unknown, Address = unknown, MapPoint = unkn
   readonly settingsSchema: TSchema;
   readonly assetAddressSchema: TSchema;
   readonly mapPointSchema: TSchema;
+  /**
+   * The points that one entry of a map stands for, each with its name, where the protocol has such entries (arrays); an
+   * entry is the one point of its own name if absent. What it gives has the form of {@link mapPointSchema}.
+   */
+  expand?(name: string, mapPoint: MapPoint): readonly (readonly [name: string, mapPoint: MapPoint])[];
   /** Makes the address of one point of one asset. */
   resolve(mapPoint: MapPoint, assetAddress: AssetAddress, context: AddressContext): Resolved<Address>;
   /**

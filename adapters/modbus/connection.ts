@@ -4,10 +4,28 @@ import { LinkLost } from '../../model/adapter.ts';
 import type { Text } from '../../model/text.ts';
 import { isBitTable } from './address.ts';
 import { frameWatch } from './frame-watch.ts';
-import type { Block } from './plan.ts';
 import type { Table } from './schema.ts';
 
-/** What became of one request. */
+/** Reads `count` entries of `table` from `address` (as on the wire) on: FC 1, 2, 3 or 4. */
+export interface ReadRequest {
+  readonly unit: number;
+  readonly table: Table;
+  readonly address: number;
+  readonly count: number;
+}
+
+/**
+ * Writes registers (0 to 65535) or coils (0 or 1) from `address` on: one value by FC 6 or 5, several by FC 16 or 15; at
+ * most 123 registers or 1968 coils.
+ */
+export interface WriteRequest {
+  readonly unit: number;
+  readonly table: 'coil' | 'holding';
+  readonly address: number;
+  readonly values: readonly number[];
+}
+
+/** What became of one request; a write that was taken is `data` without bytes. */
 export type Reply =
   | { readonly kind: 'data'; readonly bytes: Buffer }
   | { readonly kind: 'exception'; readonly code: number }
@@ -26,10 +44,13 @@ const CONNECT_TIMEOUT_MS = 5000;
 const KEEP_ALIVE_MS = 30_000;
 
 type Client = InstanceType<typeof modbusSerial.default>;
-type Callback = (error: NodeJS.ErrnoException | null, result: { readonly buffer: Buffer }) => void;
+type Callback<T> = (error: NodeJS.ErrnoException | null, result: T) => void;
+type Answered = (error: NodeJS.ErrnoException | null, reply: () => Reply) => void;
 
 /** One TCP connection to a controller, with at most one request under way (many gateways can do no more). */
 export class Connection {
+  /** How many requests may be under way at once. */
+  readonly parallel = 1;
   readonly #socket: Socket;
   readonly #client: Client;
   readonly #timeoutMs: number;
@@ -95,8 +116,22 @@ export class Connection {
     if (this.#lost !== undefined) listener(this.#lost);
   }
 
-  /** Sends one request and waits for its reply, at most the time-out. Never rejects. */
-  read(block: Block): Promise<Reply> {
+  /** Sends one request and waits for its reply, at most `timeoutMs` (real time; the link's if absent). Never rejects. */
+  read(request: ReadRequest, timeoutMs = this.#timeoutMs): Promise<Reply> {
+    const wanted = isBitTable(request.table) ? Math.ceil(request.count / 8) : request.count * 2;
+    return this.#request(timeoutMs, (answered) => {
+      sendRead(this.#client, request, (error, result) => answered(error, () => dataOf(result.buffer, wanted)));
+    });
+  }
+
+  /** As `read`. A reply that is no echo of the request is malformed: whether the value was taken is then unknown. */
+  write(request: WriteRequest, timeoutMs = this.#timeoutMs): Promise<Reply> {
+    return this.#request(timeoutMs, (answered) => {
+      sendWrite(this.#client, request, (error, isEcho) => answered(error, () => echoOf(isEcho())));
+    });
+  }
+
+  #request(timeoutMs: number, send: (answered: Answered) => void): Promise<Reply> {
     return new Promise((resolve) => {
       if (this.lost !== undefined) return resolve({ kind: 'lost' });
       const settle = (reply: Reply) => {
@@ -104,15 +139,11 @@ export class Connection {
         this.#settle = undefined;
         resolve(reply);
       };
-      const timer = setTimeout(() => settle({ kind: 'timeout' }), this.#timeoutMs);
+      const timer = setTimeout(() => settle({ kind: 'timeout' }), timeoutMs);
       this.#settle = settle;
-      const wanted = isBitTable(block.table) ? Math.ceil(block.count / 8) : block.count * 2;
-      send(this.#client, block, (error, result) => {
+      send((error, reply) => {
         // A reply that comes after the time-out belongs to a request that is given up.
-        if (this.#settle !== settle) return;
-        if (error) settle(replyOf(error));
-        else if (result.buffer.length === wanted) settle({ kind: 'data', bytes: result.buffer });
-        else settle({ kind: 'malformed', detail: `${result.buffer.length} bytes in place of ${wanted}` });
+        if (this.#settle === settle) settle(error ? replyOf(error) : reply());
       });
     });
   }
@@ -128,7 +159,11 @@ export class Connection {
   }
 }
 
-function send(client: Client, { unit, table, address, count }: Block, callback: Callback): void {
+function sendRead(
+  client: Client,
+  { unit, table, address, count }: ReadRequest,
+  callback: Callback<{ readonly buffer: Buffer }>,
+): void {
   const byTable: Record<Table, () => void> = {
     coil: () => client.writeFC1(unit, address, count, callback),
     discrete: () => client.writeFC2(unit, address, count, callback),
@@ -136,6 +171,35 @@ function send(client: Client, { unit, table, address, count }: Block, callback: 
     input: () => client.writeFC4(unit, address, count, callback),
   };
   byTable[table]();
+}
+
+/** `callback` gets a function, to be called where there is no error: whether the reply is an echo of the request. */
+function sendWrite(
+  client: Client,
+  { unit, table, address, values }: WriteRequest,
+  callback: (error: NodeJS.ErrnoException | null, isEcho: () => boolean) => void,
+): void {
+  const [first = 0] = values;
+  const one: Callback<{ readonly address: number; readonly state?: boolean; readonly value?: number }> = (
+    error,
+    result,
+  ) => callback(error, () => result.address === address && Number(result.state ?? result.value) === first);
+  const several: Callback<{ readonly address: number; readonly length: number }> = (error, result) =>
+    callback(error, () => result.address === address && result.length === values.length);
+  if (table === 'coil' && values.length === 1) client.writeFC5(unit, address, first !== 0, one);
+  else if (table === 'coil') client.writeFC15(unit, address, values.map(Boolean), several);
+  else if (values.length === 1) client.writeFC6(unit, address, first, one);
+  else client.writeFC16(unit, address, [...values], several);
+}
+
+function dataOf(bytes: Buffer, wanted: number): Reply {
+  if (bytes.length === wanted) return { kind: 'data', bytes };
+  return { kind: 'malformed', detail: `${bytes.length} bytes in place of ${wanted}` };
+}
+
+function echoOf(isEcho: boolean): Reply {
+  if (isEcho) return { kind: 'data', bytes: Buffer.alloc(0) };
+  return { kind: 'malformed', detail: 'the reply is no echo of what was written' };
 }
 
 /** The client tells an exception by `modbusCode`, and what is wrong with a reply in words. */

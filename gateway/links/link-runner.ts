@@ -6,8 +6,9 @@ import type { Handed, LogEntry } from '../../model/log.ts';
 import type { Batch } from '../../model/sample.ts';
 import type { Link } from '../../model/site.ts';
 import type { Text } from '../../model/text.ts';
+import type { Attempts } from './attempts.ts';
 import { LONGEST_RETRY_MS, retryDelayMs } from './back-off.ts';
-import type { LinkFacts, LinkState } from './link-facts.ts';
+import type { LinkError, LinkFacts, LinkState } from './link-facts.ts';
 import { splitBatch } from './split-batch.ts';
 import { WireCounts } from './wire-counts.ts';
 
@@ -26,6 +27,8 @@ export interface RunnerWorld {
   readonly hand: (entry: LogEntry) => Handed;
   /** 0 to 1. */
   readonly random: () => number;
+  /** Shared by all links: how many may try at once. */
+  readonly attempts: Attempts;
   readonly onChange: () => void;
 }
 
@@ -37,16 +40,21 @@ class AppendFailed extends Error {
   override readonly name = 'AppendFailed';
 }
 
+/** What the runner itself knows of its link; the wire's counts are asked when somebody wants to see them. */
+type OwnFacts = Omit<LinkFacts, 'wire' | 'lastError'>;
+
 /** Holds one link for as long as it is wanted: runs its adapter, again and again, and tells of every change once. */
 export class LinkRunner {
   readonly #link: Link;
   readonly #world: RunnerWorld;
-  readonly wire = new WireCounts();
-  #facts: LinkFacts;
+  readonly wire: WireCounts;
+  #facts: OwnFacts;
+  #lastFall: LinkError | null = null;
   #failures = 0;
   /** What the log was last told: up, down, or nothing yet. */
   #told: boolean | undefined;
   #tellFailed = false;
+  #wasUp = false;
   #upSinceMs: number | undefined;
   #downSinceMs = performance.now();
   #lastBug = '';
@@ -54,6 +62,7 @@ export class LinkRunner {
   constructor(link: Link, world: RunnerWorld) {
     this.#link = link;
     this.#world = world;
+    this.wire = new WireCounts(() => world.clock.now());
     const { key, name, protocol } = link;
     this.#facts = {
       key,
@@ -63,11 +72,12 @@ export class LinkRunner {
       sinceMs: world.clock.now(),
       reason: null,
       nextRetryMs: null,
+      reconnects: 0,
     };
   }
 
   get facts(): LinkFacts {
-    return this.#facts;
+    return { ...this.#facts, lastError: later(this.#lastFall, this.wire.lastError), wire: this.wire.facts() };
   }
 
   /** The site file calls the link by another name now; nothing else of it has changed. */
@@ -80,26 +90,39 @@ export class LinkRunner {
     await this.#fall('refused', reason, undefined);
   }
 
-  /** Runs the adapter, made by `create` once, until `signal` aborts. Never rejects. */
-  async hold(create: () => Adapter, signal: AbortSignal): Promise<void> {
+  /**
+   * Runs the adapter, made by `create` once, until `signal` aborts. Never rejects.
+   *
+   * @param former what is left of a former holder of the same link, which did not end in time: two must not hold it
+   */
+  async hold(create: () => Adapter, signal: AbortSignal, former?: Promise<void>): Promise<void> {
+    if (former !== undefined) {
+      await this.#fall('down', stillClosing, undefined);
+      await untilAborted(former, signal).catch(() => undefined);
+    }
     let adapter: Adapter | undefined;
     const made = () => {
       adapter ??= create();
       return adapter;
     };
-    while (!signal.aborted) {
-      const outcome = await this.#runOnce(made, signal);
+    for (let pauseMs = 0; !signal.aborted; ) {
+      const over = await this.#world.attempts.begin(pauseMs, signal);
+      if (over === undefined) return;
+      const outcome = await this.#runOnce(made, signal, over);
       if (signal.aborted) return;
       const steady = this.#upSinceMs !== undefined && performance.now() - this.#upSinceMs >= STEADY_AFTER_MS;
       this.#failures = steady ? 1 : this.#failures + 1;
-      const delayMs = outcome.slow ? LONGEST_RETRY_MS : retryDelayMs(this.#failures, this.#world.random());
+      const delayOf = (random: number) => (outcome.slow ? LONGEST_RETRY_MS : retryDelayMs(this.#failures, random));
+      const delayMs = delayOf(this.#world.random());
+      pauseMs = delayOf(1);
       await this.#fall(outcome.state, outcome.reason, delayMs);
       await realDelay(delayMs, undefined, { signal }).catch(() => undefined);
       if (!signal.aborted) this.#change({ nextRetryMs: null });
     }
   }
 
-  async #runOnce(made: () => Adapter, signal: AbortSignal): Promise<Outcome> {
+  /** @param over tells that the attempt to connect is over */
+  async #runOnce(made: () => Adapter, signal: AbortSignal, over: () => void): Promise<Outcome> {
     const run = new AbortController();
     const onAbort = () => run.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
@@ -108,12 +131,16 @@ export class LinkRunner {
       await made().run(
         (batch) => this.#emit(batch, run.signal),
         run.signal,
-        () => this.#rise(run.signal),
+        () => {
+          over();
+          this.#rise(run.signal);
+        },
       );
       return ended;
     } catch (error) {
       return signal.aborted ? ended : this.#outcomeOf(error);
     } finally {
+      over();
       signal.removeEventListener('abort', onAbort);
       // What an adapter that has ended may still hold on to does not reach the log any more.
       run.abort(new Error('the run is over'));
@@ -140,7 +167,9 @@ export class LinkRunner {
     const downMs = Math.round(performance.now() - this.#downSinceMs);
     this.#upSinceMs = performance.now();
     this.#lastBug = '';
-    this.#change({ state: 'up', sinceMs: this.#world.clock.now(), reason: null, nextRetryMs: null });
+    const reconnects = this.#facts.reconnects + (this.#wasUp ? 1 : 0);
+    this.#wasUp = true;
+    this.#change({ state: 'up', sinceMs: this.#world.clock.now(), reason: null, nextRetryMs: null, reconnects });
     if (first) this.#world.log.info({ link: this.#link.key }, 'link up');
     else this.#world.log.info({ link: this.#link.key, downMs }, 'link back');
     // Called before any batch is emitted, and so appended before it; a failure is met by the next emit.
@@ -154,6 +183,7 @@ export class LinkRunner {
     const changed = this.#facts.state !== state;
     if (this.#facts.state === 'up') this.#downSinceMs = performance.now();
     this.#upSinceMs = undefined;
+    this.#lastFall = { text: reason, atMs: nowMs };
     this.#change({ state, reason, nextRetryMs, ...(changed ? { sinceMs: nowMs } : {}) });
     if (changed && state === 'refused') log.error({ link: this.#link.key, reason: reason.en }, 'link refused');
     else if (changed) log.warn({ link: this.#link.key, reason: reason.en }, 'link down');
@@ -178,7 +208,7 @@ export class LinkRunner {
     }
   }
 
-  #change(part: Partial<LinkFacts> & { readonly state?: LinkState }): void {
+  #change(part: Partial<OwnFacts> & { readonly state?: LinkState }): void {
     this.#facts = { ...this.#facts, ...part };
     this.#world.onChange();
   }
@@ -210,13 +240,20 @@ const ended: Outcome = {
   slow: false,
 };
 
+const stillClosing: Text = { zh: '上一次连接尚未关闭', en: 'the former connection is not closed yet' };
 const logFailed: Text = { zh: '数据无法写入日志', en: 'data cannot be written to the log' };
 const adapterFailed: Text = { zh: '适配器内部错误', en: 'internal error of the adapter' };
+
+function later(one: LinkError | null, other: LinkError | null): LinkError | null {
+  if (one === null || other === null) return one ?? other;
+  return other.atMs > one.atMs ? other : one;
+}
 
 function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
     const cleanUp = () => signal.removeEventListener('abort', onAbort);
     promise.finally(cleanUp).then(resolve, reject);
   });

@@ -26,7 +26,7 @@ export class AdapterRun {
   readonly ended: Promise<Ending>;
   /** What broke the contract of batches; empty when all is well. */
   readonly violations: string[] = [];
-  readonly wire = new WireCounts();
+  readonly wire: WireCounts;
   ups = 0;
   batches = 0;
   emitsInFlight = 0;
@@ -42,6 +42,7 @@ export class AdapterRun {
 
   /** Starts `run`; the names are those of the plan's points after the last `/`. */
   constructor(protocol: Protocol, plan: Omit<LinkPlan<unknown, unknown>, 'wire'>) {
+    this.wire = new WireCounts(() => plan.clock.now());
     this.#names = new Map(plan.points.map(({ number, key }) => [number, key.slice(key.lastIndexOf('/') + 1)]));
     const run = protocol.create({ ...plan, wire: this.wire }).run(
       (batch) => {
