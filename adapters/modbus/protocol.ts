@@ -6,6 +6,7 @@ import { findConflicts } from './conflicts.ts';
 import type { ReadRequest, Reply, WriteRequest } from './connection.ts';
 import { endpointProblems } from './endpoint.ts';
 import type { Line } from './line.ts';
+import { personsLine } from './persons-line.ts';
 import { DEFAULT_POLL, ModbusAssetAddress, ModbusMapPoint, ModbusSettings } from './schema.ts';
 
 /** A Modbus link, of which people may ask something besides what is polled. */
@@ -36,6 +37,8 @@ export const modbusProtocol: ModbusProtocol = {
   settingsProblems: endpointProblems,
   create: (plan) => {
     let line: Line | undefined;
+    const ask: ModbusAdapter['ask'] = (request, signal, timeoutMs) =>
+      line?.ask(request, signal, timeoutMs) ?? Promise.resolve({ kind: 'lost' });
     return {
       run: async (emit, signal, up) => {
         const { runModbusLink } = await import('./link.ts');
@@ -43,7 +46,11 @@ export const modbusProtocol: ModbusProtocol = {
           line = held;
         });
       },
-      ask: (request, signal, timeoutMs) => line?.ask(request, signal, timeoutMs) ?? Promise.resolve({ kind: 'lost' }),
+      ask,
+      probe: async (request, signal) => {
+        const { probeModbus } = await import('./probe.ts');
+        return probeModbus(plan, personsLine(plan.settings, ask), request, signal);
+      },
     };
   },
 };

@@ -6,6 +6,7 @@ import { type Certificates, makeCertificates } from '../../support/certificates.
 import { type DeviceSpeech, ModbusDevice } from '../../support/modbus-device.ts';
 import { findServer, noteMissing, startSerialLine } from '../../support/servers.ts';
 import type { Lab, LabPoint, LabServer, LabValue } from '../adapter-lab.ts';
+import { openGate, type TcpGate, wireOf } from './tcp-gate.ts';
 
 const running = { zh: '运行', en: 'running' };
 
@@ -86,6 +87,8 @@ const direct: Lab = {
   whenSilent: 'lost',
   whenKilled: 'lost',
   noticedWithinMs: 5000,
+  patientMs: 50,
+  impatientMs: 400,
   emitsInFlight: 1,
   notifiesOnChangeOnly: false,
   clockRate: 10,
@@ -145,10 +148,12 @@ async function startTlsServer({ ca, server, client }: Certificates): Promise<Lab
 /** The device behind a line that ends in a port of ours; a line that is pulled out is a device that was killed. */
 async function startSerialServer(): Promise<LabServer> {
   const device = await ModbusDevice.start({ framing: 'rtu' });
-  const line = await startSerialLine({ port: device.port });
   const lab = await serverOf(device, { exception: 2 });
+  const line = await startSerialLine({ port: lab.gate.port });
   return {
     ...lab,
+    // Nothing of a serial line ends because bytes on it were lost.
+    wire: { ...wireOf(lab.gate), heal: () => lab.gate.mend() },
     settings: { ...(lab.settings as object), endpoint: `serial://${line.path}`, serial: { baud: 115_200 } },
     kill: () => line.kill(),
     revive: () => line.start(),
@@ -160,7 +165,8 @@ async function startSerialServer(): Promise<LabServer> {
   };
 }
 
-async function serverOf(device: ModbusDevice, rubbish: Rubbish): Promise<LabServer> {
+async function serverOf(device: ModbusDevice, rubbish: Rubbish): Promise<LabServer & { readonly gate: TcpGate }> {
+  const gate = await openGate(device.port);
   const words = new Map<string, number>();
   const set = async (name: string, value: LabValue) => {
     const { table, address, encode } = placeOf(name);
@@ -170,7 +176,8 @@ async function serverOf(device: ModbusDevice, rubbish: Rubbish): Promise<LabServ
   };
   for (const point of points) await set(point.name, point.initial);
   return {
-    settings: { endpoint: device.endpoint, timeout: '200ms', poll: '1s' },
+    gate,
+    settings: { endpoint: device.endpoint.replace(`:${device.port}`, `:${gate.port}`), timeout: '200ms', poll: '1s' },
     set,
     rubbish: async (name) => device.fault(UNIT, placeOf(name).table, placeOf(name).address, rubbish),
     mend: async (name) => device.fault(UNIT, placeOf(name).table, placeOf(name).address, undefined),
@@ -180,10 +187,14 @@ async function serverOf(device: ModbusDevice, rubbish: Rubbish): Promise<LabServ
     speak: async () => {
       device.silent = false;
     },
-    kill: () => device.kill(),
-    revive: () => device.revive(),
-    connections: () => device.connections,
-    stop: () => device.kill(),
+    kill: () => gate.cut(),
+    revive: () => gate.restore(),
+    wire: wireOf(gate),
+    connections: () => gate.connections(),
+    async stop() {
+      await gate.stop();
+      await device.kill();
+    },
   };
 }
 
