@@ -4,6 +4,7 @@ import { type BoxFile, boxFileOf } from './backup/box-file.ts';
 import { STATE_FILE, stateMigrations } from './engine/state-schema.ts';
 import { HISTORY_FILE, historyMigrations } from './history/embedded-schema.ts';
 import { LOG_FILE, logMigrations } from './log/log-schema.ts';
+import { TIME_TRUST_FILE } from './storage/trusted-clock.ts';
 
 /**
  * What of the data folder goes into a backup, in the order in which it is copied while the gateway writes: how far
@@ -13,6 +14,7 @@ import { LOG_FILE, logMigrations } from './log/log-schema.ts';
  */
 export const boxFiles: readonly BoxFile[] = [
   { path: 'acknowledge.key', kind: 'file' },
+  { path: TIME_TRUST_FILE, kind: 'file' },
   { path: 'history/offset.json', kind: 'file' },
   { path: `history/${HISTORY_FILE}`, kind: 'database', migrations: historyMigrations },
   { path: STATE_FILE, kind: 'database', migrations: stateMigrations },

@@ -2,7 +2,8 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { protocols } from '../adapters/registry.ts';
-import { type Clock, type SteadyClock, steadyClock } from '../model/clock.ts';
+import { type Clock, steadyClock } from '../model/clock.ts';
+import type { Leap } from '../model/leaps.ts';
 import type { Site } from '../model/site.ts';
 import { acknowledgeKey } from './acknowledge-key.ts';
 import { signPermission, TOKEN_LIFE_MS } from './duty/acknowledge-token.ts';
@@ -27,11 +28,15 @@ import { PresentSite } from './present-site.ts';
 import { type ReloadOutcome, Reloads } from './reloads.ts';
 import { type ServeParts, serve } from './serve.ts';
 import { fileMarks, watchSite } from './site-watch.ts';
+import { openTrustedClock, TIME_TRUST_FILE, type TrustedClock } from './storage/trusted-clock.ts';
 import { numbersOf, type TakeOverParts, takeOver } from './take-over.ts';
 
 /** Real ms between two ticks at most; simulated time that runs fast is told more often. */
 const TICK_MS = 1000;
 const FASTEST_TICK_MS = 100;
+
+/** Site ms for which a leap of the clock is told. */
+const LEAP_TOLD_MS = 24 * 3_600_000;
 
 export interface GatewayOptions {
   readonly site: Site;
@@ -78,7 +83,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
   try {
     mkdirSync(dataDir, { recursive: true });
-    const clock = steadyClock(options.clock, lastLogMs(join(dataDir, 'log')));
+    const newestMs = lastLogMs(join(dataDir, 'log'));
+    const clock = await openTrustedClock({
+      clock: steadyClock(options.clock, newestMs),
+      path: join(dataDir, TIME_TRUST_FILE),
+      newestMs,
+      logger: logger.child({ part: 'clock' }),
+    });
     const log = await openLog({
       dir: join(dataDir, 'log'),
       clock,
@@ -87,6 +98,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       minimumSeq: await newestKnownSeq(dataDir),
     });
     ending.push(() => log.close());
+    ending.push(clock.keep());
     const state = await openState(dataDir, log.last.logSeq, logger);
     ending.push(() => state.close());
 
@@ -102,6 +114,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       influxUrl: options.influxUrl,
       env: process.env,
       simulated: clock.simulated,
+      leaps: () => clock.leaps(),
       log,
       points: (number) => present.pointOf(number),
       changes: {
@@ -172,14 +185,21 @@ function pathParts({ log, state, history, clock }: PathParts): ReturnType<Health
     stateFailing: state.writer.failing,
     history: historyPathFacts(history.facts()),
     clockBehindMs: clock.behindMs(),
+    clockLeap: newLeap(clock),
   };
+}
+
+/** The clock's newest leap, as long as it is worth telling. */
+function newLeap(clock: TrustedClock): Leap | null {
+  const leap = clock.leaps().at(-1);
+  return leap && clock.now() - leap.toMs < LEAP_TOLD_MS ? leap : null;
 }
 
 interface PathParts {
   readonly log: DurableLog;
   readonly state: State;
   readonly history: History;
-  readonly clock: SteadyClock;
+  readonly clock: TrustedClock;
 }
 
 /** Tells the log that the gateway is back, and the engine of the site file where it is another than the last. */

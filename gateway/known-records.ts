@@ -31,14 +31,17 @@ function stateSeq(dataDir: string): number {
 }
 
 /**
- * Lets the log archive what the engine has worked in; gives a function that ends this. What a restart runs again it may
- * read from the archive.
+ * Lets the log archive what the engine has worked in, and drop what is before its newest stored snapshot where the disk
+ * takes no archive; gives a function that ends this. What a restart runs again it may read from the archive.
  */
 export function releaseWorkedIn(
   log: Pick<DurableLog, 'keepFrom' | 'last'>,
-  engine: { readonly state: { readonly logSeq: number } },
+  engine: { readonly state: { readonly logSeq: number }; readonly snapshotSeq: number },
 ): () => void {
-  const look = () => log.keepFrom(Math.min(engine.state.logSeq, log.last.logSeq));
+  const look = () => {
+    const fileSeq = Math.min(engine.state.logSeq, log.last.logSeq);
+    log.keepFrom({ fileSeq, restartSeq: Math.min(engine.snapshotSeq, fileSeq) });
+  };
   look();
   const timer = setInterval(look, LOOK_EVERY_MS);
   return () => clearInterval(timer);

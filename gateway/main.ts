@@ -7,6 +7,7 @@ import { replayCommand } from './replay-command.ts';
 import { restoreCommand } from './restore-command.ts';
 import { runCommand } from './run.ts';
 import { simulateCommand } from './simulate-command.ts';
+import { watchCommand } from './watch-command.ts';
 
 /** The command line: one word, then what belongs to it. */
 const commands: Readonly<Record<string, (args: readonly string[]) => Promise<ExitCode>>> = {
@@ -18,6 +19,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<Exi
   restore: restoreCommand,
   run: runCommand,
   simulate: simulateCommand,
+  watch: watchCommand,
 };
 
 await runToExit(async () => {

@@ -124,9 +124,14 @@ function path(registry: Registry, { health }: Measured): void {
     ['disk_free_bytes', 'Bytes free on the disk of the data folder', ({ disk }) => disk?.freeBytes],
     ['disk_size_bytes', 'Size of the disk of the data folder', ({ disk }) => disk?.sizeBytes],
     ['clock_behind_ms', 'By how much the machine’s clock was set back', (facts) => facts.clockBehindMs],
+    ['clock_leap_ms', 'By how much the clock leapt ahead within the last day', ({ clockLeap }) => leapMs(clockLeap)],
     ['damaged_files', 'Damaged files that were set aside', ({ damagedFiles }) => damagedFiles?.length],
   ];
   for (const [name, help, read] of figures) gauge(registry, name, help, () => read(health.facts()) ?? Number.NaN);
+}
+
+function leapMs(leap: PathFacts['clockLeap']): number {
+  return leap === null ? 0 : leap.toMs - leap.fromMs;
 }
 
 function samples(registry: Registry, { engine }: Measured): void {

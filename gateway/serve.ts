@@ -146,6 +146,7 @@ function healthReply(parts: ServeParts): HealthReply {
     history: facts.history,
     disk: facts.disk,
     clockBehindMs: facts.clockBehindMs,
+    clockLeap: facts.clockLeap,
     damagedFiles: facts.damagedFiles ?? [],
   };
 }

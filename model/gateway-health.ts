@@ -20,6 +20,8 @@ export type HealthPoint =
   | 'diskFreeBytes'
   /** The machine's clock is behind what it showed before. */
   | 'clockUntrusted'
+  /** The clock leapt ahead within the last day, or the gateway came back after long. */
+  | 'clockLeapt'
   /** Damaged files that were set aside and lie in the data folder. */
   | 'damagedFiles';
 

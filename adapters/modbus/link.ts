@@ -3,8 +3,9 @@ import { parseDuration } from '../../model/duration.ts';
 import { BatchBuilder } from '../../model/sample.ts';
 import type { Text } from '../../model/text.ts';
 import type { ModbusAddress } from './address.ts';
-import { Connection, type Endpoint, type Reply } from './connection.ts';
+import type { Endpoint } from './connection.ts';
 import { type BadValue, type Decoder, decoder } from './decode.ts';
+import { Line } from './line.ts';
 import { CUT_MEMORY_MS, HOLE_MEMORY_MS, LinkMemory } from './memory.ts';
 import { type Block, bisect, cutKey, planReads } from './plan.ts';
 import { DEFAULT_POLL, type ModbusSettings } from './schema.ts';
@@ -17,8 +18,6 @@ const PROBES_WHEN_SILENT = 4;
 const TIMEOUTS_PER_UNIT = 2;
 /** Further requests by which one poll looks for the place that a device refused to give. */
 const SEARCH_READS_PER_POLL = 32;
-/** New connections that one poll makes because what came was no Modbus. */
-const REOPENS_PER_POLL = 8;
 
 /** Exceptions after which a part of the block may still be had: illegal address, illegal value, device failure. */
 const SPLITTING_EXCEPTIONS: ReadonlySet<number> = new Set([2, 3, 4]);
@@ -32,28 +31,36 @@ const MAX_TIMEOUT_MS = 60_000;
 const MIN_POLL_MS = 10;
 const MAX_POLL_MS = 86_400_000;
 
-/** Holds a Modbus TCP link; see `Adapter.run`. One batch per poll; the next poll waits until it is on disk. */
+/** Urgency on the line of what is polled. */
+const POLL = 1;
+
+/**
+ * Holds a Modbus TCP link; see `Adapter.run`. One batch per poll; the next poll waits until it is on disk. `hold` is
+ * told the line while there is one.
+ */
 export async function runModbusLink(
   plan: LinkPlan<ModbusSettings, ModbusAddress>,
   emit: Emit,
   signal: AbortSignal,
   up: () => void,
+  hold: (line: Line | undefined) => void,
 ): Promise<void> {
   const settings = readSettings(plan.settings);
   const stop = new AbortController();
   const onAbort = () => stop.abort();
   signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) stop.abort();
-  let poller: Poller | undefined;
+  let line: Line | undefined;
   try {
-    const connection = await Connection.open(settings.endpoint, settings.timeoutMs, signal);
-    poller = new Poller(plan, settings, connection, stop, up);
-    await poller.poll(emit, signal);
+    line = await Line.open({ ...settings, wire: plan.wire }, stop.signal);
+    hold(line);
+    await new Poller(plan, settings, line, stop, up).poll(emit, signal);
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {
     signal.removeEventListener('abort', onAbort);
-    await poller?.close();
+    hold(undefined);
+    await line?.close();
   }
 }
 
@@ -105,7 +112,7 @@ class Poller {
   readonly #memory = new LinkMemory();
   readonly #builder: BatchBuilder;
   readonly #up: () => void;
-  #connection: Connection;
+  readonly #line: Line;
   #blocksOfUnit = new Map<number, readonly Block[]>();
   #isUp = false;
   /** Why the link is gone; undefined while it stands. */
@@ -116,12 +123,11 @@ class Poller {
   #silence = TIMEOUT;
   #silentPolls = 0;
   #searchReads = 0;
-  #reopens = 0;
 
   constructor(
     plan: LinkPlan<ModbusSettings, ModbusAddress>,
     settings: LinkSettings,
-    connection: Connection,
+    line: Line,
     stop: AbortController,
     up: () => void,
   ) {
@@ -137,10 +143,8 @@ class Poller {
     );
     this.#membersOfUnit = Map.groupBy(plan.points.keys(), (index) => this.#address(index).unit);
     this.#builder = new BatchBuilder(plan.points.length);
-    this.#connection = connection;
-    this.#watch();
-    // A request that is under way need not run into its time-out: closing the connection settles it.
-    stop.signal.addEventListener('abort', () => void this.#connection.close(), { once: true });
+    this.#line = line;
+    line.onLost(() => this.#lose(line.lost ?? silentText(settings.endpoint)));
   }
 
   /** Polls at the link's interval until `signal` aborts; rejects with LinkLost when the link is gone. */
@@ -163,14 +167,9 @@ class Poller {
     }
   }
 
-  close(): Promise<void> {
-    return this.#connection.close();
-  }
-
   async #pollOnce(): Promise<void> {
     const startMs = this.#plan.clock.now();
     this.#searchReads = 0;
-    this.#reopens = 0;
     if (this.#memory.refresh(startMs) || this.#blocksOfUnit.size === 0) this.#replan();
     this.#heard = false;
     let asked = 0;
@@ -241,7 +240,7 @@ class Poller {
 
   /** Reads a block; where the device refuses it, reads its parts, so that only what is wrong is bad. */
   async #readBlock(block: Block): Promise<BlockOutcome> {
-    const reply = await this.#ask(block);
+    const reply = await this.#line.read(block, POLL);
     if (reply.kind !== 'timeout' && reply.kind !== 'lost') this.#heard = true;
     switch (reply.kind) {
       case 'data':
@@ -249,7 +248,7 @@ class Poller {
         this.#decode(block, reply.bytes);
         return 'whole';
       case 'lost':
-        this.#lose(this.#connection.lost ?? silentText(this.#settings.endpoint));
+        this.#lose(this.#line.lost ?? silentText(this.#settings.endpoint));
         return 'silent';
       case 'timeout':
         return this.#keepSilent(block, TIMEOUT);
@@ -318,34 +317,6 @@ class Poller {
     }
   }
 
-  async #ask(block: Block): Promise<Reply> {
-    if (this.#connection.broken) await this.#reopen();
-    return this.#ended() ? { kind: 'lost' } : this.#connection.read(block);
-  }
-
-  /** Begins the stream anew after rubbish; the link is lost where that fails or was done too often. */
-  async #reopen(): Promise<void> {
-    const { endpoint, timeoutMs } = this.#settings;
-    if (this.#reopens >= REOPENS_PER_POLL) return this.#lose(rubbishText(endpoint));
-    this.#reopens += 1;
-    await this.#connection.close();
-    try {
-      this.#connection = await Connection.open(endpoint, timeoutMs, this.#stop.signal);
-    } catch (error) {
-      if (!(error instanceof LinkLost)) throw error;
-      return this.#lose(error.reason);
-    }
-    this.#watch();
-  }
-
-  /** A connection that breaks between two polls ends the wait for the next one. */
-  #watch(): void {
-    const connection = this.#connection;
-    connection.onLost((reason) => {
-      if (!connection.broken) this.#lose(reason);
-    });
-  }
-
   #lose(reason: Text): void {
     this.#lost ??= reason;
     this.#stop.abort();
@@ -392,8 +363,4 @@ function silentText({ host, port }: Endpoint): Text {
     zh: `${host}:${port} 已连接，但连续 ${SILENT_POLLS} 轮无任何应答`,
     en: `${host}:${port} is connected but gave no answer in ${SILENT_POLLS} polls`,
   };
-}
-
-function rubbishText({ host, port }: Endpoint): Text {
-  return { zh: `${host}:${port} 的应答不是 Modbus`, en: `what ${host}:${port} answers is not Modbus` };
 }

@@ -1,10 +1,27 @@
-import type { Protocol } from '../../model/adapter.ts';
+import type { Adapter, LinkPlan, Protocol } from '../../model/adapter.ts';
 import { parseDuration } from '../../model/duration.ts';
 import { findConflicts, type ModbusAddress, resolveAddress } from './address.ts';
+import type { ReadRequest, Reply, WriteRequest } from './connection.ts';
+import type { Line } from './line.ts';
 import { DEFAULT_POLL, ModbusAssetAddress, ModbusMapPoint, ModbusSettings } from './schema.ts';
 
+/** A Modbus link, of which people may ask something besides what is polled. */
+export interface ModbusAdapter extends Adapter {
+  /**
+   * One request between those of the polls, on the connection that `run` holds. Never rejects; `lost` where there is no
+   * connection, where `signal` aborts before the request goes, and where too many wait already. `timeoutMs` is real
+   * time, from when the request goes; the link's own time-out if absent.
+   */
+  ask(request: ReadRequest | WriteRequest, signal: AbortSignal, timeoutMs?: number): Promise<Reply>;
+}
+
+/** The protocol's object as other parts that ask of Modbus links know it. */
+export interface ModbusProtocol extends Protocol<ModbusSettings, ModbusAddress, ModbusMapPoint, ModbusAssetAddress> {
+  create(plan: LinkPlan<ModbusSettings, ModbusAddress>): ModbusAdapter;
+}
+
 /** Modbus over TCP. The client library is loaded when a link first runs. */
-export const modbusProtocol: Protocol<ModbusSettings, ModbusAddress, ModbusMapPoint, ModbusAssetAddress> = {
+export const modbusProtocol: ModbusProtocol = {
   key: 'modbus',
   settingsSchema: ModbusSettings,
   assetAddressSchema: ModbusAssetAddress,
@@ -12,10 +29,16 @@ export const modbusProtocol: Protocol<ModbusSettings, ModbusAddress, ModbusMapPo
   resolve: resolveAddress,
   conflicts: findConflicts,
   expectedIntervalMs: ({ poll }) => parseDuration(poll ?? DEFAULT_POLL),
-  create: (plan) => ({
-    run: async (emit, signal, up) => {
-      const { runModbusLink } = await import('./link.ts');
-      return runModbusLink(plan, emit, signal, up);
-    },
-  }),
+  create: (plan) => {
+    let line: Line | undefined;
+    return {
+      run: async (emit, signal, up) => {
+        const { runModbusLink } = await import('./link.ts');
+        return runModbusLink(plan, emit, signal, up, (held) => {
+          line = held;
+        });
+      },
+      ask: (request, signal, timeoutMs) => line?.ask(request, signal, timeoutMs) ?? Promise.resolve({ kind: 'lost' }),
+    };
+  },
 };

@@ -196,6 +196,17 @@ test.each([
   expect(bench.engine.openActivations()).toMatchObject([{ state: 'returned-unacknowledged' }]);
 });
 
+test('knows which record a restart runs on from: that of the newest snapshot on disk', async () => {
+  expect(bench.engine.snapshotSeq).toBe(0);
+  const { engine, log } = bench;
+  await bench.close();
+  expect(engine.snapshotSeq).toBe(log.last.logSeq);
+  await bench.open();
+  expect(bench.engine.snapshotSeq).toBe(log.last.logSeq);
+  await bench.report(1);
+  expect(bench.engine.snapshotSeq).toBe(bench.log.last.logSeq - 1);
+});
+
 test('takes the log where the newest snapshot cannot be read', async () => {
   const before = bench.picture();
   await bench.close();

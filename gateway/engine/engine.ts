@@ -43,6 +43,8 @@ export interface Engine {
   readonly state: EngineState;
   /** How many records of re-run tail gave other changes than are stored; anything but 0 is a bug. */
   readonly divergences: number;
+  /** The record of the newest snapshot that is on disk: a restart runs what is after it again. 0 where there is none. */
+  readonly snapshotSeq: number;
   /** The notices that are owed. */
   readonly outbox: OutboxStore;
   openActivations(): readonly Activation[];
@@ -71,6 +73,7 @@ export function startEngine(options: EngineOptions): Engine {
 class LogEngine implements Engine {
   state: EngineState;
   divergences = 0;
+  snapshotSeq: number;
   readonly failed: Promise<never>;
   readonly outbox: Outbox;
   readonly #options: EngineOptions;
@@ -93,6 +96,7 @@ class LogEngine implements Engine {
     this.#options = options;
     this.#stored = state.db.progress;
     this.state = restore(options);
+    this.snapshotSeq = this.state.logSeq;
     this.#snapshotMs = this.state.logMs;
     const world = {
       stored: (id: string) => state.db.entry(id),
@@ -283,7 +287,10 @@ class LogEngine implements Engine {
     if (this.#beforeLoss || this.state.logSeq > log.last.logSeq) return false;
     // A crash between the two must not leave a snapshot of changes that were never written, nor their notices sent.
     this.#journal.handOverAll();
-    state.writer.write({ type: 'snapshot', snapshot: takeSnapshot(this.state) });
+    const snapshot = takeSnapshot(this.state);
+    state.writer.write({ type: 'snapshot', snapshot }, () => {
+      this.snapshotSeq = snapshot.logSeq;
+    });
     return true;
   }
 }

@@ -1,4 +1,5 @@
 import type { HealthFigures } from '../../model/gateway-health.ts';
+import type { Leap } from '../../model/leaps.ts';
 import type { LogFacts } from '../../model/log.ts';
 
 /** How history does. Counts are since the start of the program; null where the home does not count that. */
@@ -37,6 +38,8 @@ export interface PathFacts {
   readonly damagedFiles: readonly string[] | null;
   /** By how much the machine's clock is behind what it showed before, ms; 0 where it can be trusted. */
   readonly clockBehindMs: number;
+  /** The newest leap of the clock, as long as it is not a day old; null for none. */
+  readonly clockLeap: Leap | null;
 }
 
 const MINUTE_MS = 60_000;
@@ -49,6 +52,7 @@ export function healthFigures({
   disk,
   damagedFiles,
   clockBehindMs,
+  clockLeap,
 }: PathFacts): HealthFigures {
   return {
     logFailing: log.failing === null ? 0 : 1,
@@ -61,6 +65,7 @@ export function healthFigures({
     historyLostRecords: history.lostRecords,
     ...(disk && { diskFreeBytes: disk.freeBytes, diskFreePercent: percentFree(disk) }),
     clockUntrusted: clockBehindMs > 0 ? 1 : 0,
+    clockLeapt: clockLeap === null ? 0 : 1,
     ...(damagedFiles && { damagedFiles: damagedFiles.length }),
   };
 }

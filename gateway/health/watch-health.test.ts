@@ -30,6 +30,7 @@ const well: PathFacts = {
   disk: { freeBytes: 50, sizeBytes: 200 },
   damagedFiles: [],
   clockBehindMs: 0,
+  clockLeap: null,
 };
 
 test('figures follow from facts; what nobody can tell is left out', () => {
@@ -40,6 +41,7 @@ test('figures follow from facts; what nobody can tell is left out', () => {
     history: { ...well.history, behindMs: 90_000, rejectedRows: 2, lostRecords: 4, lastError: 'refused' },
     damagedFiles: ['log/a'],
     clockBehindMs: 20_000,
+    clockLeap: { fromMs: 1, toMs: 2 },
   };
   expect(healthFigures(facts)).toEqual({
     logFailing: 1,
@@ -53,6 +55,7 @@ test('figures follow from facts; what nobody can tell is left out', () => {
     diskFreeBytes: 50,
     diskFreePercent: 25,
     clockUntrusted: 1,
+    clockLeapt: 1,
     damagedFiles: 1,
   });
   const unknown = { ...well, disk: null, damagedFiles: null };

@@ -13,7 +13,13 @@ const SHORTEST_MS = 1000;
 const TELL_EVERY_MS = 60_000;
 
 /** What is told as soon as it is another than before; everything else waits for its minute. */
-const TOLD_AT_ONCE: readonly HealthPoint[] = ['logFailing', 'stateFailing', 'clockUntrusted', 'damagedFiles'];
+const TOLD_AT_ONCE: readonly HealthPoint[] = [
+  'logFailing',
+  'stateFailing',
+  'clockUntrusted',
+  'clockLeapt',
+  'damagedFiles',
+];
 
 export interface HealthOptions {
   readonly dataDir: string;

@@ -1,4 +1,5 @@
 import type { HistorySeries, PlacedChange, SamplePage, StateTimeline } from '../../model/history.ts';
+import type { Leap } from '../../model/leaps.ts';
 import type { StorageFault } from '../storage/storage-error.ts';
 import type { AskedPoint } from './embedded-reader.ts';
 import type { Retention } from './embedded-store.ts';
@@ -18,7 +19,7 @@ export interface EmbeddedQueryData {
 }
 
 export type EmbeddedWork =
-  | { readonly type: 'samples'; readonly samples: SampleColumns }
+  | { readonly type: 'samples'; readonly samples: SampleColumns; readonly leaps: readonly Leap[] }
   | { readonly type: 'changes'; readonly changes: readonly PlacedChange[] }
   /** Done once nothing is left to be moved. */
   | { readonly type: 'settle' }

@@ -191,6 +191,31 @@ test('keeps no longer than it is told, and no more bytes', () => {
   expect(count(path, 'chunks')).toBe(0);
 });
 
+test('a clock that leaps by nine years ages nothing away', () => {
+  const path = tempFile();
+  const leapt = 20 * DAY_MS + 9 * 365 * DAY_MS;
+  const leaps = [{ fromMs: 20 * DAY_MS, toMs: leapt }];
+  const store = openStore(path, { retentionMs: 5 * DAY_MS, maxBytes: 1e12 });
+  store.write(
+    columns(
+      Array.from({ length: 20 }, (_, day): Row => [1, day * DAY_MS, day, day]),
+      20 * DAY_MS,
+    ),
+  );
+  store.write(columns([[1, leapt, 20, 20]], leapt + 60_000), leaps);
+  tidyAll(store);
+  expect(store.series(point, 0, 20 * DAY_MS, 20).count.lastIndexOf(0)).toBe(14);
+  // What the clock has run since makes it older, and only that.
+  store.write(columns([[1, leapt + 3 * DAY_MS, 21, 21]], leapt + 3 * DAY_MS + HOUR_MS), leaps);
+  tidyAll(store);
+  expect(store.series(point, 0, 20 * DAY_MS, 20).count.lastIndexOf(0)).toBe(17);
+  store.write(columns([[1, leapt + 7 * DAY_MS, 22, 22]], leapt + 7 * DAY_MS + HOUR_MS), leaps);
+  tidyAll(store);
+  expect(store.series(point, 0, 20 * DAY_MS, 20).count.lastIndexOf(0)).toBe(19);
+  // And by now what was measured since the leap goes, too.
+  expect(store.series(point, leapt, leapt + 8 * DAY_MS, 8).count).toEqual([0, 0, 0, 1, 0, 0, 0, 1]);
+});
+
 test.each(['groups', 'parts'])('what is damaged in %s is asked for again', (table) => {
   const path = tempFile();
   const first = openStore(path);

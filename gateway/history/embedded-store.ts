@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { constants, zstdCompressSync } from 'node:zlib';
 import type { PlacedChange } from '../../model/history.ts';
+import { keptFromMs, type Leap } from '../../model/leaps.ts';
 import type { PointNumber } from '../../model/point.ts';
 import { addSums, emptySums, firstFrom, sumsOf } from './bucket-sums.ts';
 import { mergeColumns, type PointColumns, packColumns, sliceColumns } from './column-block.ts';
@@ -71,6 +72,7 @@ export class EmbeddedStore {
   /** Samples from before this time are in chunks, or on their way. */
   #movedBefore = Number.NEGATIVE_INFINITY;
   #hasOld = false;
+  #leaps: readonly Leap[] = [];
 
   /** `database` has been opened with `historyMigrations`. */
   constructor(database: DatabaseSync, retention: Retention) {
@@ -84,8 +86,12 @@ export class EmbeddedStore {
     return String(this.#all('SELECT identity FROM about')[0]?.identity);
   }
 
-  /** On disk when it returns; throws where it is not. The same samples may come again, in other groups too. */
-  write(samples: SampleColumns): void {
+  /**
+   * On disk when it returns; throws where it is not. The same samples may come again, in other groups too. `leaps` are
+   * those of the clock up to their receipt, so that nothing is removed for an age that it has not.
+   */
+  write(samples: SampleColumns, leaps: readonly Leap[] = []): void {
+    this.#leaps = leaps;
     if (samples.ms.length === 0) return;
     const group = this.#grouper.group(samples);
     const body = packGroup(group, this.#writer);
@@ -298,7 +304,9 @@ export class EmbeddedStore {
   }
 
   get #keptFrom(): number {
-    return dayOf(this.#movedBefore - this.#retention.retentionMs);
+    const { retentionMs } = this.#retention;
+    if (!Number.isFinite(this.#movedBefore)) return Number.NEGATIVE_INFINITY;
+    return dayOf(keptFromMs(this.#leaps, this.#movedBefore, retentionMs));
   }
 
   /** Removes some of what is no longer kept, whole days at a time; false where there is no more of it. */

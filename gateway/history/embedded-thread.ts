@@ -56,7 +56,7 @@ function serve(store: EmbeddedStore, salvage: Salvage): void {
   const work = (request: Exclude<EmbeddedRequest, { type: 'settle' }>) => {
     switch (request.type) {
       case 'samples':
-        return store.write(request.samples);
+        return store.write(request.samples, request.leaps);
       case 'changes':
         return store.writeChanges(request.changes);
       case 'close':

@@ -12,6 +12,7 @@ import {
   type SamplePage,
   type StateTimeline,
 } from '../../model/history.ts';
+import type { Leap } from '../../model/leaps.ts';
 import type { PointInfo } from '../../model/point.ts';
 import { Quality } from '../../model/sample.ts';
 import { errorOf, StorageError, type StorageFault } from '../storage/storage-error.ts';
@@ -42,6 +43,8 @@ export interface EmbeddedHistoryOptions extends Partial<Retention> {
   /** Folder of the file; made if missing. One process at a time may use it. */
   readonly dir: string;
   readonly lookup: PointLookup;
+  /** When the clock leapt, so that nothing is removed for an age that it has not; never if absent. */
+  readonly leaps?: () => readonly Leap[];
   /** Told of a damaged file that was set aside. */
   readonly logger?: AdapterLog;
 }
@@ -176,7 +179,7 @@ class EmbeddedHistory implements EmbeddedHome {
     if (samples.ms.length === 0) return { outcome: 'done' };
     const { point, ms, ordinal, value, quality } = samples;
     return await this.#write(
-      { type: 'samples', samples },
+      { type: 'samples', samples, leaps: this.#options.leaps?.() ?? [] },
       [point, ms, ordinal, value, quality].map(({ buffer }) => buffer as ArrayBuffer),
     );
   }

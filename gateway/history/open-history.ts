@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AdapterLog } from '../../model/adapter.ts';
 import type { HistoryHome, PointLookup } from '../../model/history.ts';
+import type { Leap } from '../../model/leaps.ts';
 import type { Log } from '../../model/log.ts';
 import type { CountedHome } from './counted-home.ts';
 import { openEmbeddedHistory } from './embedded.ts';
@@ -18,6 +19,8 @@ export interface HistoryOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** The site's clock is made up; it is the machine's if absent. */
   readonly simulated?: boolean;
+  /** When the clock leapt ahead; the embedded home removes nothing for the age that this gives it. Never if absent. */
+  readonly leaps?: () => readonly Leap[];
   readonly log: Log;
   readonly points: PointLookup;
   readonly changes: ChangeSource;
@@ -72,10 +75,12 @@ async function openHome({
   env = {},
   simulated = false,
   points,
+  leaps,
   logger,
 }: HistoryOptions): Promise<CountedHome> {
   const folder = join(dataDir, 'history');
-  if (influxUrl === undefined) return await openEmbeddedHistory({ dir: folder, lookup: points, logger });
+  if (influxUrl === undefined)
+    return await openEmbeddedHistory({ dir: folder, lookup: points, ...(leaps && { leaps }), logger });
   const target = { ...parseInfluxUrl(influxUrl), ...influxAccess(env) };
   return influxHistory({
     ...target,

@@ -304,6 +304,15 @@ export const HealthReply = Type.Object({
   }),
   disk: Nullable(Type.Object({ freeBytes: Type.Number(), sizeBytes: Type.Number() })),
   clockBehindMs: Type.Number({ description: 'of the machine’s clock behind what it showed before' }),
+  clockLeap: Nullable(
+    Type.Object(
+      { fromMs: Type.Number(), toMs: Type.Number() },
+      {
+        description:
+          'of the clock ahead, within the last day, or the gateway’s absence: nothing is removed for its age',
+      },
+    ),
+  ),
   damagedFiles: Type.Array(Type.String(), { description: 'set aside, in the data folder' }),
 });
 export type HealthReply = Wire<Static<typeof HealthReply>>;

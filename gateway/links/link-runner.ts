@@ -6,6 +6,7 @@ import type { Handed, LogEntry } from '../../model/log.ts';
 import type { Batch } from '../../model/sample.ts';
 import type { Link } from '../../model/site.ts';
 import type { Text } from '../../model/text.ts';
+import type { Attempts } from './attempts.ts';
 import { LONGEST_RETRY_MS, retryDelayMs } from './back-off.ts';
 import type { LinkError, LinkFacts, LinkState } from './link-facts.ts';
 import { splitBatch } from './split-batch.ts';
@@ -26,6 +27,8 @@ export interface RunnerWorld {
   readonly hand: (entry: LogEntry) => Handed;
   /** 0 to 1. */
   readonly random: () => number;
+  /** Shared by all links: how many may try at once. */
+  readonly attempts: Attempts;
   readonly onChange: () => void;
 }
 
@@ -87,26 +90,39 @@ export class LinkRunner {
     await this.#fall('refused', reason, undefined);
   }
 
-  /** Runs the adapter, made by `create` once, until `signal` aborts. Never rejects. */
-  async hold(create: () => Adapter, signal: AbortSignal): Promise<void> {
+  /**
+   * Runs the adapter, made by `create` once, until `signal` aborts. Never rejects.
+   *
+   * @param former what is left of a former holder of the same link, which did not end in time: two must not hold it
+   */
+  async hold(create: () => Adapter, signal: AbortSignal, former?: Promise<void>): Promise<void> {
+    if (former !== undefined) {
+      await this.#fall('down', stillClosing, undefined);
+      await untilAborted(former, signal).catch(() => undefined);
+    }
     let adapter: Adapter | undefined;
     const made = () => {
       adapter ??= create();
       return adapter;
     };
-    while (!signal.aborted) {
-      const outcome = await this.#runOnce(made, signal);
+    for (let pauseMs = 0; !signal.aborted; ) {
+      const over = await this.#world.attempts.begin(pauseMs, signal);
+      if (over === undefined) return;
+      const outcome = await this.#runOnce(made, signal, over);
       if (signal.aborted) return;
       const steady = this.#upSinceMs !== undefined && performance.now() - this.#upSinceMs >= STEADY_AFTER_MS;
       this.#failures = steady ? 1 : this.#failures + 1;
-      const delayMs = outcome.slow ? LONGEST_RETRY_MS : retryDelayMs(this.#failures, this.#world.random());
+      const delayOf = (random: number) => (outcome.slow ? LONGEST_RETRY_MS : retryDelayMs(this.#failures, random));
+      const delayMs = delayOf(this.#world.random());
+      pauseMs = delayOf(1);
       await this.#fall(outcome.state, outcome.reason, delayMs);
       await realDelay(delayMs, undefined, { signal }).catch(() => undefined);
       if (!signal.aborted) this.#change({ nextRetryMs: null });
     }
   }
 
-  async #runOnce(made: () => Adapter, signal: AbortSignal): Promise<Outcome> {
+  /** @param over tells that the attempt to connect is over */
+  async #runOnce(made: () => Adapter, signal: AbortSignal, over: () => void): Promise<Outcome> {
     const run = new AbortController();
     const onAbort = () => run.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
@@ -115,12 +131,16 @@ export class LinkRunner {
       await made().run(
         (batch) => this.#emit(batch, run.signal),
         run.signal,
-        () => this.#rise(run.signal),
+        () => {
+          over();
+          this.#rise(run.signal);
+        },
       );
       return ended;
     } catch (error) {
       return signal.aborted ? ended : this.#outcomeOf(error);
     } finally {
+      over();
       signal.removeEventListener('abort', onAbort);
       // What an adapter that has ended may still hold on to does not reach the log any more.
       run.abort(new Error('the run is over'));
@@ -220,6 +240,7 @@ const ended: Outcome = {
   slow: false,
 };
 
+const stillClosing: Text = { zh: '上一次连接尚未关闭', en: 'the former connection is not closed yet' };
 const logFailed: Text = { zh: '数据无法写入日志', en: 'data cannot be written to the log' };
 const adapterFailed: Text = { zh: '适配器内部错误', en: 'internal error of the adapter' };
 
@@ -232,6 +253,7 @@ function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
     const cleanUp = () => signal.removeEventListener('abort', onAbort);
     promise.finally(cleanUp).then(resolve, reject);
   });

@@ -6,12 +6,13 @@ import type { Handed, LogEntry } from '../../model/log.ts';
 import type { PointKey, PointNumber } from '../../model/point.ts';
 import type { Link, Site } from '../../model/site.ts';
 import type { Text } from '../../model/text.ts';
+import { Attempts } from './attempts.ts';
 import { type LinkChanges, linkChanges } from './link-changes.ts';
 import type { LinkFacts } from './link-facts.ts';
 import { LinkRunner, type LinksLog } from './link-runner.ts';
 import { WIRE_SLOT_MS } from './wire-counts.ts';
 
-/** Real ms that links have to close; those that take longer are left behind, and named. */
+/** Real ms that links have to close unless told otherwise; those that take longer are left behind, and named. */
 const CLOSE_WITHIN_MS = 5000;
 
 export interface LinksOptions {
@@ -28,12 +29,16 @@ export interface LinksOptions {
   readonly env: Environment;
   /** 0 to 1; Math.random if absent. */
   readonly random?: () => number;
+  /** Real ms that links have to close; {@link CLOSE_WITHIN_MS} if absent. */
+  readonly closeWithinMs?: number;
 }
 
 /** All links of a site, held up. */
 export interface Links {
   /** What is known of each link now, in the order of the site file. */
   facts(): readonly LinkFacts[];
+  /** How many links are trying to connect, and how many wait until they may. */
+  attempts(): { readonly underWay: number; readonly waiting: number };
   /** Calls `listener` after every change of a link's facts, until the function that it returns is called. */
   onChange(listener: (facts: LinkFacts) => void): () => void;
   /**
@@ -68,6 +73,9 @@ class Supervisor implements Links {
   #numbers: ReadonlyMap<PointKey, PointNumber>;
   #held: readonly HeldLink[] = [];
   #closing: Promise<void> | undefined;
+  readonly #attempts = new Attempts();
+  /** By key, what did not end in time: nobody else holds the link before it has. */
+  readonly #leftBehind = new Map<string, Promise<void>>();
   readonly #turns = setInterval(() => {
     for (const { runner } of this.#held) runner.wire.turn();
   }, WIRE_SLOT_MS);
@@ -83,6 +91,10 @@ class Supervisor implements Links {
     return this.#held.map(({ runner }) => runner.facts);
   }
 
+  attempts(): { readonly underWay: number; readonly waiting: number } {
+    return this.#attempts.counts;
+  }
+
   onChange(listener: (facts: LinkFacts) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -92,7 +104,7 @@ class Supervisor implements Links {
     const changes = linkChanges(this.#site, site);
     const touched = new Set([...changes.restarted, ...changes.removed]);
     const ending = this.#held.filter(({ runner }) => touched.has(runner.facts.key));
-    await endAll(ending, this.#options.log);
+    for (const held of await endAll(ending, this.#options)) this.#leaveBehind(held);
     try {
       this.#numbers = await adopt();
       this.#site = site;
@@ -104,7 +116,7 @@ class Supervisor implements Links {
 
   close(): Promise<void> {
     clearInterval(this.#turns);
-    this.#closing ??= endAll(this.#held, this.#options.log);
+    this.#closing ??= endAll(this.#held, this.#options).then(() => undefined);
     return this.#closing;
   }
 
@@ -122,6 +134,14 @@ class Supervisor implements Links {
     });
   }
 
+  #leaveBehind({ runner, done }: HeldLink): void {
+    const { key } = runner.facts;
+    const ended = done.then(() => {
+      if (this.#leftBehind.get(key) === ended) this.#leftBehind.delete(key);
+    });
+    this.#leftBehind.set(key, ended);
+  }
+
   #hold(link: Link, points: readonly LinkPoint<unknown>[]): HeldLink {
     const { clock, log, hand, random = Math.random } = this.#options;
     const stop = new AbortController();
@@ -130,11 +150,19 @@ class Supervisor implements Links {
       log,
       hand,
       random,
+      attempts: this.#attempts,
       onChange: () => {
         for (const listener of this.#listeners) listener(runner.facts);
       },
     });
-    return { runner, stop, done: holdLink(this.#options, link, runner, points, stop.signal) };
+    return {
+      runner,
+      stop,
+      done: holdLink(this.#options, link, runner, points, {
+        signal: stop.signal,
+        former: this.#leftBehind.get(link.key),
+      }),
+    };
   }
 }
 
@@ -143,7 +171,7 @@ async function holdLink(
   link: Link,
   runner: LinkRunner,
   points: readonly LinkPoint<unknown>[],
-  signal: AbortSignal,
+  { signal, former }: { readonly signal: AbortSignal; readonly former: Promise<void> | undefined },
 ): Promise<void> {
   const protocol = Object.hasOwn(protocols, link.protocol) ? protocols[link.protocol] : undefined;
   if (protocol === undefined) return runner.refuse(unknownProtocol(link.protocol));
@@ -162,7 +190,7 @@ async function holdLink(
     },
     wire: runner.wire,
   };
-  await runner.hold(() => protocol.create(plan), signal);
+  await runner.hold(() => protocol.create(plan), signal, former);
 }
 
 function groupPoints(
@@ -180,18 +208,23 @@ function groupPoints(
   return byLink;
 }
 
-/** Tells links to end, and waits until they have, or have taken too long for it. */
-async function endAll(ending: readonly HeldLink[], log: LinksLog): Promise<void> {
+/** Tells links to end, and waits until they have, or have taken too long for it: those are given back. */
+async function endAll(
+  ending: readonly HeldLink[],
+  { log, closeWithinMs = CLOSE_WITHIN_MS }: LinksOptions,
+): Promise<readonly HeldLink[]> {
   for (const { stop } of ending) stop.abort(new Error('the link is ended'));
-  const open = new Set(ending.map(({ runner }) => runner.facts.key));
-  const all = Promise.all(ending.map(({ runner, done }) => done.then(() => open.delete(runner.facts.key))));
+  const open = new Set(ending);
+  const all = Promise.all(ending.map((held) => held.done.then(() => open.delete(held))));
   let timer: NodeJS.Timeout | undefined;
   const tooLong = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, CLOSE_WITHIN_MS);
+    timer = setTimeout(resolve, closeWithinMs);
   });
   await Promise.race([all, tooLong]);
   clearTimeout(timer);
-  if (open.size > 0) log.warn({ links: [...open] }, 'links did not close in time');
+  const links = [...open].map(({ runner }) => runner.facts.key);
+  if (links.length > 0) log.warn({ links }, 'links did not close in time');
+  return [...open];
 }
 
 function unknownProtocol(protocol: string): Text {

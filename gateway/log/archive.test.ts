@@ -40,6 +40,11 @@ class Bench {
     this.log = log;
   }
 
+  /** The engine has worked in records up to there, and its newest stored snapshot is of `snapshotSeq`. */
+  workedIn(fileSeq: number, snapshotSeq = fileSeq): void {
+    this.log.keepFrom({ fileSeq, restartSeq: snapshotSeq });
+  }
+
   /** Appends so many records, a second apart: ticks and batches of noise, which does not compress. */
   async fill(records: number, samples = 100): Promise<void> {
     const appended: Promise<unknown>[] = [];
@@ -98,7 +103,7 @@ async function archived(bounds: LogBounds = SMALL): Promise<{ one: Bench; before
   const one = await bench(bounds);
   await one.fill(1200);
   const before = await one.all();
-  one.log.keepFrom(one.log.last.logSeq);
+  one.workedIn(one.log.last.logSeq);
   await until('records have moved', 10_000, () => one.log.diskFacts().oldest.logSeq > 1);
   await one.within(bounds.logBytes);
   return { one, before };
@@ -152,12 +157,12 @@ test('what goes beyond the bytes moves to the archive, and is read from there as
 test('what the engine has not worked in stays, and the log says that it is over its bound for that', async () => {
   const one = await bench();
   await one.fill(1200);
-  one.log.keepFrom(200);
+  one.workedIn(200);
   await until('what it has worked in has moved', 5000, () => one.log.diskFacts().oldest.logSeq === 201);
   await until('the log says so', 5000, () => one.log.diskFacts().overfull === 'engine');
   expect(one.log.diskFacts().oldest.logSeq).toBe(201);
   expect(one.log.diskFacts().bytes).toBeGreaterThan(SMALL.logBytes);
-  one.log.keepFrom(1200);
+  one.workedIn(1200);
   await one.within();
   await until('it is within its bounds again', 5000, () => one.log.diskFacts().overfull === null);
 });
@@ -166,7 +171,7 @@ test('the file stays at its bound while ten times as much goes through it', asyn
   const one = await bench();
   for (let turn = 0; turn < 20; turn++) {
     await one.fill(300);
-    one.log.keepFrom(one.log.last.logSeq);
+    one.workedIn(one.log.last.logSeq);
     await one.within();
   }
   await one.log.close();
@@ -180,9 +185,9 @@ test('the file stays at its bound while ten times as much goes through it', asyn
 test('what is older than the bound moves, too, also when there is room', async () => {
   const one = await bench({ ...DEFAULT_LOG_BOUNDS, logAgeMs: 600_000 });
   await one.fill(500, 3);
-  one.log.keepFrom(500);
+  one.workedIn(500);
   await one.fill(200, 3);
-  one.log.keepFrom(700);
+  one.workedIn(700);
   await until('the oldest have moved', 5000, () => one.log.diskFacts().oldest.logSeq > 1);
   expect(one.log.diskFacts().oldest.logSeq).toBe(100);
   expect((await one.all()).length).toBe(700);
@@ -208,12 +213,12 @@ test('an archive beyond its bound loses its oldest segments; a reader is told ho
 test('segments older than the bound go', async () => {
   const one = await bench({ ...SMALL, archiveAgeMs: 800_000 });
   await one.fill(1200);
-  one.log.keepFrom(1200);
+  one.workedIn(1200);
   await one.within();
   await until('the oldest are gone', 5000, () => one.log.diskFacts().oldestArchived.logSeq > 1);
   const files = one.segments();
   await one.fill(400);
-  one.log.keepFrom(1600);
+  one.workedIn(1600);
   await until('more are gone', 5000, () => one.log.diskFacts().oldestArchived.logSeq > 400);
   expect(one.segments()[0]).not.toBe(files[0]);
 });
@@ -225,7 +230,7 @@ test('a crash between the segment and the removal of its rows doubles nothing', 
   await one.log.close();
   copyFileSync(join(one.dir, 'log.db'), join(one.dir, 'log.before'));
   await one.open();
-  one.log.keepFrom(1200);
+  one.workedIn(1200);
   await one.within();
   await one.log.close();
   // As if the rows had not been removed yet; and a segment that was not finished.
@@ -240,7 +245,7 @@ test('a crash between the segment and the removal of its rows doubles nothing', 
   // Other segments than the first time, if it made any of the same records.
   await one.open({ ...SMALL, segmentBytes: 200 * KIB });
   expect(await one.all()).toEqual(before);
-  one.log.keepFrom(1200);
+  one.workedIn(1200);
   await one.within();
   expect(one.segments().slice(0, 3)).toEqual(files);
   const ends = one.segments().map((name) => name.split('.')[0]?.split('-').map(Number) ?? []);
@@ -291,7 +296,7 @@ test.skipIf(process.getuid?.() !== 0)(
     await one.open();
     await one.fill(1200);
     const before = await one.all();
-    one.log.keepFrom(1200);
+    one.workedIn(1200);
     await one.within();
     const facts = one.log.diskFacts();
     expect(facts.archiveBytes).toBeGreaterThan(0);
@@ -312,3 +317,42 @@ test.skipIf(process.getuid?.() !== 0)(
     expect(samplesOf(before.slice(lost.fromSeq - 1, lost.logSeq))).toBe(facts.dropped.samples);
   },
 );
+
+test.skipIf(process.getuid?.() !== 0)(
+  'with a full disk of the archive nothing is dropped that a restart needs: entries wait in memory, and are seen',
+  async () => {
+    const one = new Bench();
+    const folder = join(one.dir, 'archive');
+    mkdirSync(folder);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=100k', 'tmpfs', folder]);
+    onTestFinished(() => void execFileSync('umount', ['-l', folder]));
+    await one.open();
+    await one.fill(1200);
+    const before = await one.all();
+    one.workedIn(1200, 150);
+    await until('all that may go is gone', 10_000, () => one.log.diskFacts().oldest.logSeq === 151);
+    await until('the log says so', 5000, () => one.log.diskFacts().overfull === 'restart');
+    const waiting = one.log.hand({ kind: 'tick' });
+    expect(await waiting.taken).toMatchObject({ logSeq: 1201, kept: false });
+    expect(one.log.facts().failing?.reason.en).toContain('a restart needs');
+    expect(one.log.last.logSeq).toBe(1200);
+    expect(await one.log.read(150, 50)).toEqual(before.slice(150, 200));
+    one.workedIn(1200);
+    expect(await waiting.kept).toMatchObject({ logSeq: 1201 });
+    expect(one.log.facts().failing).toBeNull();
+    expect(one.log.diskFacts().oldest.logSeq).toBeGreaterThan(151);
+  },
+);
+
+test('an archive beyond its bound keeps what a restart needs', async () => {
+  const one = await bench({ ...SMALL, archiveBytes: 300 * KIB });
+  await one.fill(1200);
+  one.workedIn(1200, 100);
+  await one.within();
+  expect(one.log.diskFacts()).toMatchObject({ oldestArchived: { logSeq: 1 } });
+  expect(one.log.diskFacts().archiveBytes).toBeGreaterThan(300 * KIB);
+  one.workedIn(1200);
+  await one.fill(200);
+  one.workedIn(1400);
+  await until('the oldest are gone', 5000, () => one.log.diskFacts().oldestArchived.logSeq > 100);
+});

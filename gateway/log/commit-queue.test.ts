@@ -89,3 +89,25 @@ test('what is kept for a failing disk is bounded by what it takes in memory, als
   expect(batches).toBeGreaterThan(10_000);
   queue.end(full);
 });
+
+test('a log that may not grow shows what comes, and writes it once it may', async () => {
+  const { queue, commits, shown } = heldQueue();
+  const first = queue.hand({ kind: 'tick' });
+  const second = queue.hand({ kind: 'tick' });
+  queue.hold('disk');
+  expect([shown, queue.facts.failing?.reason.zh]).toEqual([[1, 2], expect.stringContaining('归档')]);
+  // The commit that was under way ends well, which says nothing of the next one.
+  queue.committed();
+  expect(await first.kept).toMatchObject({ logSeq: 1 });
+  const third = queue.hand({ kind: 'tick' });
+  expect(await third.taken).toMatchObject({ logSeq: 3, kept: false });
+  vi.advanceTimersByTime(60_000);
+  expect([commits, queue.last.logSeq]).toEqual([[[1]], 1]);
+  expect(queue.facts.failing).not.toBeNull();
+  queue.hold(null);
+  queue.committed();
+  expect(await second.kept).toMatchObject({ logSeq: 2 });
+  expect(await third.kept).toMatchObject({ logSeq: 3 });
+  expect([commits, shown, queue.facts.failing]).toEqual([[[1], [2, 3]], [1, 2, 3], null]);
+  queue.end(full);
+});

@@ -37,6 +37,12 @@ const SAMPLE_BYTES = 34;
 /** A text or a detail, of 256 bytes at most, and its place. */
 const TEXT_BYTES = 400;
 
+/**
+ * Why a full log takes nothing: `engine`, which has not worked in yet what would go, and is waited for; `disk`, which
+ * has no room for the archive while a restart needs all that is in the log: as where it takes nothing at all.
+ */
+export type HeldBy = 'engine' | 'disk';
+
 export interface CommitQueueOptions {
   /** Place of the newest record on disk, and of the next sample. */
   readonly last: Stamp;
@@ -106,7 +112,7 @@ export class CommitQueue {
   #nextOrdinal: number;
   /** While true, entries are shown before they are on disk. */
   #volatile = false;
-  #held = false;
+  #held: HeldBy | null = null;
   #holdTimer: NodeJS.Timeout | undefined;
   #failing: LogFacts['failing'] = null;
   #failures = 0;
@@ -209,6 +215,7 @@ export class CommitQueue {
     this.#releaseDeferred();
     if (items.some(({ kind }) => kind === 'lost')) this.#options.onLost();
     this.#options.onVisible();
+    if (this.#held === 'disk' && !this.#ended) this.#failHeld();
     this.#commitNext();
   }
 
@@ -225,15 +232,26 @@ export class CommitQueue {
     }, delayMs);
   }
 
-  /** While true nothing is committed, and sources wait: the log is full, and the engine has not worked in what would go. */
-  hold(full: boolean): void {
-    if (full === this.#held) return;
-    this.#held = full;
+  /** Until it is called with null, nothing is committed, since the log is full; see {@link HeldBy}. */
+  hold(by: HeldBy | null): void {
+    if (by === this.#held) return;
+    this.#held = by;
     clearTimeout(this.#holdTimer);
-    if (!full) return this.#commitNext();
+    if (by === null) return this.#commitNext();
+    if (by === 'disk') return this.#failHeld();
     const message = 'the log is full of what the engine has not worked in yet; sources wait for it';
     // One that passes at once, as at a start, is no matter.
     this.#holdTimer = setTimeout(() => this.#options.log.warn({}, message), HOLD_TOLD_MS);
+  }
+
+  /** To the rules a log that may not grow is a disk that takes nothing. */
+  #failHeld(): void {
+    const text = {
+      zh: '日志已满，磁盘没有空间存放归档，重启还需要其中的记录',
+      en: 'the log is full of what a restart needs, and the disk has no room for its archive',
+    };
+    this.#fail(new StorageError('write-failed', text));
+    this.#giveUp();
   }
 
   /** Takes nothing more, and resolves when all is on disk, or after `withinMs` real ms. */

@@ -1,6 +1,6 @@
 import type { AdapterLog } from '../../model/adapter.ts';
 import type { LogFacts } from '../../model/log.ts';
-import type { DiskFacts, WriterReply, WriterRequest } from './log-messages.ts';
+import type { DiskFacts, KeptFrom, WriterReply, WriterRequest } from './log-messages.ts';
 
 type Ready = Extract<WriterReply, { type: 'ready' }>;
 
@@ -30,8 +30,8 @@ export class LogDisk {
     return true;
   }
 
-  /** Records after `afterSeq` stay in the log's own file, whatever its bounds. Until this is called, all of them do. */
-  keepFrom(afterSeq: number): void {
-    this.#post({ type: 'keep', afterSeq });
+  /** Until this is called, all records stay in the log's own file, whatever its bounds. */
+  keepFrom(kept: KeptFrom): void {
+    this.#post({ type: 'keep', ...kept });
   }
 }

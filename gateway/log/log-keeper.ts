@@ -11,6 +11,7 @@ import type {
   DiskFacts,
   DiskReply,
   DroppedSpan,
+  KeptFrom,
 } from './log-messages.ts';
 import { LogRows } from './log-rows.ts';
 
@@ -54,7 +55,7 @@ export class LogKeeper {
   readonly #timer: NodeJS.Timeout;
   readonly #sql: Record<'pages' | 'free' | 'removable' | 'remove', StatementSync>;
   readonly #pageSize: number;
-  #keepAfterSeq = 0;
+  #kept: KeptFrom = { fileSeq: 0, restartSeq: 0 };
   #archiver: Worker | undefined;
   /** A move or its removal is under way. */
   #busy = false;
@@ -102,9 +103,12 @@ export class LogKeeper {
     };
   }
 
-  /** Records after `afterSeq` stay. Until this is called, all do. */
-  keepFrom(afterSeq: number): void {
-    this.#keepAfterSeq = Math.max(this.#keepAfterSeq, afterSeq);
+  /** Until this is called, all records stay. */
+  keepFrom({ fileSeq, restartSeq }: KeptFrom): void {
+    this.#kept = {
+      fileSeq: Math.max(this.#kept.fileSeq, fileSeq),
+      restartSeq: Math.max(this.#kept.restartSeq, restartSeq),
+    };
   }
 
   async close(): Promise<void> {
@@ -139,7 +143,7 @@ export class LogKeeper {
     this.#overfull = null;
     if (!tooLarge && !tooOld) return;
     // The newest record stays: the numbering goes on from it.
-    let throughSeq = Math.min(this.#keepAfterSeq, newest.logSeq - 1);
+    let throughSeq = Math.min(this.#kept.fileSeq, newest.logSeq - 1);
     if (!tooLarge) {
       const oldMs = newest.logMs - bounds.logAgeMs;
       throughSeq = Math.min(throughSeq, this.#rows.lastSeqBefore(oldMs, oldest.logSeq, newest.logSeq));
@@ -148,9 +152,13 @@ export class LogKeeper {
     if (tooLarge && !canMove) this.#overfull = 'engine';
     const isFarOver = this.#usedBytes() > OVERFULL * bounds.logBytes;
     if (tooLarge && canMove && (this.#failing || isFarOver)) this.#overfull = 'disk';
+    // What the newest stored snapshot needs is never dropped, or a restart would not know what happened after it.
+    const droppableSeq = Math.min(throughSeq, this.#kept.restartSeq);
+    if (tooLarge && canMove && this.#full && droppableSeq < oldest.logSeq) this.#overfull = 'restart';
     if (!canMove || this.#busy) return;
-    if (performance.now() >= this.#retryAt) this.#move({ throughSeq, nowMs: newest.logMs });
-    else if (tooLarge && this.#full) this.#drop(throughSeq);
+    const { restartSeq } = this.#kept;
+    if (performance.now() >= this.#retryAt) this.#move({ throughSeq, restartSeq, nowMs: newest.logMs });
+    else if (tooLarge && this.#full) this.#drop(droppableSeq);
   }
 
   #move(request: ArchiverRequest): void {

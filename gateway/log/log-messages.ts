@@ -40,13 +40,22 @@ export interface DiskFacts {
   readonly oldestArchived: Stamp;
   /**
    * Why the file has grown beyond its bounds: the engine has not worked in yet what would go, or the disk does not take
-   * the archive, or not as fast as the log grows. Null while it is within them.
+   * the archive, or not as fast as the log grows, or it has no room for the archive and a restart needs all that is left
+   * in the file. Null while it is within them.
    */
-  readonly overfull: 'engine' | 'disk' | null;
+  readonly overfull: 'engine' | 'disk' | 'restart' | null;
   /** What was removed for good before its time, because the disk did not take the archive. */
   readonly dropped: { readonly records: number; readonly samples: number };
   /** Names of damaged files that were set aside. */
   readonly setAside: readonly string[];
+}
+
+/** What has to stay, whatever the bounds: `logSeq` before the first such record. */
+export interface KeptFrom {
+  /** Records after it stay in the log's file: the engine has not worked them in. */
+  readonly fileSeq: number;
+  /** Records after it stay in file or archive: a restart runs them again from the newest stored snapshot. */
+  readonly restartSeq: number;
 }
 
 /** To the writer: one commit. `points` are all pairs of the points records among `records`, in order. */
@@ -56,8 +65,8 @@ export type WriterRequest =
       readonly records: readonly StoredRecord[];
       readonly points: readonly (readonly [key: string, number: number])[];
     }
-  /** Records after `afterSeq` stay in the log's file, whatever its bounds. Has no reply. */
-  | { readonly type: 'keep'; readonly afterSeq: number }
+  /** See {@link KeptFrom}. Has no reply. */
+  | ({ readonly type: 'keep' } & KeptFrom)
   | { readonly type: 'close' };
 
 /**
@@ -92,6 +101,8 @@ export interface ArchiverThreadData extends LogThreadData {
 /** To the archiver: move a segment of the oldest records, at most through `throughSeq`. `nowMs` is log time. */
 export interface ArchiverRequest {
   readonly throughSeq: number;
+  /** Segments with records after it stay, see {@link KeptFrom}. */
+  readonly restartSeq: number;
   readonly nowMs: number;
 }
 

@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { faultOf, isDamagedFile } from '../storage/storage-error.ts';
 import { LogKeeper } from './log-keeper.ts';
-import type { StoredRecord, Telling, WriterReply, WriterRequest, WriterThreadData } from './log-messages.ts';
+import type { KeptFrom, StoredRecord, Telling, WriterReply, WriterRequest, WriterThreadData } from './log-messages.ts';
 import { type LogFile, openLogFile, replaceLogFile } from './open-log-file.ts';
 import { recordCrc } from './record-checksum.ts';
 
@@ -79,7 +79,7 @@ const NOT_REPLACED = 'the damaged log cannot be set aside now';
 
 class Writer {
   #writing: Writing;
-  #keepAfterSeq = 0;
+  #kept: KeptFrom = { fileSeq: 0, restartSeq: 0 };
   #replacedAt = Number.NEGATIVE_INFINITY;
   /** One request at a time, in order, also while a damaged file is replaced. */
   #turn: Promise<void> = Promise.resolve();
@@ -92,8 +92,8 @@ class Writer {
 
   take(request: WriterRequest): void {
     if (request.type === 'keep') {
-      this.#keepAfterSeq = request.afterSeq;
-      this.#writing.keeper.keepFrom(request.afterSeq);
+      this.#kept = request;
+      this.#writing.keeper.keepFrom(request);
     } else if (request.type === 'close') this.#inTurn(() => this.#close());
     else this.#inTurn(() => this.#commit(request));
   }
@@ -135,7 +135,7 @@ class Writer {
     await this.#writing.close();
     const file = replaced('a page of the log is damaged');
     this.#writing = this.#write(file);
-    this.#writing.keeper.keepFrom(this.#keepAfterSeq);
+    this.#writing.keeper.keepFrom(this.#kept);
     for (const telling of file.told) tell(telling);
     return true;
   }

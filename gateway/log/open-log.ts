@@ -9,7 +9,7 @@ import { errorOf, StorageError } from '../storage/storage-error.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { DEFAULT_LOG_BOUNDS, type LogBounds } from './log-bounds.ts';
 import { LogDisk } from './log-disk.ts';
-import type { DiskFacts, WriterReply, WriterRequest, WriterThreadData } from './log-messages.ts';
+import type { DiskFacts, KeptFrom, WriterReply, WriterRequest, WriterThreadData } from './log-messages.ts';
 import { LogReader } from './log-reader.ts';
 import { LOG_FILE } from './log-schema.ts';
 import { PointNumbers, type WantedPoint } from './point-numbers.ts';
@@ -55,8 +55,8 @@ export interface DurableLog extends Log {
   facts(): LogFacts;
   /** How it lies on the disk. */
   diskFacts(): DiskFacts;
-  /** Records after `afterSeq` stay in the log's own file, whatever its bounds. Until this is called, all of them do. */
-  keepFrom(afterSeq: number): void;
+  /** What stays, whatever the bounds. Until this is called, all records stay in the log's own file. */
+  keepFrom(kept: KeptFrom): void;
 }
 
 /**
@@ -168,9 +168,9 @@ class SqliteLog implements DurableLog {
     return this.#disk.facts;
   }
 
-  keepFrom(afterSeq: number): void {
+  keepFrom(kept: KeptFrom): void {
     this.#hasEngine = true;
-    this.#disk.keepFrom(afterSeq);
+    this.#disk.keepFrom(kept);
   }
 
   hand(entry: LogEntry): Handed {
@@ -242,8 +242,10 @@ class SqliteLog implements DurableLog {
 
   #onReply(reply: WriterReply): void {
     if (this.#disk.takes(reply)) {
+      const { overfull } = this.#disk.facts;
       // Nobody waits for an engine that has not come yet.
-      this.#queue.hold(this.#hasEngine && this.#disk.facts.overfull === 'engine');
+      if (overfull === 'engine' && this.#hasEngine) this.#queue.hold('engine');
+      else this.#queue.hold(overfull === 'restart' ? 'disk' : null);
       return;
     }
     if (reply.type === 'done') this.#queue.committed();

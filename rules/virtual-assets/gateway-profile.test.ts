@@ -18,6 +18,7 @@ class Healthy extends Timeline {
     diskFreePercent: 50,
     diskFreeBytes: 20e9,
     clockUntrusted: 0,
+    clockLeapt: 0,
     damagedFiles: 0,
   };
 
@@ -44,6 +45,7 @@ test.each<[string, HealthFigures, HealthFigures]>([
   ['damaged-files', { damagedFiles: 1 }, { damagedFiles: 0 }],
   ['history-behind', { historyBehindMin: 10 }, { historyBehindMin: 1.9 }],
   ['clock-set-back', { clockUntrusted: 1 }, { clockUntrusted: 0 }],
+  ['clock-leapt', { clockLeapt: 1 }, { clockLeapt: 0 }],
 ])('%s stands from the first, and is over after the second', (alarm, first, second) => {
   const line = new Healthy(site);
   line.minutes(6);

@@ -27,6 +27,7 @@ const points: Readonly<Record<HealthPoint, ProfilePoint>> = {
   diskFreePercent: point('double', '磁盘剩余比例', 'disk free', '%'),
   diskFreeBytes: point('double', '磁盘剩余', 'disk free', 'B'),
   clockUntrusted: point('bool', '时钟被回拨', 'clock was set back'),
+  clockLeapt: point('bool', '时钟前跳', 'clock leapt ahead'),
   damagedFiles: point('double', '损坏文件数', 'damaged files'),
 };
 
@@ -166,6 +167,22 @@ const historyAlarms: readonly AlarmDefinition[] = [
     action: {
       zh: '检查网关的系统时间和校时服务器',
       en: 'Check the gateway’s system time and its time server',
+    },
+  },
+  {
+    key: 'clock-leapt',
+    priority: 3,
+    when: 'clockLeapt',
+    onDelayMs: 0,
+    offDelayMs: 0,
+    text: { zh: '网关时钟前跳或停机过久', en: 'The gateway’s clock leapt ahead, or it was away for long' },
+    consequence: {
+      zh: '此前的数据不因此算作过期，照常保存；若时钟有误，之后的时刻都不对',
+      en: 'What was kept before is not thrown away for it; if the clock is wrong, so is every stamp from here on',
+    },
+    action: {
+      zh: '核对网关的系统时间和校时服务器；若网关确实停机了这么久，无需处理',
+      en: 'Check the gateway’s system time and its time server; if it was away for that long, nothing is to be done',
     },
   },
 ];

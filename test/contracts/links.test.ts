@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { protocols } from '../../adapters/registry.ts';
+import { ATTEMPT_SPACING_MS, MAX_ATTEMPTS } from '../../gateway/links/attempts.ts';
 import type { LinkFacts } from '../../gateway/links/link-facts.ts';
 import { type Links, type LinksOptions, startLinks } from '../../gateway/links/supervisor.ts';
 import { LinkLost, type Protocol } from '../../model/adapter.ts';
@@ -304,7 +305,8 @@ test('closing ends every link, and leaves no connection', async () => {
 
 test('closing does not wait for ever for an adapter that does not end', async () => {
   const stubborn = standIn(() => new Promise(() => undefined));
-  const started = start([{ key: 'stubborn', protocol: 'stubborn', settings: {} }], { protocols: { stubborn } });
+  const options = { protocols: { stubborn }, closeWithinMs: 50 };
+  const started = start([{ key: 'stubborn', protocol: 'stubborn', settings: {} }], options);
   await started.close();
   expect(recorder.lines.at(-1)).toMatchObject({ level: 'warn', fields: { links: ['stubborn'] } });
 });
@@ -344,6 +346,34 @@ describe('another site', () => {
     await until(() => device.connections).toBe(0);
   });
 
+  test('waits for a link that closes slowly: two never hold it at once, however often it changes', async () => {
+    const ends: (() => void)[] = [];
+    const slow = standIn(
+      (_emit, _signal, up) =>
+        new Promise<void>((resolve) => {
+          ends.push(resolve);
+          up();
+        }),
+    );
+    const at = (n: number) => [{ key: 'slow', protocol: 'slow', settings: { n } }];
+    const started = start(at(0), { protocols: { slow }, closeWithinMs: 50 });
+    await until(() => state('slow')).toBe('up');
+    for (const n of [1, 2]) {
+      const next = siteOf(at(n));
+      await started.takeOver(next, async () => numbersOf(next));
+      expect(started.facts()[0]).toMatchObject({
+        state: 'down',
+        reason: { en: expect.stringMatching(/not closed yet/) },
+      });
+      expect(ends).toHaveLength(1);
+    }
+    ends[0]?.();
+    await until(() => state('slow')).toBe('up');
+    expect(ends).toHaveLength(2);
+    expect(recorder.lines.filter(({ message }) => message === 'links did not close in time')).toHaveLength(1);
+    ends[1]?.();
+  });
+
   test('that cannot be adopted leaves all links as they were', async () => {
     const started = start([
       { key: 'kept', settings: settings() },
@@ -370,6 +400,90 @@ describe('another site', () => {
     expect(await started.takeOver(next, async () => numbersOf(next))).toMatchObject({ kept: ['pump'] });
     expect(started.facts().map(steady)).toEqual([{ ...steady(before), name }]);
     expect(device.connectionsMade).toBe(1);
+  });
+});
+
+describe('two hundred links behind one switch', () => {
+  const LINKS = 200;
+
+  /** What the runs of all links do, seen from outside: when each began, and how many were trying at once. */
+  class Watched {
+    readonly beganMs: number[] = [];
+    trying = 0;
+    mostTrying = 0;
+    readonly running = new Map<string, number>();
+    doubled = 0;
+
+    /** The Modbus adapter as it is, watched. */
+    protocol(): Protocol {
+      const real = protocols.modbus as Protocol;
+      return {
+        ...real,
+        create: (plan) => {
+          const adapter = real.create(plan);
+          return { run: (emit, signal, up) => this.#run(plan.key, (told) => adapter.run(emit, signal, told), up) };
+        },
+      };
+    }
+
+    async #run(key: string, run: (up: () => void) => Promise<void>, up: () => void): Promise<void> {
+      this.beganMs.push(performance.now());
+      this.trying += 1;
+      this.mostTrying = Math.max(this.mostTrying, this.trying);
+      const running = (this.running.get(key) ?? 0) + 1;
+      this.running.set(key, running);
+      if (running > 1) this.doubled += 1;
+      let counted = true;
+      const over = () => {
+        if (counted) this.trying -= 1;
+        counted = false;
+      };
+      try {
+        await run(() => {
+          over();
+          up();
+        });
+      } finally {
+        over();
+        this.running.set(key, running - 1);
+      }
+    }
+
+    /** The most that began within a second. */
+    mostPerSecond(): number {
+      return Math.max(
+        ...this.beganMs.map((ms, i) => this.beganMs.slice(i).filter((other) => other < ms + 1000).length),
+      );
+    }
+  }
+
+  test('come back a few at a time, each by one attempt at once, and none is left out', async () => {
+    const watched = new Watched();
+    const wanted = Array.from({ length: LINKS }, (_, i) => ({
+      key: `link-${i}`,
+      settings: { endpoint: device.endpoint, poll: '1s', timeout: '100ms' },
+    }));
+    const started = start(wanted, { protocols: { modbus: watched.protocol() }, random: Math.random });
+    const up = () => started.facts().filter((facts) => facts.state === 'up').length;
+    await until(up).toBe(LINKS);
+    // The switch is off: connections break and none is to be had.
+    await device.kill();
+    await until(up).toBe(0);
+    // Then it takes connections again, but nothing behind it answers yet: each attempt takes its time.
+    device.silent = true;
+    await device.revive();
+    await until(() => watched.mostTrying).toBe(MAX_ATTEMPTS);
+    expect(started.attempts().waiting).toBeGreaterThan(0);
+    device.silent = false;
+    await until(up).toBe(LINKS);
+    expect(watched.mostTrying).toBe(MAX_ATTEMPTS);
+    expect(watched.mostPerSecond()).toBeLessThanOrEqual(1000 / ATTEMPT_SPACING_MS + 1);
+    expect(watched.doubled, 'no link is tried twice at once').toBe(0);
+    expect(started.facts().every((facts) => facts.reconnects === 1)).toBe(true);
+    expect(device.connections).toBe(LINKS);
+    expect(started.attempts()).toEqual({ underWay: 0, waiting: 0 });
+    // Each change of a link is told once, whatever it took.
+    expect(recorder.story('link-7')).toEqual(['up', 'samples', 'down', 'up', 'samples']);
   });
 });
 

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { ModbusAddress } from '../../adapters/modbus/address.ts';
+import { MAX_ASKS_WAITING } from '../../adapters/modbus/line.ts';
 import { HOLE_MEMORY_MS } from '../../adapters/modbus/memory.ts';
-import { modbusProtocol } from '../../adapters/modbus/protocol.ts';
-import type { ModbusMapPoint } from '../../adapters/modbus/schema.ts';
-import type { LinkPoint } from '../../model/adapter.ts';
+import { type ModbusAdapter, modbusProtocol } from '../../adapters/modbus/protocol.ts';
+import type { ModbusMapPoint, ModbusSettings } from '../../adapters/modbus/schema.ts';
+import type { LinkPlan, LinkPoint, Protocol } from '../../model/adapter.ts';
 import { simulatedClock } from '../../model/clock.ts';
 import { AdapterRun } from '../support/adapter-run.ts';
 import { ModbusDevice } from '../support/modbus-device.ts';
@@ -15,6 +16,7 @@ const TIMEOUT = '250ms';
 
 let device: ModbusDevice;
 let run: AdapterRun | undefined;
+let adapter: ModbusAdapter | undefined;
 
 beforeEach(async () => {
   device = await ModbusDevice.start();
@@ -40,7 +42,14 @@ function begin(wanted: readonly Wanted[], timeout = TIMEOUT): AdapterRun {
     return { number: index + 1, key: `a/${name}`, kind: 'double', address: resolved.value };
   });
   const startMs = Date.now();
-  run = new AdapterRun(modbusProtocol, {
+  const watched: Protocol = {
+    ...modbusProtocol,
+    create: (plan) => {
+      adapter = modbusProtocol.create(plan as LinkPlan<ModbusSettings, ModbusAddress>);
+      return adapter;
+    },
+  };
+  run = new AdapterRun(watched, {
     key: 'bus',
     settings: { endpoint: device.endpoint, timeout, poll: POLL },
     points,
@@ -226,4 +235,41 @@ test('an abort does not wait for an answer that is long in coming', async () => 
   await expect.poll(() => device.requests.length, { timeout: 5000 }).toBe(1);
   expect(await watched.abort(2000)).toEqual({ how: 'resolved' });
   await expect.poll(() => device.connections).toBe(0);
+});
+
+test('a person asks between the polls, on the connection that they use, also of units that are not polled', async () => {
+  device.set(1, 'holding', 0, 7);
+  device.set(9, 'input', 100, 0x1234, 5);
+  const { signal } = new AbortController();
+  const ask = (unit: number, address = 100) =>
+    adapter?.ask({ unit, table: 'input', address, count: 2 }, signal) ?? Promise.reject(new Error('no adapter'));
+  const watched = begin([holding(0)]);
+  expect(await ask(9), 'before there is a connection').toEqual({ kind: 'lost' });
+  await watched.until('the poll is good', () => good(watched, holding(0)));
+  expect(await ask(9)).toEqual({ kind: 'data', bytes: Buffer.from('12340005', 'hex') });
+  expect(await ask(9, 500)).toEqual({ kind: 'exception', code: 2 });
+  const before = watched.batches;
+  device.silentUnits.add(9);
+  const replies = await Promise.all([ask(9), ask(9), ask(9), ask(9)]);
+  expect(replies).toEqual(Array(4).fill({ kind: 'timeout' }));
+  expect(watched.batches, 'the polls went on between them').toBeGreaterThan(before);
+  expect(device.connectionsMade).toBe(1);
+  await watched.abort();
+  expect(await ask(9), 'after the end').toEqual({ kind: 'lost' });
+});
+
+test('requests of people are bounded, and one that is given up does not go', async () => {
+  device.set(1, 'holding', 0, 7);
+  const watched = begin([holding(0)]);
+  await watched.until('the poll is good', () => good(watched, holding(0)));
+  device.silentUnits.add(9);
+  const stop = new AbortController();
+  const asks = Array.from({ length: MAX_ASKS_WAITING + 1 }, () =>
+    adapter?.ask({ unit: 9, table: 'input', address: 0, count: 1 }, stop.signal),
+  );
+  expect(await asks.at(-1), 'one too many').toEqual({ kind: 'lost' });
+  stop.abort();
+  expect(await Promise.all(asks.slice(1))).toEqual(Array(MAX_ASKS_WAITING).fill({ kind: 'lost' }));
+  expect(await asks[0], 'it had gone already').toEqual({ kind: 'timeout' });
+  expect(device.requests.filter(({ unit }) => unit === 9)).toHaveLength(1);
 });

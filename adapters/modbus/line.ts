@@ -1,0 +1,220 @@
+import { LinkLost, type Wire } from '../../model/adapter.ts';
+import type { Text } from '../../model/text.ts';
+import { Connection, type Endpoint, type ReadRequest, type Reply, type WriteRequest } from './connection.ts';
+import { exceptionText } from './exceptions.ts';
+import { PERSON, RequestQueue } from './request-queue.ts';
+
+/** Requests of people that may wait at once on one line. */
+export const MAX_ASKS_WAITING = 64;
+/** New connections within {@link REOPEN_WINDOW_MS}, made because what came was no Modbus, after which the line is lost. */
+const MAX_REOPENS = 8;
+const REOPEN_WINDOW_MS = 10_000;
+
+const LOST: Reply = { kind: 'lost' };
+
+interface Asking {
+  readonly unit: number;
+  readonly urgency: number;
+  readonly send: (connection: Connection) => Promise<Reply>;
+  readonly settle: (reply: Reply) => void;
+}
+
+/**
+ * The way to the units of one link: requests wait here for their turn, as many are under way as the connection can do,
+ * and each answer is told to the wire's facts. A stream that is no Modbus is begun anew; a connection that is gone is
+ * gone, and so is the line.
+ */
+export class Line {
+  readonly #endpoint: Endpoint;
+  readonly #timeoutMs: number;
+  readonly #wire: Wire;
+  readonly #signal: AbortSignal;
+  readonly #queue: RequestQueue<Asking>;
+  #connection: Connection;
+  #opening: Promise<void> | undefined;
+  /** When, by the real clock, the connection was begun anew lately. */
+  #reopenedAtMs: number[] = [];
+  #asksWaiting = 0;
+  #lost: Text | undefined;
+  #onLost: (() => void) | undefined;
+  #onRoom: (() => void) | undefined;
+
+  private constructor(
+    connection: Connection,
+    { endpoint, timeoutMs, wire }: { endpoint: Endpoint; timeoutMs: number; wire: Wire },
+    signal: AbortSignal,
+  ) {
+    this.#connection = connection;
+    this.#endpoint = endpoint;
+    this.#timeoutMs = timeoutMs;
+    this.#wire = wire;
+    this.#signal = signal;
+    this.#queue = new RequestQueue(connection.parallel);
+    this.#watch();
+    // A request that is under way need not run into its time-out: closing the connection settles it.
+    signal.addEventListener('abort', () => void this.close(), { once: true });
+  }
+
+  /** Rejects with LinkLost where no connection can be had. The line closes when `signal` aborts. */
+  static async open(
+    options: { endpoint: Endpoint; timeoutMs: number; wire: Wire },
+    signal: AbortSignal,
+  ): Promise<Line> {
+    return new Line(await Connection.open(options.endpoint, options.timeoutMs, signal), options, signal);
+  }
+
+  /** Why the line is gone; undefined while it stands. */
+  get lost(): Text | undefined {
+    return this.#lost;
+  }
+
+  /** Calls `listener` once when the line is gone. */
+  onLost(listener: () => void): void {
+    this.#onLost = listener;
+    if (this.#lost !== undefined) listener();
+  }
+
+  /** Calls `listener` each time that nothing waits any more and another request would go at once. */
+  onRoom(listener: () => void): void {
+    this.#onRoom = listener;
+  }
+
+  /** True where nothing waits and another request would go at once. */
+  get hasRoom(): boolean {
+    return this.#queue.hasRoom;
+  }
+
+  /** True while nothing waits and nothing is under way. */
+  get isIdle(): boolean {
+    return this.#queue.waiting === 0 && this.#queue.underWay === 0;
+  }
+
+  /**
+   * Reads when it is the unit's turn. `timeoutMs` is real time, from when the request goes; the link's if absent. Never
+   * rejects; `lost` where the line is gone, then {@link lost} says why.
+   */
+  read(request: ReadRequest, urgency: number, timeoutMs = this.#timeoutMs): Promise<Reply> {
+    return new Promise((settle) => {
+      this.#enter({ unit: request.unit, urgency, settle, send: (at) => at.read(request, timeoutMs) });
+    });
+  }
+
+  /**
+   * One request on behalf of a person, between those of the polls. Never rejects; `lost` where the line is gone, where
+   * `signal` aborts before the request goes, and where {@link MAX_ASKS_WAITING} wait already.
+   */
+  ask(request: ReadRequest | WriteRequest, signal: AbortSignal, timeoutMs = this.#timeoutMs): Promise<Reply> {
+    if (signal.aborted || this.#asksWaiting >= MAX_ASKS_WAITING) return Promise.resolve(LOST);
+    this.#asksWaiting += 1;
+    const { promise, resolve: settle } = Promise.withResolvers<Reply>();
+    const asking: Asking = {
+      unit: request.unit,
+      urgency: PERSON,
+      settle,
+      send: (at) => ('values' in request ? at.write(request, timeoutMs) : at.read(request, timeoutMs)),
+    };
+    const onAbort = () => this.#queue.remove(asking) && settle(LOST);
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#enter(asking);
+    return promise.finally(() => {
+      signal.removeEventListener('abort', onAbort);
+      this.#asksWaiting -= 1;
+    });
+  }
+
+  /** Tears the connection down; resolves when nothing of it is left. What waits is answered with `lost`. */
+  async close(): Promise<void> {
+    for (const asking of this.#queue.drain()) asking.settle(LOST);
+    await this.#connection.close();
+  }
+
+  #enter(asking: Asking): void {
+    if (this.#ended) return asking.settle(LOST);
+    this.#queue.add(asking);
+    this.#go();
+  }
+
+  #go(): void {
+    for (let asking = this.#queue.next(); asking !== undefined; asking = this.#queue.next()) void this.#send(asking);
+  }
+
+  async #send(asking: Asking): Promise<void> {
+    const reply = await this.#exchange(asking);
+    this.#queue.done(asking.unit);
+    asking.settle(reply);
+    this.#go();
+    if (this.#queue.hasRoom) this.#onRoom?.();
+  }
+
+  async #exchange(asking: Asking): Promise<Reply> {
+    for (;;) {
+      if (this.#connection.broken) await this.#reopen();
+      if (this.#ended) return LOST;
+      const connection = this.#connection;
+      const startMs = performance.now();
+      const reply = await asking.send(connection);
+      // Another request's answer was rubbish, and its connection was given up with this one on it; writes are not repeated.
+      const repeatable = reply.kind === 'lost' && connection.broken && asking.urgency !== PERSON;
+      if (repeatable) continue;
+      this.#tell(reply, performance.now() - startMs);
+      return reply;
+    }
+  }
+
+  #tell(reply: Reply, roundTripMs: number): void {
+    if (reply.kind === 'timeout') this.#wire.timedOut();
+    else if (reply.kind !== 'lost') this.#wire.answered(roundTripMs);
+    if (reply.kind === 'exception') this.#wire.failed(exceptionText(reply.code));
+    else if (reply.kind === 'malformed') this.#wire.failed(malformedText(reply.detail));
+  }
+
+  /** Begins the stream anew after rubbish, once for all who find it broken; the line is lost where that cannot be. */
+  #reopen(): Promise<void> {
+    this.#opening ??= this.#openAnew().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  async #openAnew(): Promise<void> {
+    const nowMs = performance.now();
+    this.#reopenedAtMs = this.#reopenedAtMs.filter((atMs) => atMs > nowMs - REOPEN_WINDOW_MS);
+    if (this.#reopenedAtMs.length >= MAX_REOPENS) return this.#lose(rubbishText(this.#endpoint));
+    this.#reopenedAtMs.push(nowMs);
+    await this.#connection.close();
+    try {
+      this.#connection = await Connection.open(this.#endpoint, this.#timeoutMs, this.#signal);
+    } catch (error) {
+      if (!(error instanceof LinkLost)) throw error;
+      return this.#lose(error.reason);
+    }
+    this.#watch();
+  }
+
+  /** A connection that breaks between two polls is known at once. */
+  #watch(): void {
+    const connection = this.#connection;
+    connection.onLost((reason) => {
+      if (!connection.broken) this.#lose(reason);
+    });
+  }
+
+  #lose(reason: Text): void {
+    if (this.#lost !== undefined) return;
+    this.#lost = reason;
+    for (const asking of this.#queue.drain()) asking.settle(LOST);
+    this.#onLost?.();
+  }
+
+  get #ended(): boolean {
+    return this.#lost !== undefined || this.#signal.aborted;
+  }
+}
+
+function rubbishText({ host, port }: Endpoint): Text {
+  return { zh: `${host}:${port} 的应答不是 Modbus`, en: `what ${host}:${port} answers is not Modbus` };
+}
+
+function malformedText(detail: string): Text {
+  return { zh: `应答格式错误：${detail}`, en: `malformed reply: ${detail}` };
+}

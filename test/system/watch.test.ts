@@ -1,0 +1,83 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { METER_UNIT, setMeter, writeCabinetSite } from '../support/cabinet-site.ts';
+import { Child } from '../support/child.ts';
+import { ModbusDevice } from '../support/modbus-device.ts';
+import { freePort } from '../support/servers.ts';
+import { until } from '../support/until.ts';
+
+const WITHIN_MS = 20_000;
+
+const folder = mkdtempSync(join(tmpdir(), 'lamplighter-watch-'));
+const dataDir = join(folder, 'data');
+let device: ModbusDevice;
+let siteFile: string;
+let port: number;
+let gateway: Child;
+
+async function startGateway(): Promise<Child> {
+  const child = new Child('gateway/main.ts', ['run', '--site', siteFile, '--data', dataDir, '--port', String(port)], {
+    LAMPLIGHTER_TOKEN: 'a-token-of-the-test',
+    LAMPLIGHTER_LOG_LEVEL: 'silent',
+  });
+  await child.ready();
+  return child;
+}
+
+const watch = (...args: string[]) => new Child('gateway/main.ts', ['watch', '--data', dataDir, ...args]);
+
+beforeAll(async () => {
+  device = await ModbusDevice.start();
+  setMeter(device);
+  siteFile = writeCabinetSite(folder, device.endpoint);
+  port = await freePort();
+  gateway = await startGateway();
+});
+
+afterAll(async () => {
+  await gateway.end();
+  await device.kill();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('prints the points that match, a line per change, and goes on with the gateway’s next start', async () => {
+  const seen = watch('meter-?/voltage', '--json');
+  const line = (what: string, holds: (line: string) => boolean) =>
+    until(what, WITHIN_MS, () => {
+      if (seen.ended) throw new Error(seen.lines.join('\n'));
+      return seen.lines.some(holds);
+    });
+  await line('the value as it is', (text) => text.includes('"value":230.5') && text.includes('"quality":"good"'));
+  device.set(METER_UNIT, 'holding', 160, 2311);
+  await line('the change', (text) => text.startsWith('{"event":"change"') && text.includes('"value":231.1'));
+  device.fault(METER_UNIT, 'holding', 160, { exception: 2 });
+  await line('that it is bad, and why', (text) => text.includes('"reason":"modbus-exception"'));
+  device.fault(METER_UNIT, 'holding', 160, undefined);
+
+  await gateway.end();
+  await line('that the gateway is gone', (text) => text.startsWith('{"event":"gateway-gone"'));
+  device.set(METER_UNIT, 'holding', 160, 2290);
+  gateway = await startGateway();
+  await line('that it is back', (text) => text.startsWith('{"event":"gateway-back"'));
+  await line('what has changed meanwhile', (text) => text.includes('"value":229,'));
+  expect(seen.lines.join('\n')).not.toContain('meter-1/energy');
+  expect(await seen.end('SIGINT')).toBe(0);
+});
+
+test('is over after a number of lines, or a time', async () => {
+  const counted = watch('meter-1', '--count', '2');
+  expect(await counted.exit()).toBe(0);
+  expect(counted.lines.filter((line) => line.includes('meter-1/'))).toHaveLength(2);
+  const timed = watch('meter-1', '--for', '300ms');
+  expect(await timed.exit()).toBe(0);
+});
+
+test('a pattern that names nothing, and no gateway, are told at once', async () => {
+  const nothing = watch('lift-*');
+  expect(await nothing.exit()).toBe(2);
+  expect(nothing.lines).toEqual(['lamplighter: no point matches lift-*']);
+  const nobody = new Child('gateway/main.ts', ['watch', '*', '--data', join(folder, 'none')]);
+  expect(await nobody.exit()).toBe(3);
+});
