@@ -10,6 +10,7 @@ import { stampFormat } from '../model/stamp-format.ts';
 import type { Text } from '../model/text.ts';
 import { targetError } from './backup/target-error.ts';
 import { CommandFailed, type ExitCode, terminalLanguage } from './exit.ts';
+import { exportPoints } from './export-points.ts';
 import { type AskedPoint, openSampleSource, type SampleSource } from './export-sources.ts';
 import { DEFAULT_DATA_DIR } from './instance.ts';
 import { interruptible } from './interrupt.ts';
@@ -33,9 +34,11 @@ interface Wanted {
 /**
  * `export --points GLOB --from T --to T [--out FILE] [--data DATA] [--excel]`: the samples of points from the history of a
  * data folder as CSV, also while a gateway writes it, or through that gateway where history is in InfluxDB; to stdout where
- * there is no `--out`. Both times are inclusive. How many there were goes to stderr.
+ * there is no `--out`. Both times are inclusive. How many there were goes to stderr. `export LIST.xlsx`: see `exportPoints`.
  */
 export async function exportCommand(args: readonly string[]): Promise<ExitCode> {
+  // A file by itself is a list of points; samples go to stdout or to `--out`.
+  if (args.length > 0 && args[0]?.startsWith('-') === false) return exportPoints(args);
   const wanted = readArguments(args);
   const language = terminalLanguage(process.env);
   const sources = openSources(wanted.dataDir);

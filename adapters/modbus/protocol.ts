@@ -4,6 +4,7 @@ import { findConflicts, type ModbusAddress, resolveAddress } from './address.ts'
 import type { ReadRequest, Reply, WriteRequest } from './connection.ts';
 import type { Line } from './line.ts';
 import { DEFAULT_POLL, ModbusAssetAddress, ModbusMapPoint, ModbusSettings } from './schema.ts';
+import { writtenModbus } from './written.ts';
 
 /** A Modbus link, of which people may ask something besides what is polled. */
 export interface ModbusAdapter extends Adapter {
@@ -27,6 +28,7 @@ export const modbusProtocol: ModbusProtocol = {
   assetAddressSchema: ModbusAssetAddress,
   mapPointSchema: ModbusMapPoint,
   resolve: resolveAddress,
+  written: writtenModbus,
   conflicts: findConflicts,
   expectedIntervalMs: ({ poll }) => parseDuration(poll ?? DEFAULT_POLL),
   create: (plan) => {

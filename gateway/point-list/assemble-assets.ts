@@ -97,7 +97,7 @@ class Assembly {
     const points = this.#points(profile, protocol, address);
     if (this.mistakes.length > 0) return undefined;
     const entry = this.#entry(fields, address);
-    if (this.#isAsPresent(entry, points, profile, protocol, address)) return 'unchanged';
+    if (this.#isAsPresent(points, profile, protocol, address)) return 'unchanged';
     if (this.#present !== undefined && !this.#present.alone) {
       this.#mistake(first, 'asset', texts.ofMany(this.#key));
       return undefined;
@@ -162,14 +162,13 @@ class Assembly {
     return link === undefined ? undefined : this.#context.protocols[link.protocol];
   }
 
-  /** The asset's address: what the rows agree on, else what the site file has. */
+  /** The asset's address: what the rows agree on, else what it is now, without offsets: those are in its points. */
   #address(protocol: Protocol): Record<string, unknown> {
-    const written = this.#present?.entry.address;
-    const address = { ...(typeof written === 'object' ? written : undefined) } as Record<string, unknown>;
+    const present = this.#presentAsset?.points[0]?.address;
+    const address: Record<string, unknown> = present === undefined ? {} : { ...protocol.written(present).address };
     for (const [column, schema] of protocolColumns(protocol).address) {
       const agreed = this.#agreed(column);
-      if (agreed === undefined) continue;
-      address[column] = toWritten(agreed.value, schema);
+      if (agreed !== undefined) address[column] = toWritten(agreed.value, schema);
     }
     this.#shape(protocol.assetAddressSchema, address, this.#rows[0]);
     return address;
@@ -256,34 +255,27 @@ class Assembly {
     };
     const entry: Record<string, unknown> = { ...present };
     for (const [key, value] of Object.entries(listed)) if (value !== undefined) entry[key] = value;
+    // What the asset's address said is in its points now, and would overrule them.
+    if (Object.keys(address).length === 0) delete entry.address;
     return entry;
   }
 
-  /** Whether the site has this asset, with these points at these addresses, already. */
-  #isAsPresent(
-    entry: WrittenEntry,
-    points: Readonly<Record<string, unknown>>,
-    profile: Profile,
-    protocol: Protocol,
-    address: unknown,
-  ): boolean {
+  /** Whether the site has this asset already, with these points at these addresses. */
+  #isAsPresent(points: Readonly<Record<string, unknown>>, profile: Profile, protocol: Protocol, address: unknown): boolean {
     const asset = this.#presentAsset;
-    if (this.#present === undefined || asset === undefined) return false;
-    if (this.#present.alone ? !isDeepStrictEqual(entry, this.#present.entry) : !this.#saysNothingNew(asset)) return false;
+    if (asset === undefined || !this.#saysNothingNew(asset)) return false;
     const before = new Map(asset.points.map(({ point, address: at }) => [point, at]));
     if (before.size !== Object.keys(points).length) return false;
     return Object.entries(points).every(([point, mapPoint]) => {
       const kind = profile.points[point]?.kind ?? 'double';
-      // What the asset was already, however its entry puts it.
-      const at = this.#present?.alone === true ? address : { ...protocol.written(before.get(point)).address };
-      const resolved = protocol.resolve(mapPoint, at, { asset: this.#key, point, kind, index: 0 });
+      const resolved = protocol.resolve(mapPoint, address, { asset: this.#key, point, kind, index: 0 });
       return resolved.ok && isDeepStrictEqual(resolved.value, before.get(point));
     });
   }
 
-  /** Whether every field that the list gives is what an asset of an entry for many has already. */
+  /** Whether every field that the list gives is what the asset has. */
   #saysNothingNew(asset: Asset): boolean {
-    const fields: Partial<Record<AssetColumn, unknown>> = {
+    const present: Partial<Record<AssetColumn, unknown>> = {
       name_zh: asset.name.zh,
       name_en: asset.name.en,
       profile: asset.profile,
@@ -295,9 +287,11 @@ class Assembly {
       group: asset.group,
       warrantyUntil: asset.warrantyUntil,
     };
-    return Object.entries(fields).every(([column, present]) => {
+    return assetColumns.every((column) => {
       const listed = this.#rows.find((row) => row.values.has(column))?.values.get(column);
-      return listed === undefined || String(listed) === String(present ?? '');
+      if (listed === undefined || column === 'asset') return true;
+      if (column === 'commissioning') return toWritten(listed, BOOLEAN) === (asset.commissioning ?? false);
+      return String(listed) === String(present[column] ?? '');
     });
   }
 }
