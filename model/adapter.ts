@@ -129,6 +129,11 @@ export interface Protocol<Settings = unknown, Address = unknown, MapPoint = unkn
   readonly settingsSchema: TSchema;
   readonly assetAddressSchema: TSchema;
   readonly mapPointSchema: TSchema;
+  /**
+   * The points that one entry of a map stands for, each with its name, where the protocol has such entries (arrays); an
+   * entry is the one point of its own name if absent. What it gives has the form of {@link mapPointSchema}.
+   */
+  expand?(name: string, mapPoint: MapPoint): readonly (readonly [name: string, mapPoint: MapPoint])[];
   /** Makes the address of one point of one asset. */
   resolve(mapPoint: MapPoint, assetAddress: AssetAddress, context: AddressContext): Resolved<Address>;
   /** The inverse of `resolve`, for an asset by itself: `resolve` makes the same address of what this gives. */

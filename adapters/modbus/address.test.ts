@@ -1,7 +1,9 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ValueKind } from '../../model/point.ts';
-import { findConflicts, type ModbusAddress, parseRegister, resolveAddress } from './address.ts';
-import type { ModbusAssetAddress, ModbusMapPoint } from './schema.ts';
+import { describeAddress, type ModbusAddress, parseRegister, registerOf, resolveAddress } from './address.ts';
+import { findConflicts } from './conflicts.ts';
+import type { ModbusAssetAddress, ModbusMapPoint, Table } from './schema.ts';
 
 const resolve = (map: ModbusMapPoint, kind: ValueKind = 'double', asset: ModbusAssetAddress = { unit: 1 }, index = 0) =>
   resolveAddress(map, asset, { asset: 'a', point: 'p', kind, index });
@@ -41,11 +43,41 @@ describe('resolve', () => {
     expect(at).toMatchObject({ unit: 3, table: 'discrete', address: 119, count: 1, type: 'bool' });
   });
 
+  test.each<[ModbusMapPoint, ValueKind, string]>([
+    [{ register: 40161 }, 'double', 'unit 1 holding 160 (40161)'],
+    [{ table: 'holding', address: 40161 }, 'double', 'unit 1 holding 40161 (440162)'],
+    [{ register: 9999 }, 'bool', 'unit 1 coil 9998 (09999)'],
+    [{ register: 10001 }, 'bool', 'unit 1 discrete 0 (10001)'],
+    [{ register: 41003, bit: 5 }, 'bool', 'unit 1 holding 1002 (41003) bit 5'],
+    [{ register: 30010, bits: [4, 7] }, 'double', 'unit 1 input 9 (30010) bits 4–7'],
+  ])('%j is shown as it is on the wire, and as in manuals', (map, kind, shown) => {
+    const address = resolved(map, kind);
+    expect(describeAddress(address)).toBe(shown);
+    expect(parseRegister(Number(registerOf(address.table, address.address)))).toEqual({
+      table: address.table,
+      base: address.address,
+    });
+  });
+
+  test('every address has its number in manuals, and back', () => {
+    fc.assert(
+      fc.property(fc.constantFrom<Table>('discrete', 'input', 'holding'), fc.nat(65_535), (table, base) => {
+        expect(parseRegister(Number(registerOf(table, base)))).toEqual({ table, base });
+      }),
+    );
+  });
+
   test('types that are not written', () => {
     expect(resolved({ table: 'holding', address: 0 })).toMatchObject({ type: 'uint16', count: 1 });
     expect(resolved({ table: 'coil', address: 0 }, 'bool').type).toBe('bool');
     expect(resolved({ table: 'holding', address: 0 }, 'bool').type).toBe('bool');
     expect(resolved({ register: 41003, bit: 5 }, 'bool')).toMatchObject({ address: 1002, type: 'uint16', bit: 5 });
+    expect(resolved({ register: 41003, bits: [1, 2] }, 'enum')).toMatchObject({ type: 'uint16', bits: [1, 2] });
+    expect(resolved({ register: 40001, length: 8 }, 'text')).toMatchObject({
+      type: 'text',
+      count: 8,
+      encoding: 'ascii',
+    });
   });
 
   test.each<[string, ModbusMapPoint, ValueKind, string[]]>([
@@ -58,7 +90,30 @@ describe('resolve', () => {
     ['bool of a number', { table: 'holding', address: 0, type: 'uint16' }, 'bool', ['type']],
     ['enumeration of a float', { table: 'holding', address: 0, type: 'float32' }, 'enum', ['type']],
     ['bitset of 64 bits', { table: 'holding', address: 0, type: 'uint64' }, 'bitset', ['type']],
-    ['text', { table: 'holding', address: 0 }, 'text', ['type']],
+    ['text without its length', { table: 'holding', address: 0 }, 'text', ['']],
+    ['number for a text point', { table: 'holding', address: 0, type: 'uint16' }, 'text', ['type']],
+    ['text for a number', { table: 'holding', address: 0, type: 'text', length: 2 }, 'double', ['type']],
+    ['length of a number', { table: 'holding', address: 0, length: 2 }, 'double', ['length']],
+    ['word order of a text', { table: 'holding', address: 0, length: 2, wordOrder: 'little' }, 'text', ['wordOrder']],
+    ['mark for none of a text', { table: 'holding', address: 0, length: 2, noValue: [0] }, 'text', ['noValue']],
+    ['bits of a coil', { table: 'coil', address: 0, bits: [0, 1] }, 'bool', ['bits']],
+    ['bits beyond 15', { table: 'holding', address: 0, bits: [12, 16] }, 'enum', ['bits']],
+    ['bits from high to low', { table: 'holding', address: 0, bits: [7, 4] }, 'double', ['bits']],
+    ['bits of a signed number', { table: 'holding', address: 0, bits: [0, 3], type: 'int16' }, 'double', ['type']],
+    ['bits for a bool', { table: 'holding', address: 0, bits: [0, 0] }, 'bool', ['bits']],
+    ['bit and bits', { table: 'holding', address: 0, bit: 1, bits: [0, 1] }, 'bool', ['bits']],
+    ['step without count', { table: 'holding', address: 0, step: 2 }, 'double', ['step']],
+    ['wire of too few bytes', { table: 'holding', address: 0, type: 'uint32', wire: [2, 1] }, 'double', ['wire']],
+    ['wire with a byte twice', { table: 'holding', address: 0, wire: [1, 1] }, 'double', ['wire']],
+    ['wire and an order', { table: 'holding', address: 0, wire: [2, 1], byteOrder: 'big' }, 'double', ['byteOrder']],
+    ['writing an input register', { table: 'input', address: 0, writable: true }, 'double', ['writable']],
+    ['writing one bit', { table: 'holding', address: 0, bit: 3, writable: true }, 'bool', ['writable']],
+    [
+      'writing more than one request takes',
+      { table: 'holding', address: 0, length: 124, writable: true },
+      'text',
+      ['writable'],
+    ],
     ['scaled enumeration', { table: 'holding', address: 0, scale: 0.1 }, 'enum', ['scale']],
     ['scale 0', { table: 'holding', address: 0, scale: 0 }, 'double', ['scale']],
     ['both notations', { register: 40001, table: 'holding', address: 0 }, 'double', ['register']],
@@ -97,6 +152,21 @@ describe('conflicts', () => {
     expect(found(at({ register: 40001, bit: 1 }, 'bool'), at({ register: 40001, bit: 1 }, 'bool'))).toEqual([[1]]);
     expect(found(at({ register: 40001, bit: 1 }, 'bool'), at({ register: 40001, bit: 2 }, 'bool'))).toEqual([]);
     expect(found(at({ register: 40001 }, 'bitset'), at({ register: 40001, bit: 2 }, 'bool'))).toEqual([]);
+  });
+
+  test('fields of a register: one within the other, but not half of it', () => {
+    const field = (low: number, high: number) => at({ register: 40001, bits: [low, high] });
+    expect(found(field(0, 3), field(4, 7), at({ register: 40001, bit: 2 }, 'bool'), at({ register: 40001 }))).toEqual(
+      [],
+    );
+    expect(found(field(0, 4), field(4, 7))).toEqual([[1]]);
+    expect(found(field(4, 7), field(4, 7))).toEqual([[1]]);
+    expect(found(field(0, 15), at({ register: 40001 }))).toEqual([[1]]);
+  });
+
+  test('a text and what stands in the middle of it', () => {
+    expect(found(at({ register: 40001, length: 100 }, 'text'), at({ register: 40100 }))).toEqual([[1]]);
+    expect(found(at({ register: 40001, length: 100 }, 'text'), at({ register: 40101 }))).toEqual([]);
   });
 
   test('values that overlap without being the same', () => {

@@ -1,7 +1,7 @@
 import type { AddressContext, Problem, Resolved } from '../../model/adapter.ts';
-import type { PointKey, ValueKind } from '../../model/point.ts';
-import type { Text } from '../../model/text.ts';
-import type { ModbusAssetAddress, ModbusMapPoint, Table, ValueType } from './schema.ts';
+import type { ValueKind } from '../../model/point.ts';
+import type { ModbusAssetAddress, ModbusMapPoint, Table, TextEncoding, ValueType } from './schema.ts';
+import { registersOf, typesOfKind } from './value-type.ts';
 
 export type Order = 'big' | 'little';
 
@@ -16,6 +16,10 @@ export interface ModbusAddress {
   readonly type: ValueType;
   /** Bit of the register, 0 the lowest; null for a whole value. */
   readonly bit: number | null;
+  /** Lowest and highest bit of a number within the register. */
+  readonly bits?: readonly [number, number];
+  /** What the bytes of a text mean; ascii if absent. */
+  readonly encoding?: TextEncoding;
   readonly scale: number;
   readonly add: number;
   /** Raw values, before scaling, that mean that there is none. */
@@ -23,30 +27,16 @@ export interface ModbusAddress {
   /** Null: as the link has it. */
   readonly wordOrder: Order | null;
   readonly byteOrder: Order | null;
+  /** In place of both orders: the bytes of the value, 1 the most significant, as they come on the wire. */
+  readonly wire?: readonly number[];
+  /** The map says that the controller takes a value here. */
+  readonly writable?: true;
 }
 
 /** Addresses are 16 bits on the wire. */
 const LAST_ADDRESS = 65_535;
-
-const wordsOf: Readonly<Record<ValueType, number>> = {
-  bool: 1,
-  uint16: 1,
-  int16: 1,
-  uint32: 2,
-  int32: 2,
-  uint64: 4,
-  int64: 4,
-  float32: 2,
-  float64: 4,
-};
-
-const typesOfKind: Readonly<Record<ValueKind, readonly ValueType[]>> = {
-  double: ['uint16', 'int16', 'uint32', 'int32', 'uint64', 'int64', 'float32', 'float64'],
-  bool: ['bool'],
-  enum: ['bool', 'uint16', 'uint32'],
-  bitset: ['uint16', 'uint32'],
-  text: [],
-};
+/** Most that one request may write, by the protocol. */
+const MAX_WRITE_REGISTERS = 123;
 
 /** True for the tables whose entries are single bits. */
 export function isBitTable(table: Table): boolean {
@@ -69,37 +59,15 @@ export function resolveAddress(
   const place = placeOf(map, problem);
   if (place === undefined) return { ok: false, problems };
   const { table, base } = place;
-  const bitTable = isBitTable(table);
-  const bit = map.bit ?? null;
-  // A bit of a register is read out of a 16-bit word, whatever the map calls that word.
-  const type = bitTable || (bit === null && context.kind === 'bool') ? (map.type ?? 'bool') : (map.type ?? 'uint16');
-
-  if (bitTable) {
-    if (type !== 'bool') {
-      problem(
-        ['type'],
-        `${table} 表的每一项是一位，类型只能是 bool，不能是 ${type}`,
-        `an entry of table ${table} is one bit: its type is bool, not ${type}`,
-      );
-    }
-    if (bit !== null)
-      problem(['bit'], `${table} 表没有 bit`, `table ${table} has no bits to choose from: leave out bit`);
-  } else if (bit !== null) {
-    if (bit > 15)
-      problem(['bit'], `寄存器只有 0 到 15 位，没有第 ${bit} 位`, `a register has bits 0 to 15, not ${bit}`);
-    if (wordsOf[type] !== 1) {
-      problem(
-        ['type'],
-        `bit 只能取自 16 位寄存器，不能取自 ${type}`,
-        `a bit is taken from one register, not from ${type}`,
-      );
-    }
-  }
-  checkKind(context.kind, bitTable || bit !== null ? 'bool' : type, bit === null ? 'type' : 'bit', problem);
+  const type = typeOf(map, table, context.kind);
+  checkForm(map, table, type, problem);
+  checkKind(context.kind, isBitTable(table) || map.bit !== undefined ? 'bool' : type, map, problem);
   checkScaling(map, context.kind, problem);
+  const count = isBitTable(table) ? 1 : type === 'text' ? (map.length ?? 1) : registersOf[type];
+  checkOrder(map, type, count, problem);
+  if (map.writable === true) checkWritable(map, table, count, problem);
 
   const address = base + (asset.offset ?? 0) + context.index * (asset.stride ?? 0);
-  const count = bitTable ? 1 : wordsOf[type];
   if (address < 0 || address + count - 1 > LAST_ADDRESS) {
     const span = count === 1 ? `${address}` : `${address}–${address + count - 1}`;
     problem(
@@ -117,17 +85,163 @@ export function resolveAddress(
       address,
       count,
       type,
-      bit,
+      bit: map.bit ?? null,
+      ...(map.bits !== undefined && { bits: map.bits }),
+      ...(type === 'text' && { encoding: map.encoding ?? 'ascii' }),
       scale: map.scale ?? 1,
       add: map.add ?? 0,
       noValue: map.noValue ?? [],
       wordOrder: map.wordOrder ?? null,
       byteOrder: map.byteOrder ?? null,
+      ...(map.wire !== undefined && { wire: map.wire }),
+      ...(map.writable === true && { writable: true }),
     },
   };
 }
 
+/**
+ * An address as people look for it: as on the wire, from 0, and in brackets as manuals count, from 1. Ends with the bits
+ * where it is a part of a register.
+ */
+export function describeAddress({ unit, table, address, bit, bits }: ModbusAddress): string {
+  const part = bit !== null ? ` bit ${bit}` : bits !== undefined ? ` bits ${bits[0]}–${bits[1]}` : '';
+  return `unit ${unit} ${table} ${address} (${registerOf(table, address)})${part}`;
+}
+
+/** The number that manuals give an address: the inverse of {@link parseRegister}. */
+export function registerOf(table: Table, address: number): string {
+  const digit = tableOfDigit.indexOf(table);
+  const width = address > 9998 ? 5 : 4;
+  const number = String(address + 1).padStart(width, '0');
+  return `${table === 'coil' ? 0 : digit}${number}`;
+}
+
+function typeOf(map: ModbusMapPoint, table: Table, kind: ValueKind): ValueType {
+  if (map.type !== undefined) return map.type;
+  if (isBitTable(table)) return 'bool';
+  // A bit of a register is read out of a 16-bit word, whatever the map calls that word.
+  if (map.bit !== undefined || map.bits !== undefined) return 'uint16';
+  return kind === 'bool' ? 'bool' : kind === 'text' ? 'text' : 'uint16';
+}
+
 type Tell = (path: readonly (string | number)[], zh: string, en: string) => void;
+
+/** What the keys of a map's point say together that cannot be. */
+function checkForm(map: ModbusMapPoint, table: Table, type: ValueType, problem: Tell): void {
+  if (map.step !== undefined) {
+    problem(
+      ['step'],
+      'step 只与 count 一起使用',
+      'step goes with count: leave it out, or say how many points these are',
+    );
+  }
+  if (isBitTable(table)) checkBitTable(map, table, type, problem);
+  else {
+    checkBit(map, type, problem);
+    checkBits(map, type, problem);
+  }
+  if (type === 'text') {
+    if (map.length === undefined) {
+      problem([], '文本缺少 length（占几个寄存器）', 'length is missing: how many registers the text takes');
+    }
+    if (map.noValue !== undefined) {
+      problem(['noValue'], '文本没有 noValue', 'a text has no noValue: leave it out');
+    }
+    return;
+  }
+  for (const field of ['length', 'encoding'] as const) {
+    if (map[field] !== undefined) {
+      problem([field], `${field} 只用于文本（type: text）`, `${field} is for texts (type: text): leave it out`);
+    }
+  }
+}
+
+function checkBitTable(map: ModbusMapPoint, table: Table, type: ValueType, problem: Tell): void {
+  if (type !== 'bool') {
+    problem(
+      ['type'],
+      `${table} 表的每一项是一位，类型只能是 bool，不能是 ${type}`,
+      `an entry of table ${table} is one bit: its type is bool, not ${type}`,
+    );
+  }
+  for (const field of ['bit', 'bits'] as const) {
+    if (map[field] === undefined) continue;
+    problem([field], `${table} 表没有 ${field}`, `table ${table} has no bits to choose from: leave out ${field}`);
+  }
+}
+
+function checkBit({ bit, bits }: ModbusMapPoint, type: ValueType, problem: Tell): void {
+  if (bit === undefined) return;
+  if (bits !== undefined) return problem(['bits'], 'bit 与 bits 只能写一种', 'write either bit or bits, not both');
+  if (bit > 15) problem(['bit'], `寄存器只有 0 到 15 位，没有第 ${bit} 位`, `a register has bits 0 to 15, not ${bit}`);
+  if (type === 'text' || registersOf[type] !== 1) {
+    problem(
+      ['type'],
+      `bit 只能取自 16 位寄存器，不能取自 ${type}`,
+      `a bit is taken from one register, not from ${type}`,
+    );
+  }
+}
+
+function checkBits({ bits }: ModbusMapPoint, type: ValueType, problem: Tell): void {
+  if (bits === undefined) return;
+  if (type !== 'uint16' && type !== 'uint32') {
+    return problem(
+      ['type'],
+      `bits 只能取自 uint16 或 uint32，不能取自 ${type}`,
+      `bits are taken from uint16 or uint32, not from ${type}`,
+    );
+  }
+  const highest = registersOf[type] * 16 - 1;
+  if (bits[0] > bits[1]) {
+    problem(['bits'], 'bits 先写低位，后写高位，例如 [4, 7]', 'bits are written with the lowest first: [4, 7]');
+  } else if (bits[1] > highest) {
+    problem(['bits'], `${type} 只有 0 到 ${highest} 位`, `${type} has bits 0 to ${highest}`);
+  }
+}
+
+/** `wire` names every byte once, and stands in place of the two orders; a text has no order of words. */
+function checkOrder(map: ModbusMapPoint, type: ValueType, count: number, problem: Tell): void {
+  if (type === 'text' && map.wordOrder !== undefined) {
+    problem(['wordOrder'], '文本没有字序，只有 byteOrder', 'a text has no order of words, only byteOrder');
+  }
+  if (map.wire === undefined) return;
+  if (type === 'text') return problem(['wire'], '文本不用 wire，只用 byteOrder', 'a text takes byteOrder, not wire');
+  for (const field of ['wordOrder', 'byteOrder'] as const) {
+    if (map[field] === undefined) continue;
+    problem([field], `${field} 与 wire 只能写一种`, `write either wire, or wordOrder and byteOrder, not both`);
+  }
+  const wanted = Array.from({ length: count * 2 }, (_, i) => i + 1);
+  const sorted = [...map.wire].sort((a, b) => a - b);
+  if (sorted.length === wanted.length && sorted.every((byte, i) => byte === wanted[i])) return;
+  problem(
+    ['wire'],
+    `wire 应把 ${type} 的字节 ${wanted.join('、')} 各写一次`,
+    `wire names each byte of ${type} once: ${wanted.join(', ')}`,
+  );
+}
+
+function checkWritable(map: ModbusMapPoint, table: Table, count: number, problem: Tell): void {
+  if (table === 'input' || table === 'discrete') {
+    problem(
+      ['writable'],
+      `${table} 表只能读，不能写`,
+      `table ${table} can only be read: a writable point is in holding or coil`,
+    );
+  } else if (map.bit !== undefined || map.bits !== undefined) {
+    problem(
+      ['writable'],
+      '只占寄存器的一部分，写入会连同其他位一起改写；请改为整个寄存器',
+      'it is a part of a register, and writing it would write its other bits too: make a point of the whole register',
+    );
+  } else if (count > MAX_WRITE_REGISTERS) {
+    problem(
+      ['writable'],
+      `一次最多写 ${MAX_WRITE_REGISTERS} 个寄存器，这里有 ${count} 个`,
+      `a request writes ${MAX_WRITE_REGISTERS} registers at most, this has ${count}`,
+    );
+  }
+}
 
 function placeOf(map: ModbusMapPoint, problem: Tell): { table: Table; base: number } | undefined {
   if (map.register !== undefined) {
@@ -171,11 +285,11 @@ export function parseRegister(register: number): { table: Table; base: number } 
 
 const tableOfDigit: readonly (Table | undefined)[] = [undefined, 'discrete', undefined, 'input', 'holding'];
 
-function checkKind(kind: ValueKind, type: ValueType, field: string, problem: Tell): void {
+function checkKind(kind: ValueKind, type: ValueType, map: ModbusMapPoint, problem: Tell): void {
   const fitting = typesOfKind[kind];
   if (fitting.includes(type)) return;
-  if (kind === 'text') problem([field], 'Modbus 不支持文本点', 'a text point cannot be read over Modbus');
-  else if (kind === 'bool') {
+  const field = map.bit !== undefined ? 'bit' : kind === 'bool' && map.bits !== undefined ? 'bits' : 'type';
+  if (kind === 'bool') {
     problem(
       [field],
       `布尔点需要线圈、离散输入或寄存器的 bit，而不是 ${type}`,
@@ -200,53 +314,4 @@ function checkScaling(map: ModbusMapPoint, kind: ValueKind, problem: Tell): void
   } else if (map.scale === 0) {
     problem(['scale'], 'scale 不能为 0', 'scale cannot be 0: every value would be the same');
   }
-}
-
-/**
- * Finds points at places that cannot both be meant: the same whole value or the same bit twice, or values that overlap
- * without being the same. Several bits of one register, and the register as a whole besides them, are fine.
- */
-export function findConflicts(
-  points: readonly { readonly key: PointKey; readonly address: ModbusAddress }[],
-): readonly Problem[] {
-  const order = points
-    .map((point, index) => ({ ...point, index }))
-    .sort((a, b) => {
-      const byTable = a.address.unit - b.address.unit || a.address.table.localeCompare(b.address.table);
-      return byTable || a.address.address - b.address.address || a.index - b.index;
-    });
-  const problems: Problem[] = [];
-  // Values reach over four registers at most, so that those before which still reach here are few.
-  let open: typeof order = [];
-  for (const point of order) {
-    const { unit, table, address } = point.address;
-    open = open.filter(
-      (other) =>
-        other.address.unit === unit &&
-        other.address.table === table &&
-        other.address.address + other.address.count > address,
-    );
-    const other = open.find((candidate) => excludeEachOther(candidate.address, point.address));
-    if (other !== undefined) {
-      const [first, second] = other.index < point.index ? [other, point] : [point, other];
-      problems.push({ path: [second.index], text: conflictText(first.key, second.address, first.address) });
-    }
-    open.push(point);
-  }
-  return problems.sort((a, b) => Number(a.path[0]) - Number(b.path[0]));
-}
-
-/** For two that overlap. */
-function excludeEachOther(a: ModbusAddress, b: ModbusAddress): boolean {
-  if (a.address !== b.address || a.count !== b.count) return true;
-  return a.bit === b.bit;
-}
-
-function conflictText(otherKey: PointKey, mine: ModbusAddress, other: ModbusAddress): Text {
-  const bit = mine.bit === null ? '' : ` bit ${mine.bit}`;
-  const where = `unit ${mine.unit} ${mine.table} ${mine.address}${bit}`;
-  const same = mine.address === other.address && mine.count === other.count;
-  return same
-    ? { zh: `${where} 已用于 ${otherKey}`, en: `${where} is already ${otherKey}` }
-    : { zh: `${where} 与 ${otherKey} 的地址重叠`, en: `${where} overlaps with ${otherKey}` };
 }

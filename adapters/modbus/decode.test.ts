@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { ValueKind } from '../../model/point.ts';
+import { MAX_TEXT_BYTES, type ValueKind } from '../../model/point.ts';
 import type { ModbusAddress } from './address.ts';
 import { type Decoder, decoder } from './decode.ts';
-import type { ValueType } from './schema.ts';
+import type { TextEncoding } from './schema.ts';
+import { registersOf } from './value-type.ts';
 
 const address = (part: Partial<ModbusAddress>): ModbusAddress => ({
   unit: 1,
@@ -26,42 +27,23 @@ const make = (
   link: Partial<Parameters<typeof decoder>[0]> = {},
 ): Decoder => decoder({ address: address(part), kind, wordOrder: 'big', byteOrder: 'big', ...link });
 
+const numbers = [
+  'uint16',
+  'int16',
+  'uint32',
+  'int32',
+  'uint64',
+  'int64',
+  'float16',
+  'float32',
+  'float64',
+  'bcd16',
+  'bcd32',
+] as const;
+
 const bytes = (hex: string) => Buffer.from(hex.replaceAll(' ', ''), 'hex');
 
-describe('golden vectors', () => {
-  // The same numbers in the four layouts that manuals call ABCD, CDAB, BADC and DCBA.
-  const layouts = [
-    ['big', 'big'],
-    ['little', 'big'],
-    ['big', 'little'],
-    ['little', 'little'],
-  ] as const;
-  test.each<[ValueType, number, readonly [string, string, string, string]]>([
-    ['uint16', 4123, ['101b', '101b', '1b10', '1b10']],
-    ['int16', -2, ['fffe', 'fffe', 'feff', 'feff']],
-    ['uint32', 0x01020304, ['0102 0304', '0304 0102', '0201 0403', '0403 0201']],
-    ['uint32', 4294967295, ['ffff ffff', 'ffff ffff', 'ffff ffff', 'ffff ffff']],
-    ['int32', -123456, ['fffe 1dc0', '1dc0 fffe', 'feff c01d', 'c01d feff']],
-    ['float32', Math.fround(123.456), ['42f6 e979', 'e979 42f6', 'f642 79e9', '79e9 f642']],
-    ['float64', Math.PI, ['4009 21fb 5444 2d18', '2d18 5444 21fb 4009', '0940 fb21 4454 182d', '182d 4454 fb21 0940']],
-    [
-      'uint64',
-      0x0001020304050607,
-      ['0001 0203 0405 0607', '0607 0405 0203 0001', '0100 0302 0504 0706', '0706 0504 0302 0100'],
-    ],
-    ['int64', -1, ['ffff ffff ffff ffff', 'ffff ffff ffff ffff', 'ffff ffff ffff ffff', 'ffff ffff ffff ffff']],
-  ])('%s %d in every order', (type, value, forms) => {
-    const count = bytes(forms[0]).length / 2;
-    for (const [i, [wordOrder, byteOrder]] of layouts.entries()) {
-      const form = bytes(forms[i] ?? '');
-      expect(make({ type, count, wordOrder, byteOrder })(form, 0)).toBe(value);
-      expect(make({ type, count }, 'double', { wordOrder, byteOrder })(form, 0), 'as the link has it').toBe(value);
-      expect(make({ type, count, wordOrder, byteOrder })(Buffer.concat([Buffer.alloc(6), form]), 3), 'in a block').toBe(
-        value,
-      );
-    }
-  });
-
+describe('values', () => {
   test('a value kept ×10 is the decimal that the device meant', () => {
     expect(make({ scale: 0.1 })(bytes('101b'), 0)).toBe(412.3);
     expect(make({ scale: 0.01, add: -40 })(bytes('1388'), 0)).toBe(10);
@@ -73,6 +55,40 @@ describe('golden vectors', () => {
     const read = Array.from({ length: 16 }, (_, bit) => make({ bit }, 'bool')(word, 0));
     expect(read).toEqual([0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
     expect(make({ bit: 13, byteOrder: 'little' }, 'bool')(word, 0)).toBe(1);
+  });
+
+  test('fields of a register, and of two', () => {
+    expect(make({ bits: [4, 7] })(bytes('12a4'), 0)).toBe(0xa);
+    expect(make({ bits: [0, 3] })(bytes('12a4'), 0)).toBe(4);
+    expect(make({ bits: [0, 15] })(bytes('ffff'), 0)).toBe(0xffff);
+    expect(make({ bits: [8, 11], byteOrder: 'little' })(bytes('12a4'), 0)).toBe(4);
+    expect(make({ bits: [15, 15], scale: 0.1 })(bytes('8000'), 0)).toBe(0.1);
+    const wide = make({ type: 'uint32', count: 2, bits: [12, 31], wordOrder: 'little' }, 'enum');
+    expect(wide(bytes('5000 8001'), 0)).toBe(0x80015);
+    expect(make({ type: 'uint32', count: 2, bits: [0, 31] })(bytes('ffffffff'), 0)).toBe(0xffff_ffff);
+    const states = { 1: { zh: '手动', en: 'manual' }, 2: { zh: '自动', en: 'automatic' } };
+    expect(make({ bits: [4, 6] }, 'enum', { states })(bytes('ff2f'), 0)).toBe(2);
+    expect(make({ bits: [4, 6] }, 'enum', { states })(bytes('ff3f'), 0)).toEqual({
+      reason: 'unknown-enum',
+      detail: '3',
+    });
+  });
+
+  test('a text ends at its first NUL, and loses the spaces that fill it up', () => {
+    const text = (encoding: TextEncoding, hex: string) =>
+      make({ type: 'text', count: hex.replaceAll(' ', '').length / 4, encoding }, 'text')(bytes(hex), 0);
+    expect(text('ascii', '4142 0058')).toBe('AB');
+    expect(text('ascii', '4142 2020')).toBe('AB');
+    expect(text('ascii', '2041 2042')).toBe(' A B');
+    expect(text('ascii', '0000 4142')).toBe('');
+    expect(text('gb18030', 'cbae b1c3')).toBe('水泵');
+    // Four bytes for one character, which GBK does not have.
+    expect(text('gb18030', '9439 fc36')).toBe('😀');
+    expect(text('ascii', '41b0')).toEqual({ reason: 'wrong-type', detail: 'not ascii' });
+    expect(text('utf-8', '41c3')).toEqual({ reason: 'wrong-type', detail: 'not utf-8' });
+    expect(text('gb18030', 'cbff')).toEqual({ reason: 'wrong-type', detail: 'not gb18030' });
+    // 125 Chinese characters are 250 bytes in the device and 375 here.
+    expect(text('gb18030', 'cbae'.repeat(125))).toEqual({ reason: 'text-too-long' });
   });
 
   test('coils and discrete inputs, lowest bit of the first byte first', () => {
@@ -105,6 +121,14 @@ describe('what is no value', () => {
     }
   });
 
+  test('four bits that are no decimal digit', () => {
+    expect(make({ type: 'bcd16' })(bytes('12a4'), 0)).toEqual({ reason: 'wrong-type', detail: '0x12a4 is not BCD' });
+    expect(make({ type: 'bcd16' })(bytes('000f'), 0)).toEqual({ reason: 'wrong-type', detail: '0x000f is not BCD' });
+    expect(make({ type: 'bcd32', count: 2 })(bytes('f0000000'), 0)).toMatchObject({ reason: 'wrong-type' });
+    // The mark for "none" is the register as it stands, which need not be BCD.
+    expect(make({ type: 'bcd16', noValue: [0xffff] })(bytes('ffff'), 0)).toEqual({ reason: 'no-value' });
+  });
+
   test('integers beyond 2^53', () => {
     const u64 = make({ type: 'uint64', count: 4 });
     expect(u64(bytes('001fffffffffffff'), 0)).toBe(Number.MAX_SAFE_INTEGER);
@@ -123,16 +147,7 @@ describe('what is no value', () => {
 
 describe('properties', () => {
   const orders = fc.constantFrom<'big' | 'little'>('big', 'little');
-  const types = fc.constantFrom<readonly [ValueType, number]>(
-    ['uint16', 1],
-    ['int16', 1],
-    ['uint32', 2],
-    ['int32', 2],
-    ['uint64', 4],
-    ['int64', 4],
-    ['float32', 2],
-    ['float64', 4],
-  );
+  const types = fc.constantFrom(...numbers.map((type) => [type, registersOf[type]] as const));
 
   test('any bytes give a finite number or a reason, and never throw', () => {
     fc.assert(
@@ -148,27 +163,26 @@ describe('properties', () => {
             at,
           );
           if (typeof read === 'number') expect(Number.isFinite(read)).toBe(true);
-          else expect(['not-finite', 'integer-too-large']).toContain(read.reason);
+          else if (typeof read === 'string') throw new Error(`a text: ${read}`);
+          else expect(['not-finite', 'integer-too-large', 'wrong-type']).toContain(read.reason);
         },
       ),
     );
   });
 
-  test('what a device writes in any order is read back', () => {
+  test('any bytes give a text of at most 256 bytes or a reason, and never throw', () => {
+    const encodings = fc.constantFrom<TextEncoding>('ascii', 'utf-8', 'gb18030');
     fc.assert(
       fc.property(
-        fc.double({ noNaN: true, noDefaultInfinity: true }),
+        encodings,
         orders,
-        orders,
-        (value, wordOrder, byteOrder) => {
-          const words = Array.from({ length: 4 }, (_, i) => {
-            const big = Buffer.alloc(8);
-            big.writeDoubleBE(value);
-            const word = big.subarray(i * 2, i * 2 + 2);
-            return byteOrder === 'big' ? word : Buffer.from(word).reverse();
-          });
-          if (wordOrder === 'little') words.reverse();
-          expect(make({ type: 'float64', count: 4, wordOrder, byteOrder })(Buffer.concat(words), 0)).toBe(value);
+        fc.uint8Array({ minLength: 250, maxLength: 250 }),
+        fc.integer({ min: 1, max: 125 }),
+        (encoding, byteOrder, raw, count) => {
+          const read = make({ type: 'text', count, encoding, byteOrder }, 'text')(Buffer.from(raw), 125 - count);
+          if (typeof read === 'string') expect(Buffer.byteLength(read)).toBeLessThanOrEqual(MAX_TEXT_BYTES);
+          else if (typeof read === 'number') throw new Error(`a number: ${read}`);
+          else expect(['wrong-type', 'text-too-long']).toContain(read.reason);
         },
       ),
     );

@@ -338,6 +338,7 @@ class Poller {
       const value = this.#decoders[member]?.(bytes, this.#address(member).address - block.address);
       const number = this.#number(member);
       if (typeof value === 'number') this.#builder.good(number, nowMs, nowMs, value);
+      else if (typeof value === 'string') this.#builder.text(number, nowMs, nowMs, value);
       else if (value !== undefined) this.#builder.bad(number, nowMs, nowMs, value.reason, value.detail);
     }
   }

@@ -1,6 +1,8 @@
 import type { Adapter, LinkPlan, Protocol } from '../../model/adapter.ts';
 import { parseDuration } from '../../model/duration.ts';
-import { findConflicts, type ModbusAddress, resolveAddress } from './address.ts';
+import { type ModbusAddress, resolveAddress } from './address.ts';
+import { expandArray } from './array.ts';
+import { findConflicts } from './conflicts.ts';
 import type { ReadRequest, Reply, WriteRequest } from './connection.ts';
 import type { Line } from './line.ts';
 import { DEFAULT_POLL, ModbusAssetAddress, ModbusMapPoint, ModbusSettings } from './schema.ts';
@@ -27,6 +29,7 @@ export const modbusProtocol: ModbusProtocol = {
   settingsSchema: ModbusSettings,
   assetAddressSchema: ModbusAssetAddress,
   mapPointSchema: ModbusMapPoint,
+  expand: expandArray,
   resolve: resolveAddress,
   written: writtenModbus,
   conflicts: findConflicts,

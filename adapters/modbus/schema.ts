@@ -79,16 +79,38 @@ const ValueTypeSchema = Type.Union(
     Type.Literal('int32'),
     Type.Literal('uint64'),
     Type.Literal('int64'),
+    Type.Literal('float16'),
     Type.Literal('float32'),
     Type.Literal('float64'),
+    Type.Literal('bcd16'),
+    Type.Literal('bcd32'),
+    Type.Literal('text'),
   ],
-  { description: 'bool for coils and discrete inputs, uint16 for registers if absent' },
+  {
+    description:
+      'bool for coils and discrete inputs, uint16 for registers, text for text points if absent; the number is that of bits: bcd16 has 4 digits',
+  },
 );
 
-/** How a value lies in its table. `bool` is one bit of coils or discrete inputs, or a register that is 0 or not. */
+/**
+ * How a value lies in its table. `bool` is one bit of coils or discrete inputs, or a register that is 0 or not; a BCD
+ * number has a decimal digit in each four bits; a text has two bytes in each register.
+ */
 export type ValueType = Static<typeof ValueTypeSchema>;
 
-/** One point of a register map. Either `table` and `address`, or `register`. */
+const TextEncodingSchema = Type.Union([Type.Literal('ascii'), Type.Literal('utf-8'), Type.Literal('gb18030')], {
+  description: 'what the bytes of a text mean; ascii if absent',
+});
+
+/** What the bytes of a text mean; GB 18030 has GBK and GB 2312 in it. */
+export type TextEncoding = Static<typeof TextEncodingSchema>;
+
+/** Registers that a text may take: what one request can read. */
+export const MAX_TEXT_REGISTERS = 125;
+/** Bound on the points that one entry with `count` stands for. */
+export const MAX_ARRAY_COUNT = 256;
+
+/** One point of a register map, or several by `count`. Either `table` and `address`, or `register`. */
 export const ModbusMapPoint = Type.Object(
   {
     table: Type.Optional(TableSchema),
@@ -103,6 +125,20 @@ export const ModbusMapPoint = Type.Object(
     ),
     type: Type.Optional(ValueTypeSchema),
     bit: Type.Optional(Type.Integer({ minimum: 0, description: 'bit of the register, 0 the lowest, 15 the highest' })),
+    bits: Type.Optional(
+      Type.Tuple([Type.Integer({ minimum: 0, maximum: 31 }), Type.Integer({ minimum: 0, maximum: 31 })], {
+        description: 'the lowest and the highest bit of a number within the register: [4, 7]',
+        expected: { zh: '写最低位与最高位，例如 [4, 7]', en: 'write the lowest and the highest bit: [4, 7]' },
+      }),
+    ),
+    length: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: MAX_TEXT_REGISTERS,
+        description: 'registers of a text, two bytes each',
+      }),
+    ),
+    encoding: Type.Optional(TextEncodingSchema),
     scale: Type.Optional(Type.Number({ description: 'value = raw × scale + add; 0.1 for a value kept ×10' })),
     add: Type.Optional(Type.Number()),
     noValue: Type.Optional(
@@ -113,6 +149,31 @@ export const ModbusMapPoint = Type.Object(
     ),
     wordOrder: Type.Optional(Type.Union(Order.anyOf, { description: 'overrides that of the link' })),
     byteOrder: Type.Optional(Type.Union(Order.anyOf, { description: 'overrides that of the link' })),
+    wire: Type.Optional(
+      Type.Array(Type.Integer({ minimum: 1, maximum: 8 }), {
+        minItems: 2,
+        maxItems: 8,
+        description:
+          'in place of both orders: the bytes of the value, 1 the most significant, as they come on the wire; [3, 4, 1, 2] where 0x01020304 comes as 03 04 01 02',
+      }),
+    ),
+    count: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: MAX_ARRAY_COUNT,
+        description: 'an array: the entry cell with count 8 is the points cell1 to cell8',
+      }),
+    ),
+    step: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 65_535,
+        description: 'from one point of an array to the next, in registers (or coils); as many as it takes if absent',
+      }),
+    ),
+    writable: Type.Optional(
+      Type.Boolean({ description: 'the controller takes a value here; the site file must allow it as well' }),
+    ),
   },
   { additionalProperties: false },
 );

@@ -145,6 +145,24 @@ describe('templates', () => {
   });
 });
 
+test('an array of a map becomes points, each at its own place', () => {
+  const result = loadSite(join(casesFolder, 'register-types', 'site.yaml'), { environment: {} });
+  if (!result.ok) throw new Error(JSON.stringify(result.problems));
+  const places = result.site.assets.map(({ points }) =>
+    points
+      .filter(({ point }) => /^(cell|fault)/.test(point))
+      .map(({ point, address }) => {
+        const { table, address: at, bit } = address as { table: string; address: number; bit: number | null };
+        return `${point} ${table} ${at}${bit === null ? '' : `.${bit}`}`;
+      }),
+  );
+  const cells = (from: number) => [0, 1, 2, 3].map((i) => `cell${i + 1} input ${from + 3 * i}`);
+  expect(places).toEqual([
+    [...cells(10), 'fault1 holding 1.15', 'fault2 holding 2.0', 'fault3 holding 2.1'],
+    [...cells(210), 'fault1 holding 201.15', 'fault2 holding 202.0', 'fault3 holding 202.1'],
+  ]);
+});
+
 describe('planned work, campaigns and what hangs on them', () => {
   const file = join(casesFolder, 'planned-sound', 'site.yaml');
   const text = readFileSync(file, 'utf8');

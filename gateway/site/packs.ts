@@ -13,12 +13,26 @@ import {
   toProfile,
 } from '../../rules/profile.ts';
 import { checkShape } from './check-shape.ts';
-import { mistakes, type ProblemCollector } from './problem.ts';
+import { type Finding, mistakes, type Position, type ProblemCollector, withSuggestion } from './problem.ts';
 import { MapFileHead } from './site-file.ts';
 import { MAX_PACK_BYTES, parseYaml, readTextFile, type YamlSource } from './yaml-source.ts';
 
 /** A register map as read. */
 export interface ControllerMap {
+  readonly profile: string;
+  readonly points: Readonly<Record<string, ControllerPoint>>;
+}
+
+/** One point of a map; several come of one entry where that is an array. */
+export interface ControllerPoint {
+  /** Name of the entry in the map's file. */
+  readonly entry: string;
+  /** Belongs to the protocol. */
+  readonly mapPoint: unknown;
+}
+
+/** A register map as its file has it. */
+interface MapFile {
   readonly profile: string;
   readonly points: Readonly<Record<string, unknown>>;
 }
@@ -135,7 +149,7 @@ export class PackShelf {
     const source = this.#open(['maps', protocol.key], folder, name);
     if ('suggestion' in source) return { state: 'none', suggestion: source.suggestion };
     if (!this.#wellFormed(source, checkShape(MapFileHead, source.data))) return { state: 'broken' };
-    const file = source.data as ControllerMap;
+    const file = source.data as MapFile;
     const pack = this.profile(file.profile);
     if (pack.state === 'none') {
       const { suggestion } = pack;
@@ -143,41 +157,56 @@ export class PackShelf {
       this.#problems.add(source.valueAt(['profile']), finding);
     }
     if (pack.state !== 'good') return { state: 'broken' };
-    const good = this.#checkMapPoints(source, file, pack.value, protocol);
-    return good ? { state: 'good', value: file, source } : { state: 'broken' };
+    const points = this.#mapPoints(source, file, pack.value, protocol);
+    return points ? { state: 'good', value: { profile: file.profile, points }, source } : { state: 'broken' };
   }
 
-  #checkMapPoints(source: YamlSource, file: ControllerMap, profile: Profile, protocol: Protocol): boolean {
+  /** The points that a map's entries stand for; undefined where there are mistakes, which are reported. */
+  #mapPoints(
+    source: YamlSource,
+    file: MapFile,
+    profile: Profile,
+    protocol: Protocol,
+  ): Record<string, ControllerPoint> | undefined {
     let good = true;
-    const names = Object.keys(profile.points);
+    const points: Record<string, ControllerPoint> = {};
     const meant = new Set<string>();
-    for (const [name, point] of Object.entries(file.points)) {
-      if (!Object.hasOwn(profile.points, name)) {
-        const absent = names.filter((candidate) => !Object.hasOwn(file.points, candidate));
-        const suggestion = nearest(name, absent);
-        if (suggestion !== undefined) meant.add(suggestion);
-        const finding = mistakes.pointNotInProfile(name, profile.key);
-        this.#problems.add(source.keyAt(['points', name]), {
-          ...finding,
-          ...(suggestion !== undefined && { suggestion }),
-        });
-        good = false;
-        continue;
-      }
-      for (const problem of checkShape(protocol.mapPointSchema, point)) {
-        const path = ['points', name, ...problem.path];
-        this.#problems.add(problem.at === 'key' ? source.keyAt(path) : source.valueAt(path), problem.finding);
-        good = false;
-      }
-    }
-    const missing = names.filter(
-      (name) => profile.points[name]?.optional !== true && !Object.hasOwn(file.points, name) && !meant.has(name),
-    );
-    if (missing.length > 0) {
-      this.#problems.add(source.keyAt(['points']), mistakes.mapLacksPoint(missing, profile.key));
+    const report = (at: Position, finding: Finding) => {
+      this.#problems.add(at, finding);
       good = false;
+    };
+    for (const [entry, written] of Object.entries(file.points)) {
+      const shape = checkShape(protocol.mapPointSchema, written);
+      for (const { path, at, finding } of shape) {
+        const place = ['points', entry, ...path];
+        report(at === 'key' ? source.keyAt(place) : source.valueAt(place), finding);
+      }
+      if (shape.length > 0) {
+        // What it would have given is not missing; of an array that cannot be read these are all that are numbered so.
+        const given = Object.keys(profile.points).filter((name) => name === entry || isElement(name, entry));
+        for (const name of given) meant.add(name);
+        if (given.length > 0) continue;
+      }
+      const several = shape.length === 0 ? protocol.expand?.(entry, written) : undefined;
+      for (const [name, mapPoint] of several ?? [[entry, written] as const]) {
+        const twice = points[name];
+        if (twice !== undefined) report(source.keyAt(['points', entry]), mistakes.pointTwice(name, twice.entry));
+        else if (Object.hasOwn(profile.points, name)) points[name] = { entry, mapPoint };
+        else {
+          const given = { ...file.points, ...points };
+          const absent = Object.keys(profile.points).filter((candidate) => !Object.hasOwn(given, candidate));
+          const suggestion = nearest(name, absent);
+          if (suggestion !== undefined) meant.add(suggestion);
+          const finding = mistakes.pointNotInProfile(name, profile.key);
+          report(source.keyAt(['points', entry]), withSuggestion(finding, suggestion));
+        }
+      }
     }
-    return good;
+    const missing = Object.entries(profile.points)
+      .filter(([name, { optional }]) => optional !== true && !Object.hasOwn(points, name) && !meant.has(name))
+      .map(([name]) => name);
+    if (missing.length > 0) report(source.keyAt(['points']), mistakes.mapLacksPoint(missing, profile.key));
+    return good ? points : undefined;
   }
 
   #wellFormed(source: YamlSource, shape: ReturnType<typeof checkShape>): boolean {
@@ -207,6 +236,11 @@ export class PackShelf {
     const source = parseYaml('', file);
     return { ...source, data: undefined, problems: [{ at: { file, line: 1, column: 1 }, finding: read.finding }] };
   }
+}
+
+/** True for `cell7` of the array `cell`. */
+function isElement(name: string, array: string): boolean {
+  return name.startsWith(array) && /^\d+$/.test(name.slice(array.length));
 }
 
 /** Names of the packs of a folder, without `.yaml`; none where there is no such folder. */

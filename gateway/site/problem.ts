@@ -302,6 +302,10 @@ export const mistakes = {
     zh: `点表 "${map}" 用于 "${of}"，该资产是 "${profile}"`,
     en: `map "${map}" is for "${of}", this asset is "${profile}"`,
   })),
+  pointTwice: entry('E073', (point: string, other: string) => ({
+    zh: `点 "${point}" 已由 "${other}" 给出`,
+    en: `point "${point}" is already given by "${other}"`,
+  })),
   badTimeZone: entry('E080', (zone: string) => ({
     zh: `没有时区 "${zone}"，例：Asia/Shanghai`,
     en: `there is no time zone "${zone}"; an example is Asia/Shanghai`,

@@ -46,12 +46,14 @@ export interface AssetIndex {
   readonly complete: boolean;
 }
 
+type GoodMap = Extract<Pack<ControllerMap>, { state: 'good' }>;
+
 /** What an entry refers to, as far as it exists; looked up once for all of its members. */
 interface EntryReferences {
   readonly profile: Profile | undefined;
   /** Points of the parent that the profile's expressions read. */
   readonly parentPoints: readonly string[];
-  readonly map: Extract<Pack<ControllerMap>, { state: 'good' }> | undefined;
+  readonly map: GoodMap | undefined;
   readonly protocol: Protocol | undefined;
   /** The address has the form that the protocol wants; judged anew for each member where it varies. */
   readonly addressGood: boolean;
@@ -100,7 +102,15 @@ export function resolveAssets({ members, complete }: Expansion, references: Refe
       break;
     }
     const linkPoints = pointsOfLink.get(entry.link ?? '') ?? [];
-    for (const { key, point, address } of points) linkPoints.push({ key, point, address, member, map: resolved.map });
+    for (const { key, point, address } of points) {
+      linkPoints.push({
+        key,
+        address,
+        member,
+        map: resolved.map.source,
+        entry: resolved.map.value.points[point]?.entry ?? point,
+      });
+    }
     pointsOfLink.set(entry.link ?? '', linkPoints);
     const asset = good ? toAsset(member, points) : undefined;
     if (asset !== undefined) assets.push(asset);
@@ -116,9 +126,9 @@ export function resolveAssets({ members, complete }: Expansion, references: Refe
 
 interface LinkPoint {
   readonly key: PointKey;
-  readonly point: string;
-  /** File of the map that it comes from. */
+  /** File of the map that it comes from, and the entry there. */
   readonly map: YamlSource;
+  readonly entry: string;
   readonly address: unknown;
   readonly member: Member;
 }
@@ -292,7 +302,7 @@ function resolvePoints(
   member: Member,
   found: EntryReferences,
   references: References,
-): { points: readonly AssetPoint[]; good: boolean; map: YamlSource } | undefined {
+): { points: readonly AssetPoint[]; good: boolean; map: GoodMap } | undefined {
   const { profile, map, protocol, addressGood } = found;
   if (profile === undefined || map === undefined || protocol === undefined || !addressGood) return undefined;
   const isFirst = member.index === 0;
@@ -300,8 +310,9 @@ function resolvePoints(
   const points: AssetPoint[] = [];
   let good = true;
   for (const [name, definition] of Object.entries(profile.points)) {
-    const mapPoint = map.value.points[name];
-    if (mapPoint === undefined) continue;
+    const given = map.value.points[name];
+    if (given === undefined) continue;
+    const { entry, mapPoint } = given;
     const key = pointKey(member.key, name);
     const context = { asset: member.key, point: name, kind: definition.kind, index: member.index };
     const resolved = protocol.resolve(mapPoint, member.address, context);
@@ -314,7 +325,7 @@ function resolvePoints(
         // What is wrong without the asset's own wishes too is the map's mistake.
         const ofMap = !ofAsset && !bare.ok && bare.problems.some((other) => samePath(other.path, problem.path));
         if (ofMap) {
-          const at = map.source.valueAt(['points', name, ...problem.path]);
+          const at = map.source.valueAt(['points', entry, ...problem.path]);
           references.problems.add(at, mistakes.badAddress(name, problem.text));
         } else {
           report(references, member, ['address', ...problem.path], mistakes.badAddress(key, problem.text));
@@ -334,7 +345,7 @@ function resolvePoints(
       address: resolved.value,
     });
   }
-  return { points, good, map: map.source };
+  return { points, good, map };
 }
 
 function requiredOnly(protocol: Protocol, address: unknown): unknown {
@@ -366,7 +377,7 @@ function checkConflicts(pointsOfLink: ReadonlyMap<string, readonly LinkPoint[]>,
       const { en } = problem.text;
       const siblings = ofMember?.get(point.member) ?? [];
       const withOwn = siblings.some((other) => other !== point && en.includes(other.key));
-      if (withOwn) references.problems.add(point.map.valueAt(['points', point.point]), finding);
+      if (withOwn) references.problems.add(point.map.valueAt(['points', point.entry]), finding);
       else report(references, point.member, ['address'], finding);
     }
   }
