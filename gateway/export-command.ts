@@ -10,7 +10,6 @@ import { stampFormat } from '../model/stamp-format.ts';
 import type { Text } from '../model/text.ts';
 import { targetError } from './backup/target-error.ts';
 import { CommandFailed, type ExitCode, terminalLanguage } from './exit.ts';
-import { exportPoints } from './export-points.ts';
 import { type AskedPoint, openSampleSource, type SampleSource } from './export-sources.ts';
 import { DEFAULT_DATA_DIR } from './instance.ts';
 import { interruptible } from './interrupt.ts';
@@ -38,7 +37,10 @@ interface Wanted {
  */
 export async function exportCommand(args: readonly string[]): Promise<ExitCode> {
   // A file by itself is a list of points; samples go to stdout or to `--out`.
-  if (args.length > 0 && args[0]?.startsWith('-') === false) return exportPoints(args);
+  if (args[0]?.startsWith('-') === false) {
+    const { exportPoints } = await import('./export-points.ts');
+    return exportPoints(args);
+  }
   const wanted = readArguments(args);
   const language = terminalLanguage(process.env);
   const sources = openSources(wanted.dataDir);

@@ -10,7 +10,7 @@ import { type ChangedSite, changeSite, type SiteChange } from './point-list/chan
 import { knownColumns } from './point-list/columns.ts';
 import { applyChange, undoImport } from './point-list/import-files.ts';
 import { ListMapping } from './point-list/list-mapping.ts';
-import { type ListRows, readRows, shownPlace } from './point-list/read-rows.ts';
+import { type ListPlace, type ListRows, readRows, shownPlace } from './point-list/read-rows.ts';
 import { readSheets } from './point-list/sheets.ts';
 import { reloadInstance } from './reload-command.ts';
 import { checkShape } from './site/check-shape.ts';
@@ -86,7 +86,8 @@ function readMapping(file: string | undefined): ListMapping {
   if (file === undefined) return {};
   const language = terminalLanguage(process.env);
   const read = readTextFile(file, MAX_PACK_BYTES);
-  if (!read.ok) throw new CommandFailed({ zh: `${file}：${read.finding.text.zh}`, en: `${file}: ${read.finding.text.en}` });
+  if (!read.ok)
+    throw new CommandFailed({ zh: `${file}：${read.finding.text.zh}`, en: `${file}: ${read.finding.text.en}` });
   const source = parseYaml(read.text, file);
   const problems = [...source.problems];
   for (const { path, at, finding } of source.data === undefined ? [] : checkShape(ListMapping, source.data)) {
@@ -108,19 +109,34 @@ function rowsOf(list: string, mapping: ListMapping): ListRows {
 function refused(list: string, rows: ListRows, changed: ChangedSite): ExitCode {
   const language = terminalLanguage(process.env);
   const mistakes = [...rows.mistakes, ...(changed.ok ? [] : changed.mistakes)];
-  for (const { place, text } of mistakes) process.stdout.write(`${list} ${shownPlace(place)} ${text[language]}\n`);
+  for (const { place, text } of mistakes) process.stdout.write(`${at(list, place)} ${text[language]}\n`);
   const problems = changed.ok ? [] : changed.problems;
   for (const problem of problems) process.stdout.write(`${formatProblem(problem, language)}\n`);
   const count = mistakes.length + problems.length;
   throw new CommandFailed(
-    { zh: `${count} 处有误；未写入任何内容`, en: `${count} ${count === 1 ? 'mistake' : 'mistakes'}; nothing was written` },
+    {
+      zh: `${count} 处有误；未写入任何内容`,
+      en: `${counted(count, 'mistake')}; nothing was written`,
+    },
     { exitCode: 1 },
   );
 }
 
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}
+
+/** A text file has one sheet, of its own name. */
+function at(list: string, place: ListPlace): string {
+  return place.sheet === basename(list) ? shownPlace(place) : `${basename(list)} ${shownPlace(place)}`;
+}
+
 function tellChange(list: string, { rows, leftOut }: ListRows, change: SiteChange): void {
   const assets = change.added.length + change.changed.length + change.unchanged.length;
-  say({ zh: `${list}：${rows.length} 个点，${assets} 个资产`, en: `${list}: ${rows.length} points of ${assets} assets` });
+  say({
+    zh: `${list}：${rows.length} 个点，${assets} 个资产`,
+    en: `${list}: ${counted(rows.length, 'point')} of ${counted(assets, 'asset')}`,
+  });
   named({ zh: '未读取（没有列名，或没有点名）', en: 'left out (no titles, or no point)' }, leftOut);
   named({ zh: '新增', en: 'new' }, change.added);
   named({ zh: '更改', en: 'changed' }, change.changed);

@@ -2,7 +2,6 @@ import { backupCommand } from './backup-command.ts';
 import { checkCommand } from './check-command.ts';
 import { CommandFailed, type ExitCode, runToExit } from './exit.ts';
 import { exportCommand } from './export-command.ts';
-import { importCommand } from './import-command.ts';
 import { reloadCommand } from './reload-command.ts';
 import { replayCommand } from './replay-command.ts';
 import { restoreCommand } from './restore-command.ts';
@@ -15,7 +14,8 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<Exi
   backup: backupCommand,
   check: checkCommand,
   export: exportCommand,
-  import: importCommand,
+  // Spreadsheets take a quarter of a second to load: only where one is read.
+  import: async (args) => (await import('./import-command.ts')).importCommand(args),
   reload: reloadCommand,
   replay: replayCommand,
   restore: restoreCommand,

@@ -103,7 +103,15 @@ class Assembly {
       return undefined;
     }
     const { entryIndex } = this.#present ?? { entryIndex: undefined };
-    return { key: this.#key, entryIndex, entry, protocol: protocol.key, profile: profile.key, points, rows: this.#rows };
+    return {
+      key: this.#key,
+      entryIndex,
+      entry,
+      protocol: protocol.key,
+      profile: profile.key,
+      points,
+      rows: this.#rows,
+    };
   }
 
   #mistake(row: ListRow, column: string | undefined, text: Text): void {
@@ -117,7 +125,8 @@ class Assembly {
       const value = row.values.get(column);
       if (value === undefined) continue;
       agreed ??= { value, row };
-      if (value !== agreed.value) this.#mistake(row, column, texts.differs(column, value, agreed.value, agreed.row.row));
+      if (value !== agreed.value)
+        this.#mistake(row, column, texts.differs(column, value, agreed.value, agreed.row.row));
     }
     return agreed;
   }
@@ -132,7 +141,8 @@ class Assembly {
     for (const column of ['profile', 'system', 'link'] as const) {
       if (!fields.has(column)) this.#mistake(first, column, texts.missing(column, this.#key));
     }
-    if (!fields.has('name_zh') && !fields.has('name_en')) this.#mistake(first, 'name_zh', texts.missing('name_zh', this.#key));
+    if (!fields.has('name_zh') && !fields.has('name_en'))
+      this.#mistake(first, 'name_zh', texts.missing('name_zh', this.#key));
     const system = fields.get('system');
     const systems = this.#context.site.systems.map(({ key }) => key);
     if (system !== undefined && !systems.includes(String(system))) {
@@ -146,7 +156,11 @@ class Assembly {
     if (key === undefined) return undefined;
     const profile = this.#context.profile(String(key));
     if (profile === undefined) {
-      this.#mistake(first, 'profile', texts.unknown({ zh: '设备类型', en: 'profile' }, String(key), this.#context.profileKeys));
+      this.#mistake(
+        first,
+        'profile',
+        texts.unknown({ zh: '设备类型', en: 'profile' }, String(key), this.#context.profileKeys),
+      );
     }
     return profile;
   }
@@ -213,6 +227,10 @@ class Assembly {
         if (value !== undefined) mapPoint[column] = toWritten(value, schema);
       }
       if (!this.#shape(protocol.mapPointSchema, mapPoint, row)) continue;
+      if ((protocol.expand?.(name, mapPoint).length ?? 1) > 1) {
+        this.#mistake(row, 'count', texts.onePointARow);
+        continue;
+      }
       const context = { asset: this.#key, point: name, kind: definition.kind, index: 0 };
       const resolved = protocol.resolve(mapPoint, address, context);
       if (resolved.ok) points[name] = mapPoint;
@@ -261,7 +279,12 @@ class Assembly {
   }
 
   /** Whether the site has this asset already, with these points at these addresses. */
-  #isAsPresent(points: Readonly<Record<string, unknown>>, profile: Profile, protocol: Protocol, address: unknown): boolean {
+  #isAsPresent(
+    points: Readonly<Record<string, unknown>>,
+    profile: Profile,
+    protocol: Protocol,
+    address: unknown,
+  ): boolean {
     const asset = this.#presentAsset;
     if (asset === undefined || !this.#saysNothingNew(asset)) return false;
     const before = new Map(asset.points.map(({ point, address: at }) => [point, at]));
@@ -315,6 +338,7 @@ function named(column: string | undefined, { zh, en }: Text): Text {
 
 const texts = {
   noAsset: { zh: '没有写明资产', en: 'the row does not say which asset it belongs to' },
+  onePointARow: { zh: '点表一行只写一个点', en: 'a row of a list is one point' },
   missing: (column: string, asset: string): Text => ({
     zh: `新资产 ${asset} 缺少 ${column}`,
     en: `${column} is missing for the new asset ${asset}`,

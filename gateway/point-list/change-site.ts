@@ -10,7 +10,7 @@ import { profilesFolder } from '../../rules/profile.ts';
 import { editAssets, flowText, type WrittenEntry } from '../site/edit-assets.ts';
 import { expandAssets } from '../site/expand-assets.ts';
 import { loadSiteText } from '../site/load-site.ts';
-import { packNames, PackShelf } from '../site/packs.ts';
+import { PackShelf, packNames } from '../site/packs.ts';
 import { mistakes, ProblemCollector, type SiteProblem } from '../site/problem.ts';
 import { parseYaml } from '../site/yaml-source.ts';
 import { assembleAssets, type ListedAsset, type PresentAsset } from './assemble-assets.ts';
@@ -72,10 +72,16 @@ export function changeSite(rows: readonly ListRow[], options: ChangeOptions): Ch
     else replaced.set(asset.entryIndex, inOrder(entry));
   }
   const edited = editAssets(siteText, replaced, appended);
-  if (!edited.ok) return { ok: false, mistakes: [], problems: [{ file: siteFile, line: 1, column: 1, ...mistakes.assetsNotAList() }] };
+  if (!edited.ok)
+    return {
+      ok: false,
+      mistakes: [],
+      problems: [{ file: siteFile, line: 1, column: 1, ...mistakes.assetsNotAList() }],
+    };
   const drafts = [...maps.values()];
   const problems = checkWhole(edited.text, drafts, options);
-  if (problems.length > 0) return { ok: false, ...placesInList(problems, edited.text, drafts, assembled.assets, siteFile) };
+  if (problems.length > 0)
+    return { ok: false, ...placesInList(problems, edited.text, drafts, assembled.assets, siteFile) };
   return {
     ok: true,
     change: {
@@ -120,7 +126,12 @@ function draftMap(asset: ListedAsset, listName: string, maps: Map<string, MapDra
   const known = maps.get(`${protocol}/${name}`);
   if (known !== undefined) return known;
   const title = { zh: `点表导入：${profile}`, en: `Imported points of ${profile}` };
-  const lines = [`name: ${flowText(title)}`, `source: ${flowText(listName)}`, `profile: ${flowText(profile)}`, 'points:'];
+  const lines = [
+    `name: ${flowText(title)}`,
+    `source: ${flowText(listName)}`,
+    `profile: ${flowText(profile)}`,
+    'points:',
+  ];
   const rowOfLine = new Map<number, ListRow>();
   for (const [point, mapPoint] of Object.entries(points)) {
     lines.push(`  ${flowText(point)}: ${flowText(mapPoint)}`);

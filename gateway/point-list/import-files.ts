@@ -1,5 +1,16 @@
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
@@ -56,7 +67,9 @@ export function applyChange(siteFile: string, change: SiteChange, list: string, 
 }
 
 /** What an undo came to: the import that was taken back, or why none was. */
-export type Undone = { readonly ok: true; readonly list: string; readonly atMs: number } | { readonly ok: false; readonly text: Text };
+export type Undone =
+  | { readonly ok: true; readonly list: string; readonly atMs: number }
+  | { readonly ok: false; readonly text: Text };
 
 /** Takes the newest import back, if the site file is still as that left it. */
 export function undoImport(siteFile: string): Undone {
@@ -68,7 +81,10 @@ export function undoImport(siteFile: string): Undone {
   const path = join(folder, FOLDER, newest);
   const record: unknown = readRecord(path);
   if (!Value.Check(ImportRecord, record)) {
-    return { ok: false, text: { zh: `${path} 已损坏，无法撤销`, en: `${path} is damaged; the import cannot be undone` } };
+    return {
+      ok: false,
+      text: { zh: `${path} 已损坏，无法撤销`, en: `${path} is damaged; the import cannot be undone` },
+    };
   }
   if (hashOf(readFileSync(siteFile, 'utf8')) !== record.afterHash) {
     return {
@@ -97,7 +113,11 @@ function readRecord(path: string): unknown {
 /** Oldest first. */
 function recordFiles(folder: string): readonly string[] {
   const own = join(folder, FOLDER);
-  return existsSync(own) ? readdirSync(own).filter((name) => /^\d+\.json$/.test(name)).sort() : [];
+  return existsSync(own)
+    ? readdirSync(own)
+        .filter((name) => /^\d+\.json$/.test(name))
+        .sort()
+    : [];
 }
 
 /** Replaces a file as a whole: its new content is on disk before its name leads there. */

@@ -124,7 +124,9 @@ function* rowsBelow(sheet: Sheet, titles: Titles, mapping: ListMapping, leftOut:
     if (own.size === 0) continue;
     const values = new Map(own);
     if (!own.has('asset')) for (const [column, value] of above) if (!values.has(column)) values.set(column, value);
-    above = new Map([...values].filter(([column]) => (assetColumns as readonly string[]).includes(column) || column === 'unit'));
+    above = new Map(
+      [...values].filter(([column]) => (assetColumns as readonly string[]).includes(column) || column === 'unit'),
+    );
     for (const [column, value] of Object.entries(mapping.defaults ?? {})) {
       if (!values.has(column)) values.set(column, value);
     }
@@ -157,7 +159,10 @@ function unknownColumn(column: string, known: ReadonlySet<string>): Text {
   const suggestion = nearest(column, [...known]);
   const zh = suggestion === undefined ? '' : `，是否想写 "${suggestion}"？`;
   const en = suggestion === undefined ? '' : `; did you mean "${suggestion}"?`;
-  return { zh: `映射文件中的列 "${column}" 不存在${zh}`, en: `the mapping names a column "${column}" that does not exist${en}` };
+  return {
+    zh: `映射文件中的列 "${column}" 不存在${zh}`,
+    en: `the mapping names a column "${column}" that does not exist${en}`,
+  };
 }
 
 function twice(column: string): Text {

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { basename, extname } from 'node:path';
-import { read, type WorkBook, type WorkSheet, utils } from '@e965/xlsx';
+import { read, utils, type WorkBook, type WorkSheet } from '@e965/xlsx';
 import type { Text } from '../../model/text.ts';
 
 /** Bound on a point list, in bytes; a list of 10,000 points has about one megabyte. */
@@ -105,9 +105,11 @@ function toSheet(name: string, sheet: WorkSheet, lastRow: number, lastColumn: nu
   for (let row = 0; row <= lastRow; row++) {
     const cells: CellValue[] = [];
     for (let column = 0; column <= lastColumn; column++) {
-      const cell = sheet[utils.encode_cell({ r: row, c: column })] as { t: string; v?: unknown; w?: string } | undefined;
+      const cell = sheet[utils.encode_cell({ r: row, c: column })] as
+        | { t: string; v?: unknown; w?: string }
+        | undefined;
       if (cell?.t === 'e') broken.push({ row, column, shown: cell.w ?? '#?' });
-      cells.push(cell === undefined || cell.t === 'e' ? null : valueOf(cell.v));
+      cells.push(cell === undefined || cell.t === 'e' ? null : cellOf(cell.v));
     }
     rows.push(cells);
   }
@@ -120,7 +122,7 @@ function toSheet(name: string, sheet: WorkSheet, lastRow: number, lastColumn: nu
   return { name, rows, broken };
 }
 
-function valueOf(value: unknown): CellValue {
+function cellOf(value: unknown): CellValue {
   if (typeof value === 'number' || typeof value === 'boolean') return value;
   if (value instanceof Date) return localDate(value);
   // Full-width letters, digits and colons are what a Chinese input method leaves in a list; blanks are nobody's meaning.
