@@ -83,17 +83,19 @@ let server: Server;
 let streams: IncomingMessage[];
 let assets: AssetReply[];
 let links: LinkReply[];
+let points: PointReply[];
 
 beforeEach(async () => {
   streams = [];
   assets = [];
   links = [];
+  points = [point];
   const site = { key: 's', name: text, timeZone: 'UTC', simulated: true, clockRate: 1, nowMs: 0, version: '0' };
   feed = new LiveFeed({
     site: () => site,
     systems: () => [],
     assets: () => assets,
-    points: () => [point],
+    points: () => points,
     pointChanges: () => [],
     alarms: () => [],
     links: () => links,
@@ -208,6 +210,7 @@ test('what passes over a wire is told at a bounded pace, a change of its link at
     vi.useRealTimers();
   });
   vi.advanceTimersByTime(2 * LIVE_WIRE_MS);
+  points = [];
   const stream = await connect();
   const deltas = deltasOf(stream);
   const seen = read(stream);
