@@ -232,6 +232,18 @@ describe('each mistake has its cell, and nothing is written', () => {
     ]);
   });
 
+  test('assets that are written in one line cannot be added to', () => {
+    const inOneLine = SITE.replace(/assets:[\s\S]*?(?=planned)/, (assets) => {
+      const first = assets.split('  - key: tank-{n}')[0] ?? '';
+      const entry = first
+        .replace(/^assets:\n.*# kept\n {2}- /s, '')
+        .trim()
+        .replaceAll('\n    ', ', ');
+      return `assets: [{ ${entry} }]\n`;
+    });
+    expect(mistakesOf(newSite(inOneLine), NEW)).toEqual([expect.stringMatching(/^site.yaml:1 assets must be a list/)]);
+  });
+
   test('a site file with mistakes of its own is named first', () => {
     const siteFile = newSite(SITE.replace('system: tanks', 'system: tnaks'));
     expect(mistakesOf(siteFile, NEW)).toEqual([expect.stringMatching(/^site\.yaml:13 there is no system/)]);

@@ -176,11 +176,11 @@ export const mistakes = {
     zh: `这里至少要写 ${quoted(keys)} 之一`,
     en: `one of ${quoted(keys)} is needed here`,
   })),
+  badSettings: entry('E018', (text: Text) => text),
   assetsNotAList: entry('E019', () => ({
     zh: 'assets 须写成带短横的列表（每个资产一项），点表才能加入',
     en: 'assets must be a list with dashes, one entry each, for a list of points to be added',
   })),
-  badSettings: entry('E018', (text: Text) => text),
   unknownLink: entry('E020', (key: string) => ({ zh: `没有链路 "${key}"`, en: `there is no link "${key}"` })),
   unknownSystem: entry('E021', (key: string) => ({ zh: `没有系统 "${key}"`, en: `there is no system "${key}"` })),
   unknownProfile: entry('E022', (key: string) => ({
@@ -196,12 +196,12 @@ export const mistakes = {
     en: `parent "${parent}" of "${asset}" does not exist`,
   })),
   unknownProtocol: entry('E025', (key: string, known: readonly string[]) => ({
-    zh: `没有协议 "${key}"，可用：$quoted(known)`,
-    en: `there is no protocol "${key}"; there are $quoted(known)`,
+    zh: `没有协议 "${key}"，可用：${quoted(known)}`,
+    en: `there is no protocol "${key}"; there are ${quoted(known)}`,
   })),
   unknownChannel: entry('E026', (key: string, known: readonly string[]) => ({
-    zh: `没有通知渠道 "${key}"，可用：$quoted(known)`,
-    en: `there is no channel "${key}"; there are $quoted(known)`,
+    zh: `没有通知渠道 "${key}"，可用：${quoted(known)}`,
+    en: `there is no channel "${key}"; there are ${quoted(known)}`,
   })),
   profileNotInSystem: entry('E027', (profile: string, system: string) => ({
     zh: `系统 "${system}" 中没有类型为 "${profile}" 的资产，该指标不会有数据`,
@@ -213,69 +213,69 @@ export const mistakes = {
     en: `there is no campaign "${key}" under campaigns`,
   })),
   duplicate: entry('E030', (what: Text, key: string, line: number) => ({
-    zh: `$what.zh"${key}" 重复，第 $line行已有`,
-    en: `$what.en"${key}" exists already, see line $line`,
+    zh: `${what.zh} "${key}" 重复，第 ${line} 行已有`,
+    en: `${what.en} "${key}" exists already, see line ${line}`,
   })),
   sameKey: entry('E033', (key: string) => ({
-    zh: `each 展开的资产都叫 "${key}"：键里要有变量，例如 $key-{n}`,
-    en: `all that each makes would be "${key}": put its variable into the key, e.g. $key-{n}`,
+    zh: `each 展开的资产都叫 "${key}"：键里要有变量，例如 ${key}-{n}`,
+    en: `all that each makes would be "${key}": put its variable into the key, e.g. ${key}-{n}`,
   })),
   parentCycle: entry('E031', (keys: readonly string[]) => ({
-    zh: `上级关系成环：$keys.join(' → ')`,
-    en: `parents form a circle: $keys.join(' → ')`,
+    zh: `上级关系成环：${keys.join(' → ')}`,
+    en: `parents form a circle: ${keys.join(' → ')}`,
   })),
   formerlyTaken: entry('E032', (asset: string, former: string) => ({
     zh: `"${asset}" 的旧名 "${former}" 仍是另一资产的键`,
     en: `former key "${former}" of "${asset}" is the key or former key of another asset`,
   })),
   noAssetMatches: entry('E034', (choice: string) => ({
-    zh: `没有资产符合 $choice`,
-    en: `no asset matches $choice`,
+    zh: `没有资产符合 ${choice}`,
+    en: `no asset matches ${choice}`,
   })),
   unknownVariable: entry('E040', (name: string, known: readonly string[]) => ({
-    zh: `模板变量 $name未在 each 中定义$known.length > 0 ? `，已有：${quoted(known)}` : ''`,
-    en: `each does not define $name$known.length > 0 ? `; it defines ${quoted(known)}` : ''`,
+    zh: `模板变量 {${name}} 未在 each 中定义${known.length > 0 ? `，已有：${quoted(known)}` : ''}`,
+    en: `each does not define {${name}}${known.length > 0 ? `; it defines ${quoted(known)}` : ''}`,
   })),
   badTemplate: entry('E041', (text: string) => ({
-    zh: `$text不是有效的模板，写法：n或 n:02`,
-    en: `$textis not a template; write nor n:02`,
+    zh: `${text} 不是有效的模板，写法：{n} 或 {n:02}`,
+    en: `${text} is not a template; write {n} or {n:02}`,
   })),
   badRange: entry('E042', (text: string) => ({
-    zh: `$text不是有效的范围，写法：1..23 或 [1, 2, 5]，上界不小于下界`,
-    en: `$textis not a range; write 1..23 or [1, 2, 5], with the end not before the start`,
+    zh: `${text} 不是有效的范围，写法：1..23 或 [1, 2, 5]，上界不小于下界`,
+    en: `${text} is not a range; write 1..23 or [1, 2, 5], with the end not before the start`,
   })),
   tooManyAssets: entry('E043', (bound: number) => ({
-    zh: `资产超过 $bound个`,
-    en: `there are more than $boundassets`,
+    zh: `资产超过 ${bound} 个`,
+    en: `there are more than ${bound} assets`,
   })),
   tooManyPoints: entry('E044', (bound: number) => ({
-    zh: `点超过 $bound个`,
-    en: `there are more than $boundpoints`,
+    zh: `点超过 ${bound} 个`,
+    en: `there are more than ${bound} points`,
   })),
   badVariable: entry('E045', (text: string) => ({
-    zh: `$text不是有效的环境变量引用，写法：\$NAME或 \$NAME:-默认值`,
-    en: `$textis not a reference to the environment; write \$NAMEor \$NAME:-default`,
+    zh: `${text} 不是有效的环境变量引用，写法：\${NAME} 或 \${NAME:-默认值}`,
+    en: `${text} is not a reference to the environment; write \${NAME} or \${NAME:-default}`,
   })),
   tooManyEntries: entry('E046', (bound: number) => ({
-    zh: `条目超过 $bound条`,
-    en: `there are more than $boundentries`,
+    zh: `条目超过 ${bound} 条`,
+    en: `there are more than ${bound} entries`,
   })),
   badAddress: entry('E050', (point: string, text: Text) => ({
-    zh: `$point：$text.zh`,
-    en: `$point: $text.en`,
+    zh: `${point}：${text.zh}`,
+    en: `${point}: ${text.en}`,
   })),
   addressConflict: entry('E051', (point: string, text: Text) => ({
-    zh: `地址冲突：$about(point, text.zh)`,
-    en: `addresses conflict: $about(point, text.en)`,
+    zh: `地址冲突：${about(point, text.zh)}`,
+    en: `addresses conflict: ${about(point, text.en)}`,
   })),
   badExpression: entry('E060', (text: Text) => text),
   expressionAgainstProfile: entry('E061', (profile: string, text: Text) => ({
-    zh: `用于 "${profile}" 的资产时：$text.zh`,
-    en: `for assets of "${profile}": $text.en`,
+    zh: `用于 "${profile}" 的资产时：${text.zh}`,
+    en: `for assets of "${profile}": ${text.en}`,
   })),
   parentNeeded: entry('E062', (profile: string, point: string, parent: string | undefined) => ({
-    zh: `"${profile}" 要读上级的 $point，$parent === undefined ? '而该资产没有上级' : `而上级类型 "${parent}" 没有这个点``,
-    en: `"${profile}" reads $pointof its parent, $parent === undefined ? 'but this asset has none' : `but profile "${parent}" has no such point``,
+    zh: `"${profile}" 要读上级的 ${point}，${parent === undefined ? '而该资产没有上级' : `而上级类型 "${parent}" 没有这个点`}`,
+    en: `"${profile}" reads ${point} of its parent, ${parent === undefined ? 'but this asset has none' : `but profile "${parent}" has no such point`}`,
   })),
   badRule: entry('E063', (text: Text) => text),
   ruleTooOften: entry('E064', (text: Text) => text),
@@ -284,16 +284,16 @@ export const mistakes = {
     en: 'by this rule the work would never take place',
   })),
   startNotInRule: entry('E066', (start: string) => ({
-    zh: `规则在 $start并不发生；start 应为第一次的开始时间`,
-    en: `the rule does not come at $start; start is when the first one begins`,
+    zh: `规则在 ${start} 并不发生；start 应为第一次的开始时间`,
+    en: `the rule does not come at ${start}; start is when the first one begins`,
   })),
   plannedOverlap: entry('E067', (duration: string, every: string) => ({
-    zh: `每次 $duration，而隔 $every又开始一次，就没有结束的时候`,
-    en: `it takes $durationand comes again after $every: it would never be over`,
+    zh: `每次 ${duration}，而隔 ${every} 又开始一次，就没有结束的时候`,
+    en: `it takes ${duration} and comes again after ${every}: it would never be over`,
   })),
   mapLacksPoint: entry('E070', (points: readonly string[], profile: string) => ({
     zh: `点表缺少 "${profile}" 必需的点：${quoted(points)}`,
-    en: `the map lacks points that "${profile}" requires: $quoted(points)`,
+    en: `the map lacks points that "${profile}" requires: ${quoted(points)}`,
   })),
   pointNotInProfile: entry('E071', (point: string, profile: string) => ({
     zh: `设备类型 "${profile}" 没有点 "${point}"`,
@@ -312,8 +312,8 @@ export const mistakes = {
     en: `there is no time zone "${zone}"; an example is Asia/Shanghai`,
   })),
   badTarget: entry('E081', (value: string) => ({
-    zh: `目标 $value不在 0 到 1（0% 到 100%）之间`,
-    en: `target $valueis not between 0 and 1 (0% and 100%)`,
+    zh: `目标 ${value} 不在 0 到 1（0% 到 100%）之间`,
+    en: `target ${value} is not between 0 and 1 (0% and 100%)`,
   })),
   countedNotLive: entry('E082', () => ({
     zh: 'window: live 是按数量计（counted: true），其余窗口按时间计（counted: false）',
@@ -328,16 +328,16 @@ export const mistakes = {
     en: `"${text}" is not a date; the form is 2026-06-01`,
   })),
   fromAfterTo: entry('E085', (from: string, to: string) => ({
-    zh: `结束日期 $to早于开始日期 $from`,
-    en: `it ends on $to, before it begins on $from`,
+    zh: `结束日期 ${to} 早于开始日期 ${from}`,
+    en: `it ends on ${to}, before it begins on ${from}`,
   })),
   campaignTooLong: entry('E086', (days: number, bound: number) => ({
-    zh: `共 $days天，超过上限 $bound天`,
-    en: `it has $daysdays, the bound is $bound`,
+    zh: `共 ${days} 天，超过上限 ${bound} 天`,
+    en: `it has ${days} days, the bound is ${bound}`,
   })),
   badPlannedDuration: entry('E087', (text: string, least: string, most: string) => ({
-    zh: `计划作业时长 $text不在 $least到 $most之间`,
-    en: `planned work of $textis not within $leastand $most`,
+    zh: `计划作业时长 ${text} 不在 ${least} 到 ${most} 之间`,
+    en: `planned work of ${text} is not within ${least} and ${most}`,
   })),
   unknownMask: entry('E090', (mask: string) => ({
     zh: `masks：没有另一个报警 "${mask}"`,
@@ -363,18 +363,18 @@ export const mistakes = {
   })),
   staleTooLate: entry('E097', (profile: string, point: string, stale: string, link: string, interval: string) => ({
     zh: `"${profile}" 的 ${point} 无应答 ${stale} 才算失效，超过链路 "${link}" 的三个周期（每个 ${interval}）；请缩短 staleAfter，或在设备类型里用 staleReason 写明理由`,
-    en: `$pointof "${profile}" is trusted for ${stale} without a reply, longer than three intervals of link "${link}" (${interval} each); shorten staleAfter, or give the profile a staleReason`,
+    en: `${point} of "${profile}" is trusted for ${stale} without a reply, longer than three intervals of link "${link}" (${interval} each); shorten staleAfter, or give the profile a staleReason`,
   })),
   unsetVariable: entry('W001', (name: string) => ({
-    zh: `环境变量 $name未设置，也没有默认值`,
-    en: `environment variable $nameis not set and has no default`,
+    zh: `环境变量 ${name} 未设置，也没有默认值`,
+    en: `environment variable ${name} is not set and has no default`,
   })),
   openSecret: entry('W002', (key: string) => ({
     zh: `"${key}" 的内容直接写在文件里，请改用 \${环境变量}`,
-    en: `the content of "${key}" stands in the file; use \$VARIABLEinstead`,
+    en: `the content of "${key}" stands in the file; use \${VARIABLE} instead`,
   })),
   shadowed: entry('W003', (file: string) => ({
-    zh: `用站点旁的 $file，不用程序自带的同名文件`,
-    en: `$filebeside the site file is used, not the program’s own of the same name`,
+    zh: `用站点旁的 ${file}，不用程序自带的同名文件`,
+    en: `${file} beside the site file is used, not the program’s own of the same name`,
   })),
 } as const;
