@@ -1,6 +1,7 @@
 import type { TSchema } from 'typebox';
 import type { Clock } from './clock.ts';
 import type { PointKey, PointNumber, ValueKind } from './point.ts';
+import type { Commissioning } from './probe.ts';
 import type { Batch } from './sample.ts';
 import type { Text } from './text.ts';
 
@@ -19,7 +20,7 @@ export interface Delivery {
 export type Emit = (batch: Batch) => Delivery;
 
 /** Holds one link to controllers. */
-export interface Adapter {
+export interface Adapter extends Commissioning {
   /**
    * Connects, reads and emits until `signal` aborts, then closes everything and resolves. Calls `up` each time that
    * the link begins to answer. Rejects with {@link LinkLost} when the link is gone (the supervisor tries again, with a

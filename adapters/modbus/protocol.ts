@@ -6,6 +6,7 @@ import { findConflicts } from './conflicts.ts';
 import type { ReadRequest, Reply, WriteRequest } from './connection.ts';
 import { endpointProblems } from './endpoint.ts';
 import type { Line } from './line.ts';
+import { personsLine } from './persons-line.ts';
 import { DEFAULT_POLL, ModbusAssetAddress, ModbusMapPoint, ModbusSettings } from './schema.ts';
 import { writtenModbus } from './written.ts';
 
@@ -38,6 +39,8 @@ export const modbusProtocol: ModbusProtocol = {
   settingsProblems: endpointProblems,
   create: (plan) => {
     let line: Line | undefined;
+    const ask: ModbusAdapter['ask'] = (request, signal, timeoutMs) =>
+      line?.ask(request, signal, timeoutMs) ?? Promise.resolve({ kind: 'lost' });
     return {
       run: async (emit, signal, up) => {
         const { runModbusLink } = await import('./link.ts');
@@ -45,7 +48,11 @@ export const modbusProtocol: ModbusProtocol = {
           line = held;
         });
       },
-      ask: (request, signal, timeoutMs) => line?.ask(request, signal, timeoutMs) ?? Promise.resolve({ kind: 'lost' }),
+      ask,
+      probe: async (request, signal) => {
+        const { probeModbus } = await import('./probe.ts');
+        return probeModbus(plan, personsLine(plan.settings, ask), request, signal);
+      },
     };
   },
 };
