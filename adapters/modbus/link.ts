@@ -1,4 +1,4 @@
-import type { Emit, LinkPlan } from '../../model/adapter.ts';
+import type { Emit, LinkPlan, Wire } from '../../model/adapter.ts';
 import type { ModbusAddress } from './address.ts';
 import { Line } from './line.ts';
 import { readLinkSettings } from './link-settings.ts';
@@ -30,4 +30,9 @@ export async function runModbusLink(
     hold(undefined);
     await line?.close();
   }
+}
+
+/** A line besides the link's own, for what a person asks while the link holds none. Rejects as `Line.open` does. */
+export function openPersonsLine(settings: ModbusSettings, wire: Wire, signal: AbortSignal): Promise<Line> {
+  return Line.open({ ...readLinkSettings(settings), wire }, signal);
 }
