@@ -119,6 +119,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       points: (number) => present.pointOf(number),
       changes: {
         after: (place, limit) => state.db.changesAfter(place.logSeq, place.ordinal, limit),
+        dropped: (place) => state.db.droppedAfter(place.logSeq, place.ordinal),
         onChanged: (listener) => engine.onStored(() => listener()),
       },
       logger: logger.child({ part: 'history' }),
