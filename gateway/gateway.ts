@@ -137,14 +137,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     // The page's address is had before any controller is touched: a second gateway must not take their connections.
     let links: Links | undefined;
     const linkFacts = () => links?.facts() ?? [];
+    const linkAttempts = () => links?.attempts() ?? { underWay: 0, waiting: 0 };
     const reloads = wireReloads(
       options,
       { clock, log, engine, live, present },
       () => links,
       () => http.feed,
     );
-    const parts = { clock, log, stateDb: state.db, engine, history, health, live, present, reloads, linkFacts };
-    const http: HttpServer = await serve(options, parts);
+    const served = { stateDb: state.db, history, health, reloads, linkFacts, linkAttempts };
+    const http: HttpServer = await serve(options, { clock, log, engine, live, present, ...served });
     ending.push(() => http.close());
     links = startLinks({
       site,

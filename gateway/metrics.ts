@@ -6,6 +6,7 @@ import type { StateDb } from './engine/state-db.ts';
 import { measureEventLoopDelay } from './event-loop-delay.ts';
 import type { PathFacts } from './health/path-facts.ts';
 import type { HealthWatch } from './health/watch-health.ts';
+import type { LinkFacts } from './links/link-facts.ts';
 import type { Links } from './links/supervisor.ts';
 import type { DurableLog } from './log/open-log.ts';
 import type { Reloads } from './reloads.ts';
@@ -16,6 +17,7 @@ interface Measured {
   readonly stateDb: StateDb;
   readonly health: HealthWatch;
   readonly linkFacts: () => ReturnType<Links['facts']>;
+  readonly linkAttempts: () => ReturnType<Links['attempts']>;
   readonly reloads: Reloads;
   /** Epoch ms of site time. */
   readonly now: () => number;
@@ -51,7 +53,8 @@ export function createMetrics(measured: Measured): () => Promise<{ contentType: 
   samples(registry, measured);
   alarms(registry, measured);
   const health = alarmSystem(registry);
-  reloadsAndLinks(registry, measured);
+  reloadsOfSite(registry, measured);
+  links(registry, measured);
   return async () => {
     health(measured);
     return { contentType: registry.contentType, text: await registry.metrics() };
@@ -177,13 +180,43 @@ function alarmSystem(registry: Registry): (measured: Measured) => void {
   };
 }
 
-function reloadsAndLinks(registry: Registry, { reloads, linkFacts }: Measured): void {
+function reloadsOfSite(registry: Registry, { reloads }: Measured): void {
   labelled(registry, 'reloads', 'Reloads of the site file by outcome', ['outcome'], () =>
     Object.entries(reloads.counts).map(([outcome, count]) => [{ outcome }, count]),
   );
   const refused = '1 while the site file has mistakes and the one before stays';
   gauge(registry, 'site_refused', refused, () => (reloads.refusal ? 1 : 0));
-  labelled(registry, 'link_up', '1 where a link answers', ['link'], () =>
-    linkFacts().map(({ key, state }) => [{ link: key }, state === 'up' ? 1 : 0]),
-  );
+}
+
+/** What each link does. What nobody can tell of one has no line. */
+function links(registry: Registry, { linkFacts, linkAttempts }: Measured): void {
+  const figures: readonly (readonly [name: string, help: string, read: (facts: LinkFacts) => number | null])[] = [
+    ['up', '1 where a link answers', ({ state }) => (state === 'up' ? 1 : 0)],
+    ['reconnects', 'How often a link came up again', ({ reconnects }) => reconnects],
+    ['requests', 'Requests to a link, answered or not', ({ wire }) => wire.requests],
+    ['messages', 'Messages of a link that came unasked', ({ wire }) => wire.messages],
+    ['timeouts', 'Requests that were not answered in time', ({ wire }) => wire.timeouts],
+    ['failures', 'Answers and messages that were refusals or could not be read', ({ wire }) => wire.failures],
+    ['overruns', 'Polls that were not done when the next was due', ({ wire }) => wire.overruns],
+    ['revised', '1 while the other side grants less than was asked for', ({ wire }) => (wire.revision ? 1 : 0)],
+    ['error_ratio', 'Time-outs and failures among all of the last five minutes', ({ wire }) => wire.errorRatio],
+    ['round_trip_median_ms', 'Of the newest answers', ({ wire }) => wire.roundTripMs?.median ?? null],
+    ['round_trip_p95_ms', 'Of the newest answers', ({ wire }) => wire.roundTripMs?.p95 ?? null],
+  ];
+  for (const [name, help, read] of figures) {
+    labelled(registry, `link_${name}`, help, ['link'], () =>
+      linkFacts().flatMap((facts) => {
+        const value = read(facts);
+        return value === null ? [] : [[{ link: facts.key }, value] as const];
+      }),
+    );
+  }
+  const help = 'Links that are trying to connect, and those that wait until they may';
+  labelled(registry, 'link_attempts', help, ['state'], () => {
+    const { underWay, waiting } = linkAttempts();
+    return [
+      [{ state: 'under-way' }, underWay],
+      [{ state: 'waiting' }, waiting],
+    ];
+  });
 }

@@ -41,6 +41,7 @@ export interface ServeParts {
   readonly present: PresentSite;
   readonly reloads: Reloads;
   readonly linkFacts: () => ReturnType<Links['facts']>;
+  readonly linkAttempts: () => ReturnType<Links['attempts']>;
 }
 
 /** Begins to serve page and API, and keeps both of the present: live values follow the log, changes are told at once. */
@@ -62,7 +63,7 @@ export async function serve(options: GatewayOptions, parts: ServeParts): Promise
 
 function httpOptions(options: GatewayOptions, parts: ServeParts): Parameters<typeof startHttp>[0] {
   const { host, port, token, logger, pageDir } = options;
-  const { clock, log, stateDb, engine, history, health, live, present, reloads, linkFacts } = parts;
+  const { clock, log, stateDb, engine, history, live, present, reloads, linkFacts } = parts;
   const key = acknowledgeKey(options.dataDir);
   return {
     host,
@@ -100,7 +101,7 @@ function httpOptions(options: GatewayOptions, parts: ServeParts): Parameters<typ
     },
     reload: async () => reloadAnswer(await reloads.reload()),
     readPermission: (permission) => readPermission(permission, key, Date.now()),
-    metrics: createMetrics({ engine, stateDb, health, linkFacts, log, reloads, now: () => clock.now() }),
+    metrics: createMetrics({ ...parts, now: () => clock.now() }),
     health: () => healthReply(parts),
     notReady: () => notReady(parts),
     pageDir,

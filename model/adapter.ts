@@ -142,5 +142,10 @@ export interface Protocol<Settings = unknown, Address = unknown, MapPoint = unkn
    * where that is up to the devices. `${ENV}` in `settings` has been replaced.
    */
   expectedIntervalMs?(settings: Settings): number | undefined;
+  /**
+   * What is wrong with settings that pass the schema, e.g. two that do not go together. `${ENV}` in `settings` has been
+   * replaced, so that no text may repeat a value.
+   */
+  settingsProblems?(settings: Settings): readonly Problem[];
   create(plan: LinkPlan<Settings, Address>): Adapter;
 }

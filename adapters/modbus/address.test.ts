@@ -124,6 +124,19 @@ describe('resolve', () => {
     expect(paths(map, kind)).toEqual(expected);
   });
 
+  test('what map and asset say of reading is kept, and nothing where they say nothing', () => {
+    const limits = { maxRegisters: 32, maxBits: 64, timeout: '3s' };
+    expect(resolved({ register: 40001, poll: '1min' }, 'double', { unit: 1, ...limits }).reading).toEqual({
+      pollMs: 60_000,
+      timeoutMs: 3000,
+      maxRegisters: 32,
+      maxBits: 64,
+    });
+    expect(resolved({ register: 40001 })).not.toHaveProperty('reading');
+    expect(paths({ register: 40001, poll: '1ms' })).toEqual(['poll']);
+    expect(paths({ register: 40001 }, 'double', { unit: 1, timeout: '2min' })).toEqual(['timeout']);
+  });
+
   test('refuses an index that leads beyond the table', () => {
     expect(paths({ register: 10001 }, 'bool', { unit: 1, stride: 1000 }, 66)).toEqual(['register']);
     expect(paths({ register: 10001 }, 'bool', { unit: 1, offset: -1 })).toEqual(['register']);

@@ -1,5 +1,6 @@
 import type { AddressContext, Problem, Resolved } from '../../model/adapter.ts';
 import type { ValueKind } from '../../model/point.ts';
+import { type Reading, readingOf } from './reading.ts';
 import type { ModbusAssetAddress, ModbusMapPoint, Table, TextEncoding, ValueType } from './schema.ts';
 import { registersOf, typesOfKind } from './value-type.ts';
 
@@ -31,6 +32,8 @@ export interface ModbusAddress {
   readonly wire?: readonly number[];
   /** The map says that the controller takes a value here. */
   readonly writable?: true;
+  /** Where it is not to be read as the link's other points are. */
+  readonly reading?: Reading;
 }
 
 /** Addresses are 16 bits on the wire. */
@@ -76,6 +79,7 @@ export function resolveAddress(
       `address ${span} is outside of 0 to ${LAST_ADDRESS}`,
     );
   }
+  const reading = readingOf(map, asset, problem);
   if (problems.length > 0) return { ok: false, problems };
   return {
     ok: true,
@@ -95,6 +99,7 @@ export function resolveAddress(
       byteOrder: map.byteOrder ?? null,
       ...(map.wire !== undefined && { wire: map.wire }),
       ...(map.writable === true && { writable: true }),
+      ...(reading !== undefined && { reading }),
     },
   };
 }

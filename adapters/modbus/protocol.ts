@@ -4,6 +4,7 @@ import { type ModbusAddress, resolveAddress } from './address.ts';
 import { expandArray } from './array.ts';
 import { findConflicts } from './conflicts.ts';
 import type { ReadRequest, Reply, WriteRequest } from './connection.ts';
+import { endpointProblems } from './endpoint.ts';
 import type { Line } from './line.ts';
 import { DEFAULT_POLL, ModbusAssetAddress, ModbusMapPoint, ModbusSettings } from './schema.ts';
 
@@ -22,7 +23,7 @@ export interface ModbusProtocol extends Protocol<ModbusSettings, ModbusAddress, 
   create(plan: LinkPlan<ModbusSettings, ModbusAddress>): ModbusAdapter;
 }
 
-/** Modbus over TCP. The client library is loaded when a link first runs. */
+/** Modbus over TCP, TLS and serial lines. The client library is loaded when a link first runs. */
 export const modbusProtocol: ModbusProtocol = {
   key: 'modbus',
   settingsSchema: ModbusSettings,
@@ -32,6 +33,7 @@ export const modbusProtocol: ModbusProtocol = {
   resolve: resolveAddress,
   conflicts: findConflicts,
   expectedIntervalMs: ({ poll }) => parseDuration(poll ?? DEFAULT_POLL),
+  settingsProblems: endpointProblems,
   create: (plan) => {
     let line: Line | undefined;
     return {

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { DURATION_PATTERN } from '../../model/duration.ts';
+import type { Text } from '../../model/text.ts';
 
 /** The site file may leave a value to the environment: `${ENV}` passes here and is checked again once replaced. */
 const DURATION_OR_ENV = `${DURATION_PATTERN}|\\$\\{`;
@@ -9,13 +10,60 @@ const Order = Type.Union([Type.Literal('big'), Type.Literal('little')]);
 /** Interval of reading all points where the site file has none. */
 export const DEFAULT_POLL = '1s';
 
-/** Settings of a Modbus TCP link, as in the site file. */
+/** How an endpoint is written. */
+export const ENDPOINT_TEXT: Text = {
+  zh: 'tcp://主机:端口、rtu+tcp://主机:端口、tls://主机（端口 802 可省略）或 serial:///dev/ttyUSB0',
+  en: 'tcp://host:port, rtu+tcp://host:port, tls://host (port 802 unless given) or serial:///dev/ttyUSB0',
+};
+
+const SerialSettings = Type.Object(
+  {
+    baud: Type.Optional(Type.Integer({ minimum: 300, maximum: 4_000_000, description: '9600 if absent' })),
+    parity: Type.Optional(
+      Type.Union([Type.Literal('none'), Type.Literal('even'), Type.Literal('odd')], { description: 'none if absent' }),
+    ),
+    dataBits: Type.Optional(Type.Literal(8, { description: '8, as RTU has it' })),
+    stopBits: Type.Optional(Type.Union([Type.Literal(1), Type.Literal(2)], { description: '1 if absent' })),
+  },
+  { additionalProperties: false, description: 'the serial line; for serial:// only' },
+);
+
+const PemPath = (description: string) => Type.Optional(Type.String({ minLength: 1, maxLength: 4096, description }));
+
+const TlsSettings = Type.Object(
+  {
+    ca: PemPath('PEM file with the authority that signed the controller’s certificate; the system’s own if absent'),
+    certificate: PemPath('PEM file by which the gateway proves who it is'),
+    key: PemPath('PEM file with the key to it'),
+    serverName: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 253,
+        description: 'name in the controller’s certificate; the host if absent',
+      }),
+    ),
+  },
+  { additionalProperties: false, description: 'certificates; for tls:// only' },
+);
+
+/** Settings of a Modbus link, as in the site file. */
 export const ModbusSettings = Type.Object(
   {
     endpoint: Type.String({
-      pattern: '^tcp://[^\\s/]+:\\d{1,5}$|\\$\\{',
-      description: 'tcp://host:port of the controller or of the gateway before it',
+      pattern: '^((tcp|rtu\\+tcp)://[^\\s/]+:\\d{1,5}|tls://[^\\s/]+|serial://\\S+)$|\\$\\{',
+      expected: ENDPOINT_TEXT,
+      description:
+        'the controller, or the gateway before it: tcp://host:port (Modbus TCP), rtu+tcp://host:port (RTU frames over TCP), tls://host (Modbus/TCP Security, port 802 unless given), serial:///dev/ttyUSB0 (RTU)',
     }),
+    parallel: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 16,
+        description: 'requests under way at once, for tcp:// and tls://; 1 if absent, as many gateways can do no more',
+      }),
+    ),
+    serial: Type.Optional(SerialSettings),
+    tls: Type.Optional(TlsSettings),
     timeout: Type.Optional(
       Type.String({
         pattern: DURATION_OR_ENV,
@@ -25,8 +73,20 @@ export const ModbusSettings = Type.Object(
     poll: Type.Optional(
       Type.String({
         pattern: DURATION_OR_ENV,
-        description: 'interval at which all points are read, site time; 1s if absent, 10ms to 1d',
+        description:
+          'interval at which points are read whose map has none of their own, site time; 1s if absent, 10ms to 1d',
+        expected: { zh: '写轮询周期，10ms 到 1d，例如 1s', en: 'write an interval from 10ms to 1d, such as 1s' },
       }),
+    ),
+    maxRegisters: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 125,
+        description: 'most registers that the devices give at once; 125 if absent',
+      }),
+    ),
+    maxBits: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 2000, description: 'the same of coils and discrete inputs; 2000 if absent' }),
     ),
     wordOrder: Type.Optional(
       Type.Union(Order.anyOf, {
@@ -55,6 +115,27 @@ export const ModbusAssetAddress = Type.Object(
         minimum: -65_535,
         maximum: 65_535,
         description: 'added once more for each further asset that the entry expands to',
+      }),
+    ),
+    timeout: Type.Optional(
+      Type.String({
+        pattern: DURATION_PATTERN,
+        description: 'how long a request to this unit waits for its answer, real time; as the link has it if absent',
+        expected: { zh: '写应答时限，10ms 到 60s，例如 2s', en: 'write a time-out from 10ms to 60s, such as 2s' },
+      }),
+    ),
+    maxRegisters: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 125,
+        description: 'most registers that this unit gives at once; as the link has it if absent',
+      }),
+    ),
+    maxBits: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 2000,
+        description: 'the same of coils and discrete inputs; as the link has it if absent',
       }),
     ),
   },
@@ -169,6 +250,13 @@ export const ModbusMapPoint = Type.Object(
         minimum: 1,
         maximum: 65_535,
         description: 'from one point of an array to the next, in registers (or coils); as many as it takes if absent',
+      }),
+    ),
+    poll: Type.Optional(
+      Type.String({
+        pattern: DURATION_PATTERN,
+        description: 'interval at which this point is read, site time; that of the link if absent',
+        expected: { zh: '写轮询周期，10ms 到 1d，例如 10s', en: 'write an interval from 10ms to 1d, such as 10s' },
       }),
     ),
     writable: Type.Optional(

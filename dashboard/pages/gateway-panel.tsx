@@ -1,9 +1,9 @@
 import { useSignal } from '@preact/signals';
-import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { HealthReply } from '../../gateway/http/contract.ts';
 import { useApp } from '../app.ts';
 import { fetchHealth } from '../live/gateway-call.ts';
+import { Fact } from '../parts/fact.tsx';
 import { Lasting } from '../parts/moment.tsx';
 
 /** How often the figures are asked for, real ms. */
@@ -49,15 +49,6 @@ export function GatewayPanel() {
         </Fact>
       )}
     </dl>
-  );
-}
-
-function Fact(props: { name: string; trouble?: boolean; children: ComponentChildren }) {
-  return (
-    <div>
-      <dt>{props.name}</dt>
-      <dd class={props.trouble === true ? 'problem' : undefined}>{props.children}</dd>
-    </div>
   );
 }
 

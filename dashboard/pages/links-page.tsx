@@ -1,9 +1,11 @@
 import type { LinkReply } from '../../gateway/http/contract.ts';
 import { useApp } from '../app.ts';
 import { ClassMark } from '../parts/class-mark.tsx';
+import { Fact } from '../parts/fact.tsx';
 import { Lazy } from '../parts/lazy.tsx';
 import { Lasting, Moment } from '../parts/moment.tsx';
 import { NextRetry } from '../parts/next-retry.tsx';
+import { LinkFacts } from './link-facts.tsx';
 import { byLinkTrouble, linkSign } from './link-order.ts';
 
 const loadGatewayPanel = () => import('./gateway-panel.tsx').then((module) => module.GatewayPanel);
@@ -53,20 +55,13 @@ function LinkCard(props: { link: LinkReply }) {
       </div>
       {link.state !== 'up' && (
         <dl>
-          {link.reason !== null && (
-            <div>
-              <dt>{t.reason}</dt>
-              <dd>{text(link.reason)}</dd>
-            </div>
-          )}
-          <div>
-            <dt>{t.nextRetry}</dt>
-            <dd>
-              <NextRetry link={link} />
-            </dd>
-          </div>
+          {link.reason !== null && <Fact name={t.reason}>{text(link.reason)}</Fact>}
+          <Fact name={t.nextRetry}>
+            <NextRetry link={link} />
+          </Fact>
         </dl>
       )}
+      <LinkFacts link={link} />
     </article>
   );
 }

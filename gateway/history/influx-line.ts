@@ -4,7 +4,14 @@ import { type DeadLetter, DeadLetters } from './dead-letters.ts';
 import { FieldNames, type FoundField, measurementOf } from './field-names.ts';
 import { InfluxClient } from './influx-client.ts';
 import { identify } from './influx-identity.ts';
-import type { InfluxNews, InfluxReply, InfluxRequest, InfluxThreadData, ToldPoint } from './influx-messages.ts';
+import {
+  INFLUX_WRITES_IN_FLIGHT,
+  type InfluxNews,
+  type InfluxReply,
+  type InfluxRequest,
+  type InfluxThreadData,
+  type ToldPoint,
+} from './influx-messages.ts';
 import { InfluxPoster, RETRY_AFTER_MS } from './influx-post.ts';
 import { foundFields, setUpDatabase, setUpDownsampling } from './influx-setup.ts';
 import { faultText, type InfluxTarget } from './influx-target.ts';
@@ -19,6 +26,8 @@ type Retry = Extract<WriteOutcome, { type: 'retry' }>;
 
 /** Reasons that are told, each once. */
 const MAX_TOLD = 50;
+/** Bytes of lines that are kept to be written over, for each write at a time. */
+const MAX_SPARE_BYTES = 8 * 1024 * 1024;
 /** Real ms between two looks at the types that the database has. */
 const FIELDS_EVERY_MS = 10_000;
 /** Real ms between two looks at which database is there, where connections have been lost. */
@@ -40,6 +49,7 @@ export class InfluxLine {
   readonly #names = new FieldNames();
   readonly #points = new Map<PointNumber, ToldPoint[1]>();
   #heads = new Map<PointNumber, SeriesHead>();
+  readonly #spare: LineWriter[] = [];
   /** How often fields have got other names. */
   #renamings = 0;
   /** Resolves once the database is there; undefined where that must be looked at. */
@@ -85,11 +95,13 @@ export class InfluxLine {
     void this.#downsample();
     const renamings = this.#renamings;
     const skipped: Skipped = { unknownPoint: 0, impossibleTime: 0, changes: 0 };
-    const writer = new LineWriter();
+    const writer = this.#spare.pop() ?? new LineWriter();
     if (request.type === 'samples') encodeSamples(request.blocks, (number) => this.#head(number), skipped, writer);
     else encodeChanges(request.changes, this.#names, skipped, writer);
-    const lines = writer.take();
+    const { lines } = writer;
+    const rows = lines.ends.length;
     const written = await this.#writer.write(lines, signal);
+    if (written.outcome === 'done' && written.isSent) this.#keep(writer);
     if (written.outcome !== 'done') {
       // The database may have been dropped, also where the server says something else for a while.
       this.#ready = undefined;
@@ -103,7 +115,14 @@ export class InfluxLine {
     const deadLettered = await this.#bury(deadLetters);
     const rejected = deadLetters.length;
     const reason = deadLetters[0]?.reason ?? null;
-    return { type: 'done', identity, rows: lines.ends.length - rejected, rejected, deadLettered, reason, skipped };
+    return { type: 'done', identity, rows: rows - rejected, rejected, deadLettered, reason, skipped };
+  }
+
+  /** For the next lines. What is still on its way, or was given up, belongs to its connection. */
+  #keep(writer: LineWriter): void {
+    if (this.#spare.length >= INFLUX_WRITES_IN_FLIGHT || writer.capacity > MAX_SPARE_BYTES) return;
+    writer.clear();
+    this.#spare.push(writer);
   }
 
   #learnPoints(points: readonly ToldPoint[]): void {

@@ -4,6 +4,9 @@ import type { FoundDatabase, Skipped } from './counted-home.ts';
 import type { RenamedField } from './field-names.ts';
 import type { InfluxTarget } from './influx-target.ts';
 
+/** Writes at a time; each of at most as many samples as the reader hands over at a time. */
+export const INFLUX_WRITES_IN_FLIGHT = 4;
+
 /** What the thread is started with. */
 export interface InfluxThreadData {
   readonly target: InfluxTarget;

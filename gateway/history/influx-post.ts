@@ -14,14 +14,14 @@ const MAX_RETRY_AFTER_MS = 60_000;
 /**
  * What InfluxDB said to a body.
  *
- * - `done`: it has taken it
+ * - `done`: it has taken it; `isSent`: and had read all of it before it said so, so that nobody reads `body` any more
  * - `too-large`: the same in smaller bodies may go through
  * - `no-database`: it must be made (again) first
  * - `rejected`: lines of it will never be taken; `partial`: the others have been, and `dropped` of them have not
  * - `retry`: what is wrong is the server, the way to it, or our access; `timedOut`: it did not answer in time
  */
 export type PostAnswer =
-  | { readonly kind: 'done' }
+  | { readonly kind: 'done'; readonly isSent: boolean }
   | { readonly kind: 'too-large'; readonly reason: string }
   | { readonly kind: 'no-database'; readonly reason: string }
   | { readonly kind: 'rejected'; readonly reason: string; readonly partial: boolean; readonly dropped: number | null }
@@ -96,7 +96,8 @@ export class InfluxPoster {
     request.on('response', (response) => {
       answered = true;
       if (!request.reusedSocket) this.#connections++;
-      readText(response).then((text) => resolve({ response, text }), reject);
+      const isSent = request.writableFinished;
+      readText(response).then((text) => resolve({ response, text, isSent }), reject);
     });
     request.on('error', (error) => {
       // A server that answers before it has read all may end the connection; its answer counts.
@@ -108,12 +109,12 @@ export class InfluxPoster {
     return promise;
   }
 
-  #answerOf({ response, text }: Answer): PostAnswer {
+  #answerOf({ response, text, isSent }: Answer): PostAnswer {
     const status = response.statusCode ?? 0;
     const type = response.headers['content-type'] ?? '';
     const reason = `HTTP ${status}: ${cleaned((errorOf(text) ?? text) || (response.statusMessage ?? ''), this.#target)}`;
     // InfluxDB says 204 and nothing else where it has taken a body. Whoever says otherwise is not InfluxDB.
-    if (status === 204 && text === '' && !/html/.test(type)) return { kind: 'done' };
+    if (status === 204 && text === '' && !/html/.test(type)) return { kind: 'done', isSent };
     if (status < 400) return retry(`HTTP ${status} ${type}: this is not an answer of InfluxDB`, false);
     if (status === 413) return { kind: 'too-large', reason };
     if (status === 404) return { kind: 'no-database', reason };
@@ -136,6 +137,7 @@ export class InfluxPoster {
 interface Answer {
   readonly response: IncomingMessage;
   readonly text: string;
+  readonly isSent: boolean;
 }
 
 class StaleConnection extends Error {}

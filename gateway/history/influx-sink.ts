@@ -6,8 +6,6 @@ import { FieldNames } from './field-names.ts';
 import type { InfluxNews, InfluxReply, InfluxRequest, InfluxThreadData, ToldPoint } from './influx-messages.ts';
 import type { InfluxTarget } from './influx-target.ts';
 
-/** Writes at a time; each of at most as many samples as the reader hands over at a time. */
-export const INFLUX_WRITES_IN_FLIGHT = 4;
 /** Real ms between two looks at whether the database is still the same. */
 const LOOK_EVERY_MS = 60_000;
 /** Real ms after which to hand over again what a thread that ended did not write. */

@@ -8,7 +8,8 @@ const MAX_SEARCH_REQUESTS = 64;
 
 /** What became of lines. */
 export type Written =
-  | { readonly outcome: 'done'; readonly deadLetters: readonly DeadLetter[] }
+  /** `isSent`: no connection reads the lines any more, so that their bytes can be used again. */
+  | { readonly outcome: 'done'; readonly deadLetters: readonly DeadLetter[]; readonly isSent: boolean }
   | { readonly outcome: 'retry'; readonly reason: string; readonly afterMs: number }
   /** The database must be made (again) first; nothing more was tried. */
   | { readonly outcome: 'no-database'; readonly reason: string };
@@ -35,12 +36,14 @@ export class InfluxWriter {
     };
     const waiting: Part[] = [{ from: 0, to: lines.ends.length }];
     let searches = 0;
+    let isSent = true;
     for (let part = waiting.pop(); part !== undefined; part = waiting.pop()) {
       const { from, to } = part;
       const count = fitting(lines, from, to, this.#size.bytes);
       if (from + count < to) waiting.push({ from: from + count, to });
       const body = { from, to: from + count };
       const answer = await this.#post(lines, body, signal);
+      isSent &&= answer.kind === 'done' && answer.isSent;
       switch (answer.kind) {
         case 'done':
           break;
@@ -70,7 +73,7 @@ export class InfluxWriter {
         }
       }
     }
-    return { outcome: 'done', deadLetters };
+    return { outcome: 'done', deadLetters, isSent };
   }
 
   async #post(lines: Lines, { from, to }: Part, signal: AbortSignal): Promise<PostAnswer> {

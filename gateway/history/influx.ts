@@ -1,8 +1,9 @@
 import type { HistoryQueries, Outcome, PlacedChange, SampleBlock } from '../../model/history.ts';
 import type { CountedHome, FoundDatabase, SentRows, Skipped } from './counted-home.ts';
 import { InfluxClient } from './influx-client.ts';
+import { INFLUX_WRITES_IN_FLIGHT } from './influx-messages.ts';
 import { InfluxQueries } from './influx-queries.ts';
-import { INFLUX_WRITES_IN_FLIGHT, InfluxSink, type InfluxSinkOptions } from './influx-sink.ts';
+import { InfluxSink, type InfluxSinkOptions } from './influx-sink.ts';
 
 /**
  * History in InfluxDB 1.x (or the 1.x interface of a later one). Nothing is connected yet: the database is made with

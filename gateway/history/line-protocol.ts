@@ -21,7 +21,7 @@ import { reasonOf } from '../../model/reason.ts';
 import { type Batch, Quality } from '../../model/sample.ts';
 import type { Skipped } from './counted-home.ts';
 import { type FieldNames, measurementOf } from './field-names.ts';
-import type { LineWriter } from './lines.ts';
+import { type LineWriter, MAX_NUMBER_BYTES } from './lines.ts';
 import { contentDigits, SamplePlace } from './sample-place.ts';
 
 /** InfluxDB's times are nanoseconds of 64 bits; epoch ms beyond these do not fit. */
@@ -30,8 +30,13 @@ export const MAX_TIME_MS = 9_223_372_036_853;
 export const NS_PER_MS = 1_000_000;
 /** Changes of how many records, and of one record, have a nanosecond of their own. */
 const PLACE_BASE = 1000;
-/** `000` to `999`: six digits of nanoseconds are two of them. */
-const digits = Array.from({ length: 1000 }, (_, number) => String(number).padStart(3, '0'));
+/** Digits of the nanoseconds below a millisecond, and bytes of a time in all. */
+const NS_DIGITS = 6;
+const MAX_TIME_BYTES = 20;
+/** Bytes of a number; `true` and `false` are shorter. */
+const MAX_VALUE_BYTES = MAX_NUMBER_BYTES;
+const TRUE = Buffer.from('true');
+const FALSE = Buffer.from('false');
 
 /** The field in which the values of a point are, by its kind. */
 export function fieldOf(kind: PointInfo['kind']): 'value' | 'state' | 'on' | 'text' {
@@ -42,6 +47,9 @@ export function fieldOf(kind: PointInfo['kind']): 'value' | 'state' | 'on' | 'te
 
 /** What all lines of a point begin with, and how its fields are called. */
 export interface SeriesHead {
+  /** All that stands before the value of a good sample that is no text, and all between it and the time. */
+  readonly before: Uint8Array;
+  readonly after: Uint8Array;
   readonly series: string;
   readonly kind: PointInfo['kind'];
   readonly value: string;
@@ -53,11 +61,16 @@ export interface SeriesHead {
 export function headOf(point: Pick<PointInfo, 'system' | 'asset' | 'point' | 'kind'>, names: FieldNames): SeriesHead {
   const { system, asset, point: name, kind } = point;
   const measurement = measurementOf(system);
+  const series = `${escapeName(measurement)},${tag('asset', asset)},${tag('point', name)} `;
+  const value = names.nameOf(measurement, fieldOf(kind));
+  const quality = names.nameOf(measurement, 'quality');
   return {
-    series: `${escapeName(measurement)},${tag('asset', asset)},${tag('point', name)} `,
+    before: Buffer.from(`${series}${value}=`),
+    after: Buffer.from(`${kind === 'enum' || kind === 'bitset' ? 'i' : ''},${quality}=${Quality.good}i `),
+    series,
     kind,
-    value: names.nameOf(measurement, fieldOf(kind)),
-    quality: names.nameOf(measurement, 'quality'),
+    value,
+    quality,
     reason: names.nameOf(measurement, 'reason'),
     place: new SamplePlace(),
   };
@@ -70,31 +83,54 @@ export function encodeSamples(
   skipped: Pick<Skipped, 'unknownPoint' | 'impossibleTime'>,
   writer: LineWriter,
 ): void {
+  const time = new MsDigits();
   for (const block of blocks) {
     const { batch } = block;
-    let lastMs = Number.NaN;
-    let lastText = '';
+    // Not the block itself, which each of its points would keep in memory until its next sample.
+    const pass = {};
     for (let row = 0; row < batch.length; row++) {
       const head = heads(batch.point[row] ?? 0);
       const ms = batch.sourceMs[row] ?? Number.NaN;
       if (head === undefined) skipped.unknownPoint++;
       else if (!isPossible(ms)) skipped.impossibleTime++;
-      else if (ms < 1) {
-        writer.add(
-          `${head.series}${fieldsAt(batch, row, head)} ${timeOf(ms, head.place.next(block, ms, digitsAt(batch, row)))}`,
-        );
-      } else {
-        if (ms !== lastMs) {
-          lastMs = ms;
-          lastText = String(Math.floor(ms));
-        }
-        const ns = head.place.next(block, ms, digitsAt(batch, row));
-        const low = ns % 1000;
-        writer.add(
-          `${head.series}${fieldsAt(batch, row, head)} ${lastText}${digits[(ns - low) / 1000] ?? ''}${digits[low] ?? ''}`,
-        );
+      else {
+        const ns = head.place.next(pass, ms, digitsAt(batch, row));
+        if (ms >= 1 && isPlain(batch, row, head)) {
+          writer.begin(head.before.length + MAX_VALUE_BYTES + head.after.length + MAX_TIME_BYTES);
+          writer.copy(head.before);
+          if (head.kind === 'bool') writer.copy(batch.value[row] === 1 ? TRUE : FALSE);
+          else writer.number(batch.value[row] ?? Number.NaN);
+          writer.copy(head.after);
+          writer.copy(time.of(ms));
+          writer.digits(ns, NS_DIGITS);
+          writer.end();
+        } else writer.add(`${head.series}${fieldsAt(batch, row, head)} ${timeOf(ms, ns)}`);
       }
     }
+  }
+}
+
+/** Most samples are: good ones with a value of the point's kind that is no text. */
+function isPlain(batch: Batch, row: number, { kind }: SeriesHead): boolean {
+  if (batch.quality[row] !== Quality.good) return false;
+  const value = batch.value[row] ?? Number.NaN;
+  if (kind === 'double') return Number.isFinite(value);
+  if (kind === 'bool') return value === 0 || value === 1;
+  return kind !== 'text' && Number.isSafeInteger(value);
+}
+
+/** The digits of a time in ms; made once for rows of the same ms, which mostly come together. */
+class MsDigits {
+  #ms = Number.NaN;
+  #digits = new Uint8Array();
+
+  /** Of a positive time. */
+  of(ms: number): Uint8Array {
+    if (ms !== this.#ms) {
+      this.#ms = ms;
+      this.#digits = Buffer.from(String(Math.floor(ms)));
+    }
+    return this.#digits;
   }
 }
 
@@ -122,7 +158,8 @@ export function encodeChanges(
 
 /** A device that was not acknowledged says the same again: that is the same row. */
 function digitsAt(batch: Batch, row: number): number {
-  return contentDigits(batch.value[row] ?? Number.NaN, batch.quality[row] ?? Quality.bad, batch.texts.get(row));
+  const text = batch.texts.size === 0 ? undefined : batch.texts.get(row);
+  return contentDigits(batch.value[row] ?? Number.NaN, batch.quality[row] ?? Quality.bad, text);
 }
 
 function fieldsAt(batch: Batch, row: number, head: SeriesHead): string {

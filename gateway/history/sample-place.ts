@@ -1,5 +1,3 @@
-import type { SampleBlock } from '../../model/history.ts';
-
 const bits = new Float64Array(1);
 const halves = new Uint32Array(bits.buffer);
 
@@ -28,19 +26,19 @@ function mix(number: number, by: number): number {
 
 /** Where the samples of one point have their place within a millisecond: in turn, and by what they say. */
 export class SamplePlace {
-  #block: SampleBlock | undefined;
+  #pass: object | undefined;
   #ms = Number.NaN;
   #digits = -1;
   #turn = 0;
 
   /**
-   * Nanoseconds below the millisecond `ms` of the block's next sample of the point, whose {@link contentDigits} are
-   * `digits`. Another value in the same millisecond of the same block comes after the one before it; the same again is
+   * Nanoseconds below the millisecond `ms` of a block's next sample of the point, whose {@link contentDigits} are
+   * `digits`; `pass` is an object of its own for each time that a block is gone through. Another value in the same millisecond of the same block comes after the one before it; the same again is
    * the same row, whether or not it was left out somewhere.
    */
-  next(block: SampleBlock, ms: number, digits: number): number {
-    if (block !== this.#block || ms !== this.#ms) {
-      this.#block = block;
+  next(pass: object, ms: number, digits: number): number {
+    if (pass !== this.#pass || ms !== this.#ms) {
+      this.#pass = pass;
       this.#ms = ms;
       this.#turn = 0;
     } else if (digits !== this.#digits) this.#turn = Math.min(this.#turn + 1, LAST_TURN);

@@ -12,7 +12,8 @@ type Wire<T> = T extends (infer U)[]
     ? { readonly [K in keyof T]: Wire<T[K]> }
     : T;
 
-const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+const Nullable = <T extends TSchema>(schema: T, description?: string) =>
+  Type.Union([schema, Type.Null()], description === undefined ? {} : { description });
 
 export const TextSchema = Type.Object({ zh: Type.String(), en: Type.String() });
 
@@ -320,14 +321,41 @@ export const HealthReply = Type.Object({
 });
 export type HealthReply = Wire<Static<typeof HealthReply>>;
 
+const WireReply = Type.Object(
+  {
+    requests: Type.Integer({ description: 'of ours, answered or not' }),
+    messages: Type.Integer({ description: 'that came unasked' }),
+    timeouts: Type.Integer(),
+    failures: Type.Integer({ description: 'answers and messages that were refusals, or could not be read' }),
+    overruns: Type.Integer({ description: 'polls that were not done when the next was due' }),
+    errorRatio: Nullable(Type.Number({ description: 'time-outs and failures among all of the last five minutes' })),
+    roundTripMs: Nullable(
+      Type.Object(
+        { last: Type.Number(), median: Type.Number(), p95: Type.Number() },
+        { description: 'of the newest answers, at most 256 and five minutes old' },
+      ),
+    ),
+    revision: Nullable(TextSchema, 'what the other side grants instead of what was asked for'),
+  },
+  { description: 'counts since the link was started, as far as its protocol has them' },
+);
+
 export const LinkReply = Type.Object({
   key: Type.String(),
   name: TextSchema,
   protocol: Type.String(),
   state: Type.Union([Type.Literal('connecting'), Type.Literal('up'), Type.Literal('down'), Type.Literal('refused')]),
-  sinceMs: Type.Number(),
-  reason: Nullable(TextSchema),
+  sinceMs: Type.Number({ description: 'in this state; while it is up, connected' }),
+  reason: Nullable(TextSchema, 'why it is down or refused'),
   nextRetryMs: Nullable(Type.Number()),
+  reconnects: Type.Integer({ description: 'how often it came up again' }),
+  lastError: Nullable(
+    Type.Object(
+      { text: TextSchema, atMs: Type.Number() },
+      { description: 'what went wrong last, on the wire or with the link, also where that is over' },
+    ),
+  ),
+  wire: WireReply,
 });
 export type LinkReply = Wire<Static<typeof LinkReply>>;
 
@@ -475,7 +503,7 @@ export type LedgerDaysReply = Wire<Static<typeof LedgerDaysReply>>;
 
 /**
  * Events of `/api/live` (SSE; `event:` is the key, `data:` one JSON value). A snapshot on every connect; then deltas,
- * coalesced to one per {@link LIVE_DELTA_MS}; alarm changes at once and never coalesced; a heartbeat each
+ * coalesced to one per {@link LIVE_DELTA_MS}, and of a link's wire to one per {@link LIVE_WIRE_MS}; alarm changes at once and never coalesced; a heartbeat each
  * {@link LIVE_HEARTBEAT_MS}.
  */
 export interface LiveEvents {
@@ -502,5 +530,7 @@ export interface LiveEvents {
 
 /** Real ms between two deltas at least. */
 export const LIVE_DELTA_MS = 100;
+/** Real ms between two looks at what passed over the wires, which is another after each request. */
+export const LIVE_WIRE_MS = 10_000;
 /** Real ms between two heartbeats. */
 export const LIVE_HEARTBEAT_MS = 5000;

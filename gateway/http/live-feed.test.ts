@@ -1,8 +1,15 @@
 import { createServer, type IncomingMessage, request, type Server } from 'node:http';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { raisedAlarm } from '../../test/support/raised-alarm.ts';
 import { until } from '../../test/support/until.ts';
-import type { AlarmReply, AssetReply, PointReply } from './contract.ts';
+import {
+  type AlarmReply,
+  type AssetReply,
+  LIVE_WIRE_MS,
+  type LinkReply,
+  type LiveEvents,
+  type PointReply,
+} from './contract.ts';
 import { LiveFeed, MAX_BACKLOG_BYTES } from './live-feed.ts';
 
 const WITHIN_MS = 20_000;
@@ -49,23 +56,49 @@ const asset: AssetReply = {
   availabilityHigh: null,
 };
 
+const link: LinkReply = {
+  key: 'line',
+  name: text,
+  protocol: 'modbus',
+  state: 'up',
+  sinceMs: 0,
+  reason: null,
+  nextRetryMs: null,
+  reconnects: 0,
+  lastError: null,
+  wire: {
+    requests: 0,
+    messages: 0,
+    timeouts: 0,
+    failures: 0,
+    overruns: 0,
+    errorRatio: null,
+    roundTripMs: null,
+    revision: null,
+  },
+};
+
 let feed: LiveFeed;
 let server: Server;
 let streams: IncomingMessage[];
 let assets: AssetReply[];
+let links: LinkReply[];
+let points: PointReply[];
 
 beforeEach(async () => {
   streams = [];
   assets = [];
+  links = [];
+  points = [point];
   const site = { key: 's', name: text, timeZone: 'UTC', simulated: true, clockRate: 1, nowMs: 0, version: '0' };
   feed = new LiveFeed({
     site: () => site,
     systems: () => [],
     assets: () => assets,
-    points: () => [point],
+    points: () => points,
     pointChanges: () => [],
     alarms: () => [],
-    links: () => [],
+    links: () => links,
   });
   server = createServer((_, response) => feed.add(response));
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
@@ -170,3 +203,53 @@ test('an asset is told when its class or the work at it changes, not when time m
   await until('the alarm is told, and a delta would have been', WITHIN_MS, () => (quick.get('heartbeat') ?? 0) > 0);
   expect(quick.get('delta')).toBe(before);
 });
+
+test('what passes over a wire is told at a bounded pace, a change of its link at once', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
+  vi.advanceTimersByTime(2 * LIVE_WIRE_MS);
+  points = [];
+  const stream = await connect();
+  const deltas = deltasOf(stream);
+  const seen = read(stream);
+  await until('it has its snapshot', WITHIN_MS, () => seen.get('snapshot') === 1);
+  links = [link];
+  /** What is told of links, where they are looked at after this change. */
+  const toldOf = async (change: Partial<LinkReply>) => {
+    const before = deltas.length;
+    links = links.map((row) => ({ ...row, ...change }));
+    // Assets are looked at together with links: there is a delta whether there is news of the link or not.
+    assets = [{ ...asset, sinceMs: before }];
+    feed.figuresChanged();
+    await until('a delta came', WITHIN_MS, () => deltas.length > before);
+    return deltas.at(-1)?.links;
+  };
+  const requests = (count: number) => ({ wire: { ...link.wire, requests: count } });
+  expect(await toldOf({})).toMatchObject([{ key: 'line', wire: { requests: 0 } }]);
+  expect(await toldOf(requests(5))).toEqual([]);
+  expect(await toldOf({ lastError: { text, atMs: 1 } })).toEqual([]);
+  expect(await toldOf({ state: 'down' })).toMatchObject([{ state: 'down', wire: { requests: 5 } }]);
+  expect(await toldOf(requests(9))).toEqual([]);
+  vi.advanceTimersByTime(LIVE_WIRE_MS);
+  expect(await toldOf({})).toMatchObject([{ wire: { requests: 9 } }]);
+  vi.advanceTimersByTime(LIVE_WIRE_MS);
+  expect(await toldOf({}), 'nothing has passed').toEqual([]);
+});
+
+/** The deltas that a page gets, as they come. */
+function deltasOf(stream: IncomingMessage): LiveEvents['delta'][] {
+  const deltas: LiveEvents['delta'][] = [];
+  let rest = '';
+  stream.setEncoding('utf8');
+  stream.on('data', (chunk: string) => {
+    const events = (rest + chunk).split('\n\n');
+    rest = events.pop() ?? '';
+    for (const event of events) {
+      const [kind = '', data = ''] = event.split('\ndata: ');
+      if (kind === 'event: delta') deltas.push(JSON.parse(data));
+    }
+  });
+  return deltas;
+}

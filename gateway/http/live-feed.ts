@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { AlarmReply, AssetReply, LinkReply, LiveEvents, PointReply, SiteReply, SystemReply } from './contract.ts';
-import { LIVE_DELTA_MS, LIVE_HEARTBEAT_MS } from './contract.ts';
+import { LIVE_DELTA_MS, LIVE_HEARTBEAT_MS, LIVE_WIRE_MS } from './contract.ts';
 
 /** Pages that are served at once; one more is told to try later. */
 export const MAX_LIVE_CLIENTS = 200;
@@ -46,12 +46,13 @@ export class LiveFeed {
   readonly #clients = new Set<Client>();
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #sent = {
-    systems: new Map<string, string>(),
-    assets: new Map<string, string>(),
-    links: new Map<string, string>(),
+    systems: new Map<string, Marks>(),
+    assets: new Map<string, Marks>(),
+    links: new Map<string, Marks>(),
   };
   #figuresMs = 0;
   #ratiosMs = 0;
+  #wireMs = 0;
   #figuresDue = false;
 
   constructor(source: LiveSource) {
@@ -145,9 +146,11 @@ export class LiveFeed {
       this.#figuresDue = false;
       const ratios = now - this.#ratiosMs >= RATIOS_EVERY_MS;
       if (ratios) this.#ratiosMs = now;
-      systems = changed(this.#source.systems(), this.#sent.systems, (row) => JSON.stringify(row));
-      assets = changed(this.#source.assets(), this.#sent.assets, (row) => (ratios ? JSON.stringify(row) : markOf(row)));
-      links = changed(this.#source.links(), this.#sent.links, (row) => JSON.stringify(row));
+      systems = changed(this.#source.systems(), this.#sent.systems, JSON.stringify, false);
+      assets = changed(this.#source.assets(), this.#sent.assets, markOf, ratios);
+      const wire = now - this.#wireMs >= LIVE_WIRE_MS;
+      if (wire) this.#wireMs = now;
+      links = changed(this.#source.links(), this.#sent.links, stateOf, wire);
     }
     if (points.length + systems.length + assets.length + links.length === 0) return;
     this.#broadcast('delta', { nowMs: this.#source.site().nowMs, systems, assets, points, links });
@@ -200,16 +203,32 @@ function markOf({ class: name, sinceMs, commissioning, outOfService, job, planne
   return `${name} ${sinceMs} ${commissioning} ${plannedUntilMs} ${work}`;
 }
 
-/** Rows whose mark is another than when they were last sent. */
+/** What of a link is sent as soon as it changes: all that does not move with each request. */
+function stateOf({ wire, lastError: _, ...row }: LinkReply): string {
+  return JSON.stringify([row, wire.revision]);
+}
+
+/** A row as it was last sent: what tells of a change at once, and all of it. */
+interface Marks {
+  readonly quick: string;
+  readonly whole: string;
+}
+
+/** Rows that are to be sent: those whose quick mark has changed and, where all of it is looked at, those that differ at all. */
 function changed<Row extends { key: string }>(
   rows: readonly Row[],
-  sent: Map<string, string>,
-  mark: (row: Row) => string,
+  sent: Map<string, Marks>,
+  quickMark: (row: Row) => string,
+  lookAtAll: boolean,
 ): Row[] {
   return rows.filter((row) => {
-    const now = mark(row);
-    if (sent.get(row.key) === now) return false;
-    sent.set(row.key, now);
+    const before = sent.get(row.key);
+    const quick = quickMark(row);
+    const isNews = before?.quick !== quick;
+    if (!isNews && !lookAtAll) return false;
+    const whole = JSON.stringify(row);
+    if (!isNews && before?.whole === whole) return false;
+    sent.set(row.key, { quick, whole });
     return true;
   });
 }

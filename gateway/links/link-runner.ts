@@ -157,8 +157,15 @@ export class LinkRunner {
       (parts) => ({ kept: parts.every(({ kept }) => kept) }),
       (cause: unknown) => Promise.reject(new AppendFailed('the log did not take a batch', { cause })),
     );
-    const kept = Promise.all(handed.map((part) => part.kept));
-    return unheard({ taken: untilAborted(taken, signal), kept: untilAborted(kept, signal) });
+    // Made only where it is asked for: while a disk takes nothing, it would be kept of each batch for hours.
+    let kept: Promise<unknown> | undefined;
+    return {
+      taken: unheard(untilAborted(taken, signal)),
+      get kept() {
+        kept ??= unheard(untilAborted(Promise.all(handed.map((part) => part.kept)), signal));
+        return kept;
+      },
+    };
   }
 
   #rise(signal: AbortSignal): void {
@@ -260,12 +267,11 @@ function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
 }
 
 function failedDelivery(reason: unknown): Delivery {
-  return unheard({ taken: Promise.reject(reason), kept: Promise.reject(reason) });
+  return { taken: unheard(Promise.reject(reason)), kept: unheard(Promise.reject(reason)) };
 }
 
 /** An adapter need not hear both of what becomes of a batch. */
-function unheard(delivery: Delivery): Delivery {
-  delivery.taken.catch(() => undefined);
-  delivery.kept.catch(() => undefined);
-  return delivery;
+function unheard<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
 }

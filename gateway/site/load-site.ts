@@ -158,6 +158,9 @@ class Loader {
       const { waitsForDisk } = protocol;
       values.push({ key, name, protocol: protocol.key, settings, ...(waitsForDisk && { waitsForDisk }) });
       const resolved = resolveSettings(settings, this.#environment);
+      for (const problem of (resolved.ok && protocol.settingsProblems?.(resolved.settings)) || []) {
+        this.#reporter.atValue([...path, ...problem.path], mistakes.badSettings(problem.text));
+      }
       const intervalMs = resolved.ok ? protocol.expectedIntervalMs?.(resolved.settings) : undefined;
       if (intervalMs !== undefined) intervalsMs.set(key, intervalMs);
     }

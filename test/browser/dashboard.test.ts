@@ -251,6 +251,13 @@ await describeWithServer('chromium', 'the page in a browser', () => {
     const link = page.locator('.link-card').first();
     expect(await link.textContent()).toContain('connection refused 127.0.0.1:15022');
     expect(await link.textContent()).toMatch(/Next tryin \d+ s/);
+    expect(await link.textContent()).toMatch(/Errors, last 5 min73%.*214 not answered, 12 polls left out/);
+    expect(await link.textContent(), 'its last error is the reason above').not.toContain('Last error');
+    const facts = (name: string) => page.locator('.link-card').filter({ hasText: name }).textContent();
+    expect(await facts('Lift group controller')).toContain('Granted insteadpublishing each 1 s (250 ms was asked for)');
+    expect(await facts('Pump controller 1')).toMatch(/Round trip4\.3 ms, 95% within 11\.8 ms.*Reconnected3 times/);
+    // What happened seldom is not shown as if it had not.
+    expect(await facts('Field bus')).toMatch(/< 0\.1%.*Last errora message on site\/door-4\/state cannot be read/);
   });
 
   it('goes back to the place and the filter that one came from', async () => {

@@ -585,22 +585,56 @@ export function fixtureLinks(): LinkReply[] {
     sinceMs: MONTH_START_MS,
     reason: null,
     nextRetryMs: null,
+    reconnects: 0,
+    lastError: null,
+    wire: fixtureWire(),
     ...more,
   });
   return [
-    link('lifts', { zh: '电梯群控', en: 'Lift group controller' }, 'opcua'),
+    link('lifts', { zh: '电梯群控', en: 'Lift group controller' }, 'opcua', {
+      wire: fixtureWire({
+        messages: 48_211,
+        revision: { zh: '发布间隔 1 s（要求 250 ms）', en: 'publishing each 1 s (250 ms was asked for)' },
+      }),
+    }),
     link('doors', { zh: '门禁控制器', en: 'Access controller' }, 'opcua'),
-    link('field-bus', { zh: '现场总线', en: 'Field bus' }, 'mqtt'),
-    link('fire-pump-1', { zh: '1 号泵控制器', en: 'Pump controller 1' }, 'modbus'),
+    link('field-bus', { zh: '现场总线', en: 'Field bus' }, 'mqtt', {
+      wire: fixtureWire({ requests: 0, messages: 1_204_882, failures: 1, errorRatio: 0.0001, roundTripMs: null }),
+      lastError: {
+        text: { zh: '主题 site/door-4/state 的消息无法解读', en: 'a message on site/door-4/state cannot be read' },
+        atMs: FIXTURE_NOW_MS - 3 * MINUTE_MS,
+      },
+    }),
+    link('fire-pump-1', { zh: '1 号泵控制器', en: 'Pump controller 1' }, 'modbus', { reconnects: 3 }),
     link('fire-pump-2', { zh: '2 号泵控制器', en: 'Pump controller 2' }, 'modbus', {
       state: 'down',
       sinceMs: FIXTURE_NOW_MS - 12 * MINUTE_MS,
       reason: { zh: '连接被拒绝 127.0.0.1:15022', en: 'connection refused 127.0.0.1:15022' },
       nextRetryMs: FIXTURE_NOW_MS + 28_000,
+      wire: fixtureWire({ timeouts: 214, errorRatio: 0.73, roundTripMs: null, overruns: 12 }),
+      lastError: {
+        text: { zh: '连接被拒绝 127.0.0.1:15022', en: 'connection refused 127.0.0.1:15022' },
+        atMs: FIXTURE_NOW_MS - 2_000,
+      },
     }),
     link('street-cabinet', { zh: '路灯配电柜', en: 'Street-light cabinet' }, 'modbus'),
     link('floor-light', { zh: '楼层灯控制器', en: 'Floor-light controller' }, 'modbus'),
   ];
+}
+
+/** A wire on which all is well. */
+function fixtureWire(more: Partial<LinkReply['wire']> = {}): LinkReply['wire'] {
+  return {
+    requests: 90_412,
+    messages: 0,
+    timeouts: 0,
+    failures: 0,
+    overruns: 0,
+    errorRatio: 0,
+    roundTripMs: { last: 4.1, median: 4.3, p95: 11.8 },
+    revision: null,
+    ...more,
+  };
 }
 
 /** Each rate of a system with one group for each of its assets, the worst first. */

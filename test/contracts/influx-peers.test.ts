@@ -1,5 +1,8 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { CountedHome } from '../../gateway/history/counted-home.ts';
@@ -216,6 +219,27 @@ test('a server that answers before it has read everything, and then hangs up, is
   });
   expect(await write(home, 100)).toEqual({ outcome: 'done' });
   expect(new Set(peer.taken).size).toBe(100);
+});
+
+test('what a server has not read when it says that it has taken it is not written over', async () => {
+  const peer = await startInfluxPeer();
+  const early = createServer((_request, response) => response.writeHead(204).end());
+  early.listen(0, '127.0.0.1');
+  await once(early, 'listening');
+  onTestFinished(() => {
+    early.closeAllConnections();
+    early.close();
+  });
+  const { port } = early.address() as AddressInfo;
+  // More than the buffers of a connection hold, so that it waits in ours.
+  const body = Buffer.alloc(64 * 1024 * 1024, 'x');
+  const posted = async (url: string) => {
+    const poster = new InfluxPoster({ url, database: 'd' });
+    onTestFinished(() => poster.close());
+    return poster.post(body, never);
+  };
+  expect(await posted(`http://127.0.0.1:${port}`)).toEqual({ kind: 'done', isSent: false });
+  expect(await posted(peer.url)).toEqual({ kind: 'done', isSent: true });
 });
 
 test('a database that was dropped is made again', async () => {

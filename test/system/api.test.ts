@@ -236,6 +236,8 @@ describe('on loopback', () => {
     const metrics = (await raw(`${estate.url}/metrics`)).text;
     expect(metrics).toMatch(/^lamplighter_engine_divergences 0$/m);
     expect(metrics).toMatch(/^lamplighter_link_up\{link="lifts"\} [01]$/m);
+    expect(metrics).toMatch(/^lamplighter_link_requests\{link="lifts"\} \d+$/m);
+    expect(metrics).toMatch(/^lamplighter_link_attempts\{state="waiting"\} \d+$/m);
     expect(metrics.match(/^lamplighter_alarms_open\{priority="[1-4]",silence="[a-z-]+"\} \d+$/gm)).toHaveLength(24);
     expect(metrics).toMatch(/^lamplighter_samples_irregular\{kind="late"\} \d+$/m);
     expect(metrics).toMatch(/^lamplighter_samples_irregular\{kind="future-stamp"\} \d+$/m);
