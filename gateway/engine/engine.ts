@@ -26,8 +26,8 @@ const SNAPSHOT_EVERY_SAMPLES = 5_000_000;
 const SNAPSHOT_SPACING_MS = 60_000;
 
 /** Samples that are worked in at a time, and real ms after which others have their turn, whatever is to be caught up. */
-const SLICE_SAMPLES = 20_000;
-const TURN_MS = 8;
+const SLICE_SAMPLES = 4_000;
+const TURN_MS = 5;
 
 export interface EngineOptions {
   readonly log: Log;
