@@ -137,6 +137,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     // The page's address is had before any controller is touched: a second gateway must not take their connections.
     let links: Links | undefined;
     const linkFacts = () => links?.facts() ?? [];
+    const heldLink = (key: string) => links?.held(key);
     const linkAttempts = () => links?.attempts() ?? { underWay: 0, waiting: 0 };
     const reloads = wireReloads(
       options,
@@ -145,7 +146,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       () => http.feed,
     );
     const eventLoop = measureEventLoopDelay();
-    const served = { stateDb: state.db, history, health, reloads, linkFacts, linkAttempts, eventLoop };
+    const served = { stateDb: state.db, history, health, reloads, linkFacts, linkAttempts, heldLink, eventLoop };
     const http: HttpServer = await serve(options, { clock, log, engine, live, present, ...served });
     ending.push(() => http.close());
     links = startLinks({

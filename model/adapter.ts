@@ -1,6 +1,7 @@
 import type { TSchema } from 'typebox';
 import type { Clock } from './clock.ts';
 import type { PointKey, PointNumber, ValueKind } from './point.ts';
+import type { Commissioning } from './probe.ts';
 import type { Batch } from './sample.ts';
 import type { Text } from './text.ts';
 
@@ -19,7 +20,7 @@ export interface Delivery {
 export type Emit = (batch: Batch) => Delivery;
 
 /** Holds one link to controllers. */
-export interface Adapter {
+export interface Adapter extends Commissioning {
   /**
    * Connects, reads and emits until `signal` aborts, then closes everything and resolves. Calls `up` each time that
    * the link begins to answer. Rejects with {@link LinkLost} when the link is gone (the supervisor tries again, with a
@@ -140,5 +141,10 @@ export interface Protocol<Settings = unknown, Address = unknown, MapPoint = unkn
    * where that is up to the devices. `${ENV}` in `settings` has been replaced.
    */
   expectedIntervalMs?(settings: Settings): number | undefined;
+  /**
+   * What is wrong with settings that pass the schema, e.g. two that do not go together. `${ENV}` in `settings` has been
+   * replaced, so that no text may repeat a value.
+   */
+  settingsProblems?(settings: Settings): readonly Problem[];
   create(plan: LinkPlan<Settings, Address>): Adapter;
 }

@@ -1,10 +1,15 @@
-import { connect, type Socket } from 'node:net';
-import modbusSerial from 'modbus-serial';
-import { LinkLost } from '../../model/adapter.ts';
+import { randomInt } from 'node:crypto';
 import type { Text } from '../../model/text.ts';
 import { isBitTable } from './address.ts';
-import { frameWatch } from './frame-watch.ts';
+import { ClientCodec } from './client-codec.ts';
+import { type Endpoint, type SerialSettings, shownEndpoint } from './endpoint.ts';
+import { expectedReply } from './expected-reply.ts';
+import type { Framing, FramingHost, Outcome } from './framing.ts';
+import { MbapFraming } from './mbap-framing.ts';
+import { type LineTiming, RtuFraming } from './rtu-framing.ts';
 import type { Table } from './schema.ts';
+import { openTcpTransport, openTlsTransport } from './tcp-transport.ts';
+import type { Transport } from './transport.ts';
 
 /** Reads `count` entries of `table` from `address` (as on the wire) on: FC 1, 2, 3 or 4. */
 export interface ReadRequest {
@@ -33,71 +38,66 @@ export type Reply =
   | { readonly kind: 'malformed'; readonly detail: string }
   | { readonly kind: 'lost' };
 
-export interface Endpoint {
-  readonly host: string;
-  readonly port: number;
-}
+/** What one request may carry, by the protocol. */
+const MOST = { readBits: 2000, readRegisters: 125, writeBits: 1968, writeRegisters: 123 };
 
-/** Bound on making the TCP connection, real time. */
-const CONNECT_TIMEOUT_MS = 5000;
-/** After this silence the operating system asks whether the other side is still there. */
-const KEEP_ALIVE_MS = 30_000;
+/** A TCP gateway hands on bytes as they come; between those of one frame a network may pause so long. */
+const RTU_OVER_TCP: LineTiming = { quietMs: 100, pauseMs: 0, byteMs: 0 };
+/** Serial adapters on USB hand on what they have each 16 ms. */
+const SERIAL_QUIET_MS = 30;
 
-type Client = InstanceType<typeof modbusSerial.default>;
-type Callback<T> = (error: NodeJS.ErrnoException | null, result: T) => void;
-type Answered = (error: NodeJS.ErrnoException | null, reply: () => Reply) => void;
-
-/** One TCP connection to a controller, with at most one request under way (many gateways can do no more). */
+/**
+ * One line to a controller, or to a gateway with several behind it. Up to `parallel` requests are under way at once, and
+ * each gets the reply that is its own, or none.
+ */
 export class Connection {
-  /** How many requests may be under way at once. */
-  readonly parallel = 1;
-  readonly #socket: Socket;
-  readonly #client: Client;
-  readonly #timeoutMs: number;
   readonly #endpoint: Endpoint;
-  #settle: ((reply: Reply) => void) | undefined;
+  readonly #transport: Transport;
+  readonly #framing: Framing;
+  readonly #codec = new ClientCodec();
+  readonly #timeoutMs: number;
+  /** Numbers by which the codec tells requests under way apart; as many as may be under way. */
+  readonly #freeSlots: number[];
   #broken = false;
+  #stuck = false;
   #lost: Text | undefined;
   #onLost: ((reason: Text) => void) | undefined;
 
-  private constructor(socket: Socket, client: Client, endpoint: Endpoint, timeoutMs: number) {
-    this.#socket = socket;
-    this.#client = client;
+  private constructor(endpoint: Endpoint, transport: Transport, timeoutMs: number) {
     this.#endpoint = endpoint;
+    this.#transport = transport;
     this.#timeoutMs = timeoutMs;
-    let cause = '';
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      cause = error.code ?? error.message;
-    });
-    socket.on('close', () => {
-      this.#lost = lostText(endpoint, cause);
-      this.#settle?.({ kind: 'lost' });
-      this.#onLost?.(this.#lost);
-    });
-  }
-
-  #watchFrames(): void {
-    this.#socket.on(
-      'data',
-      frameWatch((detail) => {
+    this.#framing = framingOf(endpoint, {
+      write: (bytes) => transport.write(bytes),
+      broken: () => {
         this.#broken = true;
-        this.#settle?.({ kind: 'malformed', detail });
-        this.#socket.destroy();
-      }),
+        void transport.close();
+      },
+      timedOut: () => this.#closeIfStuck(),
+    });
+    this.#freeSlots = Array.from({ length: this.#framing.parallel }, (_, slot) => slot);
+    transport.listen(
+      (chunk) => this.#framing.receive(chunk),
+      (cause) => this.#onClosed(cause),
     );
   }
 
-  /** Rejects with LinkLost where no connection can be had, or when `signal` aborts. */
+  /**
+   * Rejects with LinkLost where no connection can be had, or when `signal` aborts, and with SetupRefused where none can
+   * be had as it is set up. `timeoutMs` is how long a request waits for its reply unless it says otherwise.
+   */
   static async open(endpoint: Endpoint, timeoutMs: number, signal: AbortSignal): Promise<Connection> {
-    const socket = await openSocket(endpoint, signal);
-    const client = new modbusSerial.default();
-    // A failing port is told by the socket's own events; without a listener the client would throw.
-    client.on('error', () => undefined);
-    const connection = new Connection(socket, client, endpoint, timeoutMs);
-    await client.linkTCP(socket, { port: endpoint.port });
-    // The client's own listener comes first, so that a whole reply with rubbish behind it is still taken.
-    connection.#watchFrames();
-    return connection;
+    return new Connection(endpoint, await openTransport(endpoint, signal), timeoutMs);
+  }
+
+  /** How many requests may be under way at once; sending more is a mistake of the caller's, and rejects. */
+  get parallel(): number {
+    return this.#framing.parallel;
+  }
+
+  /** Replies and noise that belonged to no request under way, and were dropped. */
+  get strays(): number {
+    return this.#framing.strays;
   }
 
   /** True once the other side sent what is no Modbus: where the next reply begins is then anyone's guess. */
@@ -107,7 +107,7 @@ export class Connection {
 
   /** Why the connection is gone; undefined while it stands. */
   get lost(): Text | undefined {
-    return this.#lost ?? (this.#socket.destroyed ? lostText(this.#endpoint, '') : undefined);
+    return this.#lost ?? (this.#transport.isOpen ? undefined : this.#lostText(''));
   }
 
   /** Calls `listener` once when the connection is gone, at once if it already is. */
@@ -116,137 +116,102 @@ export class Connection {
     if (this.#lost !== undefined) listener(this.#lost);
   }
 
-  /** Sends one request and waits for its reply, at most `timeoutMs` (real time; the link's if absent). Never rejects. */
+  /** Sends one request and waits for its reply, at most `timeoutMs` (real time; the link's if absent) after it is sent. */
   read(request: ReadRequest, timeoutMs = this.#timeoutMs): Promise<Reply> {
-    const wanted = isBitTable(request.table) ? Math.ceil(request.count / 8) : request.count * 2;
-    return this.#request(timeoutMs, (answered) => {
-      sendRead(this.#client, request, (error, result) => answered(error, () => dataOf(result.buffer, wanted)));
-    });
+    const most = isBitTable(request.table) ? MOST.readBits : MOST.readRegisters;
+    return this.#request(request, request.count, most, timeoutMs);
   }
 
   /** As `read`. A reply that is no echo of the request is malformed: whether the value was taken is then unknown. */
   write(request: WriteRequest, timeoutMs = this.#timeoutMs): Promise<Reply> {
-    return this.#request(timeoutMs, (answered) => {
-      sendWrite(this.#client, request, (error, isEcho) => answered(error, () => echoOf(isEcho())));
-    });
-  }
-
-  #request(timeoutMs: number, send: (answered: Answered) => void): Promise<Reply> {
-    return new Promise((resolve) => {
-      if (this.lost !== undefined) return resolve({ kind: 'lost' });
-      const settle = (reply: Reply) => {
-        clearTimeout(timer);
-        this.#settle = undefined;
-        resolve(reply);
-      };
-      const timer = setTimeout(() => settle({ kind: 'timeout' }), timeoutMs);
-      this.#settle = settle;
-      send((error, reply) => {
-        // A reply that comes after the time-out belongs to a request that is given up.
-        if (this.#settle === settle) settle(error ? replyOf(error) : reply());
-      });
-    });
+    const most = isBitTable(request.table) ? MOST.writeBits : MOST.writeRegisters;
+    return this.#request(request, request.values.length, most, timeoutMs);
   }
 
   /** Tears the connection down; resolves when nothing of it is left. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#onLost = undefined;
+    this.#framing.abandon();
+    await this.#transport.close();
+  }
+
+  async #request(request: ReadRequest | WriteRequest, count: number, most: number, timeoutMs: number): Promise<Reply> {
+    if (!(count >= 1 && count <= most)) throw new RangeError(`a request for ${count} entries, at most ${most} can be`);
+    if (this.lost !== undefined) return { kind: 'lost' };
+    const slot = this.#freeSlots.pop();
+    if (slot === undefined) throw new RangeError(`more than ${this.parallel} requests at once`);
+    const frame = this.#codec.encode(slot, request);
     return new Promise((resolve) => {
-      if (this.#socket.closed) return resolve();
-      this.#socket.once('close', () => resolve());
-      this.#socket.destroy();
+      const settle = (outcome: Outcome) => {
+        this.#freeSlots.push(slot);
+        resolve(this.#replyOf(slot, outcome));
+      };
+      this.#framing.send({ request: frame, expected: expectedReply(frame), timeoutMs, settle });
     });
   }
-}
 
-function sendRead(
-  client: Client,
-  { unit, table, address, count }: ReadRequest,
-  callback: Callback<{ readonly buffer: Buffer }>,
-): void {
-  const byTable: Record<Table, () => void> = {
-    coil: () => client.writeFC1(unit, address, count, callback),
-    discrete: () => client.writeFC2(unit, address, count, callback),
-    holding: () => client.writeFC3(unit, address, count, callback),
-    input: () => client.writeFC4(unit, address, count, callback),
-  };
-  byTable[table]();
-}
-
-/** `callback` gets a function, to be called where there is no error: whether the reply is an echo of the request. */
-function sendWrite(
-  client: Client,
-  { unit, table, address, values }: WriteRequest,
-  callback: (error: NodeJS.ErrnoException | null, isEcho: () => boolean) => void,
-): void {
-  const [first = 0] = values;
-  const one: Callback<{ readonly address: number; readonly state?: boolean; readonly value?: number }> = (
-    error,
-    result,
-  ) => callback(error, () => result.address === address && Number(result.state ?? result.value) === first);
-  const several: Callback<{ readonly address: number; readonly length: number }> = (error, result) =>
-    callback(error, () => result.address === address && result.length === values.length);
-  if (table === 'coil' && values.length === 1) client.writeFC5(unit, address, first !== 0, one);
-  else if (table === 'coil') client.writeFC15(unit, address, values.map(Boolean), several);
-  else if (values.length === 1) client.writeFC6(unit, address, first, one);
-  else client.writeFC16(unit, address, [...values], several);
-}
-
-function dataOf(bytes: Buffer, wanted: number): Reply {
-  if (bytes.length === wanted) return { kind: 'data', bytes };
-  return { kind: 'malformed', detail: `${bytes.length} bytes in place of ${wanted}` };
-}
-
-function echoOf(isEcho: boolean): Reply {
-  if (isEcho) return { kind: 'data', bytes: Buffer.alloc(0) };
-  return { kind: 'malformed', detail: 'the reply is no echo of what was written' };
-}
-
-/** The client tells an exception by `modbusCode`, and what is wrong with a reply in words. */
-function replyOf(error: NodeJS.ErrnoException): Reply {
-  if ('modbusCode' in error && typeof error.modbusCode === 'number') {
-    return { kind: 'exception', code: error.modbusCode };
+  #replyOf(slot: number, outcome: Outcome): Reply {
+    switch (outcome.kind) {
+      case 'frame':
+        return this.#codec.decode(slot, outcome.frame);
+      case 'unanswered':
+        return { kind: 'data', bytes: Buffer.alloc(0) };
+      default:
+        return outcome;
+    }
   }
-  return error.name === 'PortNotOpenError' ? { kind: 'lost' } : { kind: 'malformed', detail: error.message };
+
+  /** A half-open connection takes what is written to it until the system's buffers are full, and then nothing. */
+  #closeIfStuck(): void {
+    if (this.#transport.waiting === 0) return;
+    this.#stuck = true;
+    void this.#transport.close();
+  }
+
+  #onClosed(cause: string): void {
+    this.#lost = this.#lostText(this.#stuck ? 'EPIPE' : cause);
+    this.#framing.abandon();
+    this.#onLost?.(this.#lost);
+  }
+
+  #lostText(cause: string): Text {
+    const where = shownEndpoint(this.#endpoint);
+    return {
+      zh: cause === '' ? `${where} 关闭了连接` : `与 ${where} 的连接中断（${cause}）`,
+      en: cause === '' ? `${where} closed the connection` : `connection to ${where} was lost (${cause})`,
+    };
+  }
 }
 
-function openSocket(endpoint: Endpoint, signal: AbortSignal): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: endpoint.host, port: endpoint.port, noDelay: true });
-    socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    const fail = (cause: string) => {
-      cleanUp();
-      socket.on('error', () => undefined);
-      socket.destroy();
-      reject(new LinkLost(connectText(endpoint, cause)));
-    };
-    const onError = (error: NodeJS.ErrnoException) => fail(error.code ?? error.message);
-    const onAbort = () => fail('aborted');
-    const onConnect = () => {
-      cleanUp();
-      resolve(socket);
-    };
-    const timer = setTimeout(() => fail('ETIMEDOUT'), CONNECT_TIMEOUT_MS);
-    const cleanUp = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
-      socket.off('error', onError);
-      socket.off('connect', onConnect);
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    socket.on('error', onError);
-    socket.on('connect', onConnect);
-    if (signal.aborted) onAbort();
-  });
+async function openTransport(endpoint: Endpoint, signal: AbortSignal): Promise<Transport> {
+  switch (endpoint.kind) {
+    case 'tcp':
+    case 'rtu+tcp':
+      return openTcpTransport(endpoint, signal);
+    case 'tls':
+      return openTlsTransport(endpoint, endpoint.tls, signal);
+    case 'serial': {
+      const { openSerialTransport } = await import('./serial-transport.ts');
+      return openSerialTransport(endpoint.path, endpoint.line, signal);
+    }
+  }
 }
 
-function connectText({ host, port }: Endpoint, cause: string): Text {
-  return { zh: `无法连接 ${host}:${port}（${cause}）`, en: `cannot connect to ${host}:${port} (${cause})` };
+function framingOf(endpoint: Endpoint, host: FramingHost): Framing {
+  switch (endpoint.kind) {
+    case 'tcp':
+    case 'tls':
+      return new MbapFraming(host, endpoint.parallel, randomInt(0x1_0000));
+    case 'rtu+tcp':
+      return new RtuFraming(host, RTU_OVER_TCP);
+    case 'serial':
+      return new RtuFraming(host, serialTiming(endpoint.line));
+  }
 }
 
-function lostText({ host, port }: Endpoint, cause: string): Text {
-  return {
-    zh: cause === '' ? `${host}:${port} 关闭了连接` : `与 ${host}:${port} 的连接中断（${cause}）`,
-    en: cause === '' ? `${host}:${port} closed the connection` : `connection to ${host}:${port} was lost (${cause})`,
-  };
+/** Frames lie 3.5 characters apart, and at least 1.75 ms ("MODBUS over Serial Transport" V1.02, 2.5.1.1). */
+function serialTiming({ baud, parity, dataBits, stopBits }: SerialSettings): LineTiming {
+  const byteMs = ((1 + dataBits + (parity === 'none' ? 0 : 1) + stopBits) * 1000) / baud;
+  const pauseMs = Math.max(1.75, 3.5 * byteMs);
+  return { quietMs: SERIAL_QUIET_MS + pauseMs, pauseMs, byteMs };
 }

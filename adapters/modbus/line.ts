@@ -1,6 +1,7 @@
-import { LinkLost, type Wire } from '../../model/adapter.ts';
+import { LinkLost, SetupRefused, type Wire } from '../../model/adapter.ts';
 import type { Text } from '../../model/text.ts';
-import { Connection, type Endpoint, type ReadRequest, type Reply, type WriteRequest } from './connection.ts';
+import { Connection, type ReadRequest, type Reply, type WriteRequest } from './connection.ts';
+import { type Endpoint, shownEndpoint } from './endpoint.ts';
 import { exceptionText } from './exceptions.ts';
 import { PERSON, RequestQueue } from './request-queue.ts';
 
@@ -185,7 +186,7 @@ export class Line {
     try {
       this.#connection = await Connection.open(this.#endpoint, this.#timeoutMs, this.#signal);
     } catch (error) {
-      if (!(error instanceof LinkLost)) throw error;
+      if (!(error instanceof LinkLost || error instanceof SetupRefused)) throw error;
       return this.#lose(error.reason);
     }
     this.#watch();
@@ -211,8 +212,9 @@ export class Line {
   }
 }
 
-function rubbishText({ host, port }: Endpoint): Text {
-  return { zh: `${host}:${port} 的应答不是 Modbus`, en: `what ${host}:${port} answers is not Modbus` };
+function rubbishText(endpoint: Endpoint): Text {
+  const where = shownEndpoint(endpoint);
+  return { zh: `${where} 的应答不是 Modbus`, en: `what ${where} answers is not Modbus` };
 }
 
 function malformedText(detail: string): Text {

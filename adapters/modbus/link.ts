@@ -1,14 +1,14 @@
-import { type AdapterLog, type Emit, LinkLost, type LinkPlan, SetupRefused } from '../../model/adapter.ts';
+import { type AdapterLog, type Emit, LinkLost, type LinkPlan, SetupRefused, type Wire } from '../../model/adapter.ts';
 import { parseDuration } from '../../model/duration.ts';
 import { BatchBuilder } from '../../model/sample.ts';
 import type { Text } from '../../model/text.ts';
 import type { ModbusAddress } from './address.ts';
-import type { Endpoint } from './connection.ts';
 import { type BadValue, type Decoder, decoder } from './decode.ts';
+import { type Endpoint, readEndpoint, shownEndpoint } from './endpoint.ts';
 import { Line } from './line.ts';
 import { CUT_MEMORY_MS, HOLE_MEMORY_MS, LinkMemory } from './memory.ts';
 import { type Block, bisect, cutKey, planReads } from './plan.ts';
-import { DEFAULT_POLL, type ModbusSettings } from './schema.ts';
+import { DEFAULT_POLL, ENDPOINT_TEXT, type ModbusSettings } from './schema.ts';
 
 /** Polls in a row without any answer, on a connection that stands, after which the link counts as lost. */
 const SILENT_POLLS = 3;
@@ -64,6 +64,11 @@ export async function runModbusLink(
   }
 }
 
+/** A line besides the link's own, for what a person asks while the link holds none. Rejects as `Line.open` does. */
+export function openPersonsLine(settings: ModbusSettings, wire: Wire, signal: AbortSignal): Promise<Line> {
+  return Line.open({ ...readSettings(settings), wire }, signal);
+}
+
 interface LinkSettings {
   readonly endpoint: Endpoint;
   readonly timeoutMs: number;
@@ -71,16 +76,12 @@ interface LinkSettings {
 }
 
 function readSettings(settings: ModbusSettings): LinkSettings {
-  const url = URL.parse(settings.endpoint);
-  const port = Number(url?.port);
-  if (url?.protocol !== 'tcp:' || url.hostname === '' || !(port >= 1 && port <= 65_535)) {
-    throw new SetupRefused({
-      zh: 'endpoint 应为 tcp://主机:端口',
-      en: 'endpoint must be tcp://host:port',
-    });
+  const endpoint = readEndpoint(settings);
+  if (endpoint === undefined) {
+    throw new SetupRefused({ zh: `endpoint 应为 ${ENDPOINT_TEXT.zh}`, en: `endpoint must be ${ENDPOINT_TEXT.en}` });
   }
   return {
-    endpoint: { host: url.hostname.replace(/^\[|\]$/g, ''), port },
+    endpoint,
     timeoutMs: readDuration('timeout', settings.timeout ?? '1s', MIN_TIMEOUT_MS, MAX_TIMEOUT_MS),
     pollMs: readDuration('poll', settings.poll ?? DEFAULT_POLL, MIN_POLL_MS, MAX_POLL_MS),
   };
@@ -359,9 +360,10 @@ class Poller {
   }
 }
 
-function silentText({ host, port }: Endpoint): Text {
+function silentText(endpoint: Endpoint): Text {
+  const where = shownEndpoint(endpoint);
   return {
-    zh: `${host}:${port} 已连接，但连续 ${SILENT_POLLS} 轮无任何应答`,
-    en: `${host}:${port} is connected but gave no answer in ${SILENT_POLLS} polls`,
+    zh: `${where} 已连接，但连续 ${SILENT_POLLS} 轮无任何应答`,
+    en: `${where} is connected but gave no answer in ${SILENT_POLLS} polls`,
   };
 }

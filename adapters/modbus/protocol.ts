@@ -4,7 +4,9 @@ import { type ModbusAddress, resolveAddress } from './address.ts';
 import { expandArray } from './array.ts';
 import { findConflicts } from './conflicts.ts';
 import type { ReadRequest, Reply, WriteRequest } from './connection.ts';
+import { endpointProblems } from './endpoint.ts';
 import type { Line } from './line.ts';
+import { personsLine } from './persons-line.ts';
 import { DEFAULT_POLL, ModbusAssetAddress, ModbusMapPoint, ModbusSettings } from './schema.ts';
 
 /** A Modbus link, of which people may ask something besides what is polled. */
@@ -22,7 +24,7 @@ export interface ModbusProtocol extends Protocol<ModbusSettings, ModbusAddress, 
   create(plan: LinkPlan<ModbusSettings, ModbusAddress>): ModbusAdapter;
 }
 
-/** Modbus over TCP. The client library is loaded when a link first runs. */
+/** Modbus over TCP, TLS and serial lines. The client library is loaded when a link first runs. */
 export const modbusProtocol: ModbusProtocol = {
   key: 'modbus',
   settingsSchema: ModbusSettings,
@@ -32,8 +34,11 @@ export const modbusProtocol: ModbusProtocol = {
   resolve: resolveAddress,
   conflicts: findConflicts,
   expectedIntervalMs: ({ poll }) => parseDuration(poll ?? DEFAULT_POLL),
+  settingsProblems: endpointProblems,
   create: (plan) => {
     let line: Line | undefined;
+    const ask: ModbusAdapter['ask'] = (request, signal, timeoutMs) =>
+      line?.ask(request, signal, timeoutMs) ?? Promise.resolve({ kind: 'lost' });
     return {
       run: async (emit, signal, up) => {
         const { runModbusLink } = await import('./link.ts');
@@ -41,7 +46,11 @@ export const modbusProtocol: ModbusProtocol = {
           line = held;
         });
       },
-      ask: (request, signal, timeoutMs) => line?.ask(request, signal, timeoutMs) ?? Promise.resolve({ kind: 'lost' }),
+      ask,
+      probe: async (request, signal) => {
+        const { probeModbus } = await import('./probe.ts');
+        return probeModbus(plan, personsLine(plan.settings, ask), request, signal);
+      },
     };
   },
 };

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { DURATION_PATTERN } from '../../model/duration.ts';
+import type { Text } from '../../model/text.ts';
 
 /** The site file may leave a value to the environment: `${ENV}` passes here and is checked again once replaced. */
 const DURATION_OR_ENV = `${DURATION_PATTERN}|\\$\\{`;
@@ -9,13 +10,60 @@ const Order = Type.Union([Type.Literal('big'), Type.Literal('little')]);
 /** Interval of reading all points where the site file has none. */
 export const DEFAULT_POLL = '1s';
 
-/** Settings of a Modbus TCP link, as in the site file. */
+/** How an endpoint is written. */
+export const ENDPOINT_TEXT: Text = {
+  zh: 'tcp://主机:端口、rtu+tcp://主机:端口、tls://主机（端口 802 可省略）或 serial:///dev/ttyUSB0',
+  en: 'tcp://host:port, rtu+tcp://host:port, tls://host (port 802 unless given) or serial:///dev/ttyUSB0',
+};
+
+const SerialSettings = Type.Object(
+  {
+    baud: Type.Optional(Type.Integer({ minimum: 300, maximum: 4_000_000, description: '9600 if absent' })),
+    parity: Type.Optional(
+      Type.Union([Type.Literal('none'), Type.Literal('even'), Type.Literal('odd')], { description: 'none if absent' }),
+    ),
+    dataBits: Type.Optional(Type.Literal(8, { description: '8, as RTU has it' })),
+    stopBits: Type.Optional(Type.Union([Type.Literal(1), Type.Literal(2)], { description: '1 if absent' })),
+  },
+  { additionalProperties: false, description: 'the serial line; for serial:// only' },
+);
+
+const PemPath = (description: string) => Type.Optional(Type.String({ minLength: 1, maxLength: 4096, description }));
+
+const TlsSettings = Type.Object(
+  {
+    ca: PemPath('PEM file with the authority that signed the controller’s certificate; the system’s own if absent'),
+    certificate: PemPath('PEM file by which the gateway proves who it is'),
+    key: PemPath('PEM file with the key to it'),
+    serverName: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 253,
+        description: 'name in the controller’s certificate; the host if absent',
+      }),
+    ),
+  },
+  { additionalProperties: false, description: 'certificates; for tls:// only' },
+);
+
+/** Settings of a Modbus link, as in the site file. */
 export const ModbusSettings = Type.Object(
   {
     endpoint: Type.String({
-      pattern: '^tcp://[^\\s/]+:\\d{1,5}$|\\$\\{',
-      description: 'tcp://host:port of the controller or of the gateway before it',
+      pattern: '^((tcp|rtu\\+tcp)://[^\\s/]+:\\d{1,5}|tls://[^\\s/]+|serial://\\S+)$|\\$\\{',
+      expected: ENDPOINT_TEXT,
+      description:
+        'the controller, or the gateway before it: tcp://host:port (Modbus TCP), rtu+tcp://host:port (RTU frames over TCP), tls://host (Modbus/TCP Security, port 802 unless given), serial:///dev/ttyUSB0 (RTU)',
     }),
+    parallel: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 16,
+        description: 'requests under way at once, for tcp:// and tls://; 1 if absent, as many gateways can do no more',
+      }),
+    ),
+    serial: Type.Optional(SerialSettings),
+    tls: Type.Optional(TlsSettings),
     timeout: Type.Optional(
       Type.String({
         pattern: DURATION_OR_ENV,

@@ -74,7 +74,10 @@ export async function runExternalBroker(
       },
       kept: settled,
     });
-    return direct.connection;
+    const { connection } = direct;
+    // A broker that has hung up says nothing more; the client would wait for its silence to grow long.
+    connection.once('end', () => connection.destroy());
+    return connection;
   };
   const client = new MqttClient(connect, {
     protocolVersion: 4,

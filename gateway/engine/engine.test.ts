@@ -113,12 +113,13 @@ class Bench {
     await this.engine.reached(logSeq);
   }
 
-  /** With so many samples of points that nobody knows. */
+  /** With so many samples of points that nobody knows, noise that does not get smaller where it waits in memory. */
   samples(running: number, among = 0): LogEntry {
     this.nowMs += 1000;
     const builder = new BatchBuilder();
     builder.good(this.log.pointNumbers.get('pump/running') ?? 0, this.nowMs, this.nowMs, running);
-    for (let row = 0; row < among; row++) builder.good(99, 1, 1, row);
+    for (let row = 0; row < among; row++)
+      builder.good(99 + row, 1e12 * Math.random(), 1e12 * Math.random(), Math.random());
     return { kind: 'samples', link: 'line', batch: builder.take() };
   }
 

@@ -157,6 +157,9 @@ class Loader {
       if (!isNew || protocol === undefined || settings === undefined || name === undefined) continue;
       values.push({ key, name, protocol: protocol.key, settings });
       const resolved = resolveSettings(settings, this.#environment);
+      for (const problem of (resolved.ok && protocol.settingsProblems?.(resolved.settings)) || []) {
+        this.#reporter.atValue([...path, ...problem.path], mistakes.badSettings(problem.text));
+      }
       const intervalMs = resolved.ok ? protocol.expectedIntervalMs?.(resolved.settings) : undefined;
       if (intervalMs !== undefined) intervalsMs.set(key, intervalMs);
     }

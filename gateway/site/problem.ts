@@ -176,6 +176,7 @@ export const mistakes = {
     zh: `这里至少要写 ${quoted(keys)} 之一`,
     en: `one of ${quoted(keys)} is needed here`,
   })),
+  badSettings: entry('E018', (text: Text) => text),
   unknownLink: entry('E020', (key: string) => ({ zh: `没有链路 "${key}"`, en: `there is no link "${key}"` })),
   unknownSystem: entry('E021', (key: string) => ({ zh: `没有系统 "${key}"`, en: `there is no system "${key}"` })),
   unknownProfile: entry('E022', (key: string) => ({

@@ -40,10 +40,24 @@ export interface LabServer {
   /** Connections are torn down, and new ones refused, until `revive` on the same address. */
   kill(): Promise<void>;
   revive(): Promise<void>;
+  /** What lies between adapter and device, to be spoilt; null where nothing can lie between them. */
+  readonly wire: LabWire | null;
   /** Open connections of the adapter under test, as the other side sees them. */
   connections(): number;
   /** Ends everything, bounded; also after `kill`. */
   stop(): Promise<void>;
+}
+
+/** The wire between an adapter and its device. One fault at a time, each until `heal`. */
+export interface LabWire {
+  /** Whatever passes is late by so much, real ms. */
+  delay(ms: number): void;
+  /** What goes that way vanishes without a word; connections stay open. */
+  swallow(way: 'to-device' | 'to-adapter'): void;
+  /** Something else answers in the device's place: random bytes, the same for the same seed. */
+  babble(seed: number): void;
+  /** All is well again; connections on which something was wrong have ended. */
+  heal(): void;
 }
 
 /** What the suite must know about one way of using one protocol. */
@@ -74,6 +88,12 @@ export interface Lab {
   readonly whenKilled: 'lost' | 'quiet';
   /** Bound, real ms, within which the adapter must have noticed either, with the lab's settings; below 10 s. */
   readonly noticedWithinMs: number;
+  /**
+   * Lateness of every answer, real ms, that the adapter must bear with the lab's settings, and one that is too much: it
+   * is told like silence. Null where answers are not waited for.
+   */
+  readonly patientMs: number;
+  readonly impatientMs: number | null;
   /** How many `emit` may be under way at once while none resolves. */
   readonly emitsInFlight: number;
   /** True where an unchanged value is not sent again. */

@@ -6,11 +6,16 @@ import type { LinkPoint, Protocol } from '../../model/adapter.ts';
 import { simulatedClock } from '../../model/clock.ts';
 import type { ValueKind } from '../../model/point.ts';
 import { AdapterRun, type Ending } from '../support/adapter-run.ts';
+import { lonelyRuns } from '../support/lonely-runs.ts';
 import { LAB_REFRESH_MS, type Lab, type LabPoint, type LabServer, type LabValue } from './adapter-lab.ts';
 import { labs } from './adapter-labs.ts';
 
 /** Real ms within which a value that the device has must have been emitted; generous, as tests share processors. */
 const ARRIVES_WITHIN_MS = 8000;
+/** Real ms within which a connection that was torn down must be noticed: at once, and not by its silence. */
+const HUNG_UP_WITHIN_MS = 3000;
+/** Random bytes that come in a device's place; each seed gives others. */
+const RUBBISH_SEEDS = [1, 2, 3, 4, 5];
 /** How long, in refreshes of the device, a run is watched for what must not happen. */
 const WATCHED_REFRESHES = 6;
 
@@ -66,13 +71,17 @@ function describeRun(protocol: Protocol, lab: Lab): void {
   const runs: AdapterRun[] = [];
   const begin = (server: LabServer, settings = server.settings, more: LinkPoint<unknown>[] = []) => {
     const startMs = Date.now();
-    const run = new AdapterRun(protocol, {
-      key: 'lab',
-      settings,
-      points: [...linkPoints(protocol, lab), ...more],
-      clock: simulatedClock(startMs, lab.clockRate ?? 1, startMs),
-      log: { info: () => undefined, warn: () => undefined },
-    });
+    const run = new AdapterRun(
+      protocol,
+      {
+        key: 'lab',
+        settings,
+        points: [...linkPoints(protocol, lab), ...more],
+        clock: simulatedClock(startMs, lab.clockRate ?? 1, startMs),
+        log: { info: () => undefined, warn: () => undefined },
+      },
+      isPossible(lab),
+    );
     runs.push(run);
     return run;
   };
@@ -85,8 +94,8 @@ function describeRun(protocol: Protocol, lab: Lab): void {
     lab.points.every((point) => holds(run, point, point[which]));
   const readsAll = (run: AdapterRun, which: 'initial' | 'changed' = 'initial') =>
     run.until(`every point is good and at its ${which} value`, allAt(which)(run), ARRIVES_WITHIN_MS);
-  const noticed = (run: AdapterRun): Promise<Ending> =>
-    run.until('the run ends', () => run.ending !== undefined, lab.noticedWithinMs).then(() => run.ended);
+  const noticed = (run: AdapterRun, withinMs = lab.noticedWithinMs): Promise<Ending> =>
+    run.until('the run ends', () => run.ending !== undefined, withinMs).then(() => run.ended);
 
   afterEach(async () => {
     for (const run of runs.splice(0)) {
@@ -161,19 +170,61 @@ function describeRun(protocol: Protocol, lab: Lab): void {
     expect(missing.reasons).toContain(run.latest('missing')?.reason);
   });
 
-  test('a device that falls silent', async () => {
+  test('a device that falls silent, is half-open in either direction, or answers too late', async () => {
+    const spoil = async ([what, begins, ends]: WayOfSilence) => {
+      const server = await startServer();
+      const run = begin(server);
+      await readsAll(run);
+      await begins(server);
+      if (lab.whenSilent === 'lost') {
+        expect(await noticed(run), what).toMatchObject({ how: 'lost', reason: { zh: /./, en: /./ } });
+        for (const { name } of lab.points)
+          if (run.latest(name)?.quality !== 'good') expect(run.latest(name)?.value, what).toBeNull();
+        // The other side of a frozen wire cannot see that we have left.
+        if (what !== 'silent') await untilZero(() => server.connections());
+      }
+      await ends(server);
+      for (const point of lab.points) await server.set(point.name, point.changed);
+      await readsAll(lab.whenSilent === 'lost' ? begin(server) : run, 'changed');
+    };
+    // At once, as most of the time is that of waiting for what does not come.
+    await Promise.all(waysOfSilence(lab).map(spoil));
+  });
+
+  test('a device that answers late, but not too late, is read as if it did not', async () => {
     const server = await startServer();
     const run = begin(server);
     await readsAll(run);
-    await server.silence();
-    if (lab.whenSilent === 'lost') {
-      expect(await noticed(run)).toMatchObject({ how: 'lost', reason: { zh: /./, en: /./ } });
-      for (const { name } of lab.points)
-        if (run.latest(name)?.quality !== 'good') expect(run.latest(name)?.value).toBeNull();
+    server.wire?.delay(lab.patientMs);
+    for (const which of ['changed', 'initial'] as const) {
+      const setMs = performance.now();
+      for (const point of lab.points) await server.set(point.name, point[which]);
+      await readsAll(run, which);
+      // Timers may fire a moment early.
+      expect(performance.now() - setMs, 'it was late indeed').toBeGreaterThan(lab.patientMs - 5);
     }
-    await server.speak();
+    expect(run.ending).toBeUndefined();
+    expect(run.ups).toBe(1);
+    for (const { name } of lab.points) expect(run.latest(name), name).toMatchObject({ quality: 'good' });
+  });
+
+  test('rubbish in the place of the device: no good value, no crash, and all is well once the device is back', async () => {
+    const server = await startServer();
+    if (server.wire === null) return;
+    const begun = begin(server);
+    await readsAll(begun);
+    for (const seed of RUBBISH_SEEDS) {
+      server.wire.babble(seed);
+      if (lab.whenSilent === 'quiet') continue;
+      if (begun.ending === undefined) expect(await noticed(begun)).toMatchObject({ how: 'lost' });
+      const run = begin(server);
+      await noticed(run);
+      expect(await run.ended).toMatchObject({ how: /lost|refused/, reason: { zh: /./, en: /./ } });
+      expect([run.goodSamples, run.ups], `seed ${seed}`).toEqual([0, 0]);
+    }
+    if (lab.whenSilent === 'lost') server.wire.heal();
     for (const point of lab.points) await server.set(point.name, point.changed);
-    await readsAll(lab.whenSilent === 'lost' ? begin(server) : run, 'changed');
+    await readsAll(lab.whenSilent === 'lost' ? begin(server) : begun, 'changed');
   });
 
   test('a device that dies and comes back', async () => {
@@ -181,7 +232,7 @@ function describeRun(protocol: Protocol, lab: Lab): void {
     const run = begin(server);
     await readsAll(run);
     await server.kill();
-    if (lab.whenKilled === 'lost') expect(await noticed(run)).toMatchObject({ how: 'lost' });
+    if (lab.whenKilled === 'lost') expect(await noticed(run, HUNG_UP_WITHIN_MS)).toMatchObject({ how: 'lost' });
     await server.revive();
     for (const point of lab.points) await server.set(point.name, point.changed);
     await readsAll(lab.whenKilled === 'lost' ? begin(server) : run, 'changed');
@@ -197,6 +248,25 @@ function describeRun(protocol: Protocol, lab: Lab): void {
       expect(run.ups).toBe(0);
     },
   );
+
+  test('two links share nothing: the fate of one device is not that of the other', async () => {
+    const [server, other] = await Promise.all([startServer(), startServer()]);
+    const run = begin(server);
+    const otherRun = begin(other);
+    for (const point of lab.points) await other.set(point.name, point.changed);
+    await Promise.all([readsAll(run), readsAll(otherRun, 'changed')]);
+    await server.kill();
+    if (lab.whenKilled === 'lost') await noticed(run);
+    for (const point of lab.points) await other.set(point.name, point.initial);
+    await readsAll(otherRun, 'initial');
+    await server.revive();
+    const again = lab.whenKilled === 'lost' ? begin(server) : run;
+    for (const point of lab.points) await server.set(point.name, point.changed);
+    await Promise.all([readsAll(again, 'changed'), readsAll(otherRun, 'initial')]);
+    expect(otherRun.ending).toBeUndefined();
+    expect(otherRun.ups).toBe(1);
+    expect(otherRun.wire.facts().timeouts).toBe(0);
+  });
 
   test('settings that cannot work are refused', async () => {
     const server = await startServer();
@@ -215,6 +285,18 @@ function describeRun(protocol: Protocol, lab: Lab): void {
     for (const point of lab.points) await server.set(point.name, point.changed);
     await untilZero(() => server.connections());
     expect(run.violations).toEqual([]);
+  });
+
+  test('nothing is left of a run in its process: no handle, no timer', async () => {
+    const server = await startServer();
+    const told = await lonelyRuns({
+      protocol: protocol.key,
+      settings: server.settings,
+      points: linkPoints(protocol, lab),
+      clockRate: lab.clockRate ?? 1,
+    });
+    expect(told).toEqual({ goodPoints: lab.points.length, left: [] });
+    await untilZero(() => server.connections());
   });
 
   test('an abort before there is a connection ends the run too', async () => {
@@ -278,6 +360,33 @@ function describeRun(protocol: Protocol, lab: Lab): void {
   });
 }
 
+type WayOfSilence = readonly [
+  what: string,
+  begins: (server: LabServer) => Promise<void> | void,
+  ends: (server: LabServer) => Promise<void> | void,
+];
+
+/** In how many ways a device can say nothing while its connections stand. */
+function waysOfSilence({ impatientMs }: Lab): WayOfSilence[] {
+  const heal = (server: LabServer) => server.wire?.heal();
+  return [
+    ['silent', (server) => server.silence(), (server) => server.speak()],
+    ['half-open, what we send is lost', (server) => server.wire?.swallow('to-device'), heal],
+    ['half-open, what it sends is lost', (server) => server.wire?.swallow('to-adapter'), heal],
+    ...(impatientMs === null
+      ? []
+      : [['too late', (server: LabServer) => server.wire?.delay(impatientMs), heal] satisfies WayOfSilence]),
+  ];
+}
+
+/** Values that the device of the lab ever has, at the points that it has. */
+function isPossible({ points }: Lab): (name: string, value: number | string) => boolean {
+  return (name, value) => {
+    const point = points.find((candidate) => candidate.name === name);
+    return point === undefined || [point.initial, point.changed].some((one) => isSame(point.kind, one, value));
+  };
+}
+
 function linkPoints(protocol: Protocol, lab: Lab): LinkPoint<unknown>[] {
   return lab.points.map(({ name, kind, states, mapPoint }, index) => ({
     number: index + 1,
@@ -305,8 +414,12 @@ function shareFate(a: LabPoint, b: LabPoint): boolean {
 function holds(run: AdapterRun, { name, kind }: LabPoint, value: LabValue): boolean {
   const seen = run.latest(name);
   if (seen?.quality !== 'good' || seen.value === null) return false;
-  if (kind === 'double') return Math.abs(Number(seen.value) - Number(value)) < 1e-4;
-  return seen.value === (typeof value === 'boolean' ? Number(value) : value);
+  return isSame(kind, value, seen.value);
+}
+
+function isSame(kind: ValueKind, value: LabValue, seen: number | string): boolean {
+  if (kind === 'double') return Math.abs(Number(seen) - Number(value)) < 1e-4;
+  return seen === (typeof value === 'boolean' ? Number(value) : value);
 }
 
 /** The other side learns of a closed connection a moment after we closed it. */

@@ -29,19 +29,30 @@ export class AdapterRun {
   readonly wire: WireCounts;
   ups = 0;
   batches = 0;
+  goodSamples = 0;
   emitsInFlight = 0;
   mostInFlight = 0;
   ending: Ending | undefined;
   readonly #names: ReadonlyMap<number, string>;
   readonly #latest = new Map<string, SeenSample>();
+  readonly #isPossible: (name: string, value: number | string) => boolean;
   readonly #control = new AbortController();
   readonly #waiting = new Set<() => void>();
   #gate: { readonly opened: Promise<void>; readonly open: () => void } | undefined;
   #failure: Error | undefined;
   #disk: PromiseWithResolvers<void> | undefined;
 
-  /** Starts `run`; the names are those of the plan's points after the last `/`. */
-  constructor(protocol: Protocol, plan: Omit<LinkPlan<unknown, unknown>, 'wire'>) {
+  /**
+   * Starts `run`; the names are those of the plan's points after the last `/`.
+   *
+   * @param isPossible whether the device has ever had such a value at the point; a good one that it had not is a violation
+   */
+  constructor(
+    protocol: Protocol,
+    plan: Omit<LinkPlan<unknown, unknown>, 'wire'>,
+    isPossible: (name: string, value: number | string) => boolean = () => true,
+  ) {
+    this.#isPossible = isPossible;
     this.wire = new WireCounts(() => plan.clock.now());
     this.#names = new Map(plan.points.map(({ number, key }) => [number, key.slice(key.lastIndexOf('/') + 1)]));
     const run = protocol.create({ ...plan, wire: this.wire }).run(
@@ -156,9 +167,15 @@ export class AdapterRun {
     for (let row = 0; row < batch.length; row++) {
       const quality = qualityNames[batch.quality[row] ?? Quality.bad] ?? 'bad';
       const number = batch.value[row] ?? Number.NaN;
-      this.#latest.set(this.#names.get(batch.point[row] ?? 0) ?? `unknown number ${batch.point[row]}`, {
+      const name = this.#names.get(batch.point[row] ?? 0) ?? `unknown number ${batch.point[row]}`;
+      const value = batch.texts.get(row) ?? (Number.isNaN(number) ? null : number);
+      if (quality === 'good') this.goodSamples += 1;
+      if (quality === 'good' && value !== null && !this.#isPossible(name, value)) {
+        this.violations.push(`${name} is good at ${value}, which the device never had`);
+      }
+      this.#latest.set(name, {
         quality,
-        value: batch.texts.get(row) ?? (Number.isNaN(number) ? null : number),
+        value,
         reason: reasonOf(batch.reason[row] ?? 0) ?? null,
         detail: batch.details.get(row) ?? null,
         sourceMs: batch.sourceMs[row] ?? Number.NaN,

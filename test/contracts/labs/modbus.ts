@@ -1,5 +1,6 @@
 import { ModbusDevice } from '../../support/modbus-device.ts';
 import type { Lab, LabPoint, LabServer, LabValue } from '../adapter-lab.ts';
+import { openGate, wireOf } from './tcp-gate.ts';
 
 const running = { zh: '运行', en: 'running' };
 
@@ -80,6 +81,8 @@ const direct: Lab = {
   whenSilent: 'lost',
   whenKilled: 'lost',
   noticedWithinMs: 5000,
+  patientMs: 50,
+  impatientMs: 400,
   emitsInFlight: 1,
   notifiesOnChangeOnly: false,
   clockRate: 10,
@@ -99,6 +102,7 @@ export const modbusLabs: readonly [Lab, Lab] = [direct, garbling];
 
 async function startServer(rubbish: { readonly exception: number } | 'short'): Promise<LabServer> {
   const device = await ModbusDevice.start();
+  const gate = await openGate(device.port);
   const words = new Map<string, number>();
   const set = async (name: string, value: LabValue) => {
     const { table, address, encode } = placeOf(name);
@@ -108,7 +112,7 @@ async function startServer(rubbish: { readonly exception: number } | 'short'): P
   };
   for (const point of points) await set(point.name, point.initial);
   return {
-    settings: { endpoint: device.endpoint, timeout: '200ms', poll: '1s' },
+    settings: { endpoint: `tcp://127.0.0.1:${gate.port}`, timeout: '200ms', poll: '1s' },
     set,
     rubbish: async (name) => device.fault(UNIT, placeOf(name).table, placeOf(name).address, rubbish),
     mend: async (name) => device.fault(UNIT, placeOf(name).table, placeOf(name).address, undefined),
@@ -118,10 +122,14 @@ async function startServer(rubbish: { readonly exception: number } | 'short'): P
     speak: async () => {
       device.silent = false;
     },
-    kill: () => device.kill(),
-    revive: () => device.revive(),
-    connections: () => device.connections,
-    stop: () => device.kill(),
+    kill: () => gate.cut(),
+    revive: () => gate.restore(),
+    wire: wireOf(gate),
+    connections: () => gate.connections(),
+    async stop() {
+      await gate.stop();
+      await device.kill();
+    },
   };
 }
 

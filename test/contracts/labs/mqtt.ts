@@ -1,7 +1,8 @@
+import { connect } from 'node:net';
 import { findServer, freePort, startMosquitto } from '../../support/servers.ts';
 import type { Lab, LabServer } from '../adapter-lab.ts';
 import { mqttLabPoints, startMqttDevice } from './mqtt-device.ts';
-import { openGate } from './tcp-gate.ts';
+import { openGate, randomPieces, wireOf } from './tcp-gate.ts';
 
 const common = {
   assetAddress: {},
@@ -31,9 +32,13 @@ const embeddedBrokerLab: Lab = {
   whenSilent: 'quiet',
   whenKilled: 'quiet',
   noticedWithinMs: 5_000,
+  patientMs: 300,
+  impatientMs: null,
   async start(): Promise<LabServer> {
     const port = await freePort();
-    const device = startMqttDevice(`mqtt://127.0.0.1:${port}`);
+    // The adapter is the server here: what lies between is on the device's side of it.
+    const gate = await openGate(port);
+    const device = startMqttDevice(`mqtt://127.0.0.1:${gate.port}`);
     return {
       settings: { broker: 'embedded', listen: `tcp://127.0.0.1:${port}` },
       set: async (name, value) => device.set(name, value),
@@ -43,8 +48,16 @@ const embeddedBrokerLab: Lab = {
       speak: async () => device.speak(),
       kill: device.disconnect,
       revive: async () => device.reconnect(),
+      wire: {
+        ...wireOf(gate),
+        swallow: (way) => gate.swallow(way === 'to-adapter' ? 'near' : 'far'),
+        babble: (seed) => babbleAt(port, seed),
+      },
       connections: () => Number(device.connected()),
-      stop: device.stop,
+      async stop() {
+        await device.stop();
+        await gate.stop();
+      },
     };
   },
 };
@@ -57,6 +70,8 @@ const mosquittoLab: Lab = {
   whenSilent: 'lost',
   whenKilled: 'lost',
   noticedWithinMs: 9_500,
+  patientMs: 300,
+  impatientMs: 7_000,
   async start(): Promise<LabServer> {
     const mosquitto = await startMosquitto('clientid_prefixes lab-');
     const device = startMqttDevice(mosquitto.url);
@@ -68,9 +83,10 @@ const mosquittoLab: Lab = {
       mend: async (name) => device.mend(name),
       silence: async () => gate.freeze(),
       speak: async () => gate.thaw(),
-      kill: gate.cut,
-      revive: gate.restore,
-      connections: gate.connections,
+      kill: () => gate.cut(),
+      revive: () => gate.restore(),
+      wire: wireOf(gate),
+      connections: () => gate.connections(),
       async stop() {
         await gate.stop();
         await device.stop();
@@ -81,6 +97,17 @@ const mosquittoLab: Lab = {
     };
   },
 };
+
+/** Strangers that a broker must bear: each connects, says something at random, and is gone when it is turned away. */
+const STRANGERS = 5;
+
+function babbleAt(port: number, seed: number): void {
+  const piece = randomPieces(seed);
+  for (let i = 0; i < STRANGERS; i++) {
+    const stranger = connect({ host: '127.0.0.1', port }, () => stranger.end(piece()));
+    stranger.on('error', () => stranger.destroy());
+  }
+}
 
 /** The labs of MQTT; without mosquitto on the machine `adapter-mqtt.test.ts` says by name what is skipped. */
 export async function mqttLabs(): Promise<readonly [Lab, ...Lab[]]> {

@@ -16,7 +16,7 @@ import {
 } from 'node-opcua';
 import { freePort } from '../../support/servers.ts';
 import type { Lab, LabPoint, LabServer, LabValue } from '../adapter-lab.ts';
-import { openGate } from './tcp-gate.ts';
+import { openGate, wireOf } from './tcp-gate.ts';
 
 const NAMESPACE = 'urn:lab:plant';
 
@@ -92,6 +92,8 @@ const serverLab: Lab = {
   whenSilent: 'lost',
   whenKilled: 'lost',
   noticedWithinMs: 9_000,
+  patientMs: 300,
+  impatientMs: 4_000,
   emitsInFlight: 1,
   notifiesOnChangeOnly: true,
   async start(): Promise<LabServer> {
@@ -109,9 +111,10 @@ const serverLab: Lab = {
       mend: async (name) => server.mark(nameOf(name), StatusCodes.Good),
       silence: async () => gate.freeze(),
       speak: async () => gate.thaw(),
-      kill: gate.cut,
-      revive: gate.restore,
-      connections: gate.connections,
+      kill: () => gate.cut(),
+      revive: () => gate.restore(),
+      wire: wireOf(gate),
+      connections: () => gate.connections(),
       async stop() {
         await gate.stop();
         await server.stop();

@@ -1,0 +1,221 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { crc16, withCrc } from './crc16.ts';
+import { expectedReply } from './expected-reply.ts';
+import type { Outcome } from './framing.ts';
+import { LATE_TIMEOUTS, RtuFraming } from './rtu-framing.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+const TIMEOUT_MS = 100;
+const QUIET_MS = 10;
+const PAUSE_MS = 2;
+
+function framing() {
+  const written: Buffer[] = [];
+  const host = {
+    write: (bytes: Buffer) => void written.push(bytes),
+    broken: () => expect.unreachable('a line has no header to break'),
+    timedOut: () => undefined,
+  };
+  return { it: new RtuFraming(host, { quietMs: QUIET_MS, pauseMs: PAUSE_MS, byteMs: 0 }), written };
+}
+
+function send(it: RtuFraming, ...request: number[]): Outcome[] {
+  const bytes = Buffer.from(request);
+  const outcomes: Outcome[] = [];
+  const settle = (outcome: Outcome) => void outcomes.push(outcome);
+  it.send({ request: bytes, expected: expectedReply(bytes), timeoutMs: TIMEOUT_MS, settle });
+  return outcomes;
+}
+
+/** Asks for one holding register. */
+const ask = (it: RtuFraming, unit = 1, address = 0) => send(it, unit, 3, address >> 8, address & 0xff, 0, 1);
+const frame = (...content: number[]) => withCrc(Buffer.from(content));
+const reply = (value: number, unit = 1) => frame(unit, 3, 2, value >> 8, value & 0xff);
+const detail = (text: string | RegExp) => ({
+  kind: 'malformed',
+  detail: typeof text === 'string' ? text : expect.stringMatching(text),
+});
+
+function value(outcomes: readonly Outcome[]): unknown {
+  const [outcome] = outcomes;
+  if (outcomes.length > 1) return 'settled twice';
+  return outcome?.kind === 'frame' ? outcome.frame.readUInt16BE(3) : (outcome ?? 'open');
+}
+
+test('the CRC is that of the specification', () => {
+  // The example of "MODBUS over Serial Line" V1.02, appendix B: 02 07 has the CRC 0x1241, low byte first.
+  expect(crc16(Buffer.from([2, 7]), 0, 2)).toBe(0x1241);
+  expect(frame(2, 7).toString('hex')).toBe('02074112');
+});
+
+test('a request has its CRC, and its reply is found however it is torn', () => {
+  fc.assert(
+    fc.property(fc.nat(65_535), fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 7 }), (wanted, steps) => {
+      const { it, written } = framing();
+      const asked = ask(it, 17, 4);
+      expect(written[0]?.toString('hex')).toBe(frame(17, 3, 0, 4, 0, 1).toString('hex'));
+      const stream = reply(wanted, 17);
+      let at = 0;
+      for (const step of steps) {
+        it.receive(stream.subarray(at, at + step));
+        // Shorter than the silence that ends a frame, and longer: what began like the reply is waited for.
+        vi.advanceTimersByTime(step === 1 ? QUIET_MS - 1 : QUIET_MS + 1);
+        at += step;
+        if (at >= stream.length) break;
+      }
+      if (at < stream.length) it.receive(stream.subarray(at));
+      expect(value(asked)).toBe(wanted);
+    }),
+  );
+});
+
+test('between a reply and the next request the line has its pause', () => {
+  const { it, written } = framing();
+  ask(it);
+  it.receive(reply(1));
+  ask(it);
+  expect(written.length).toBe(1);
+  vi.advanceTimersByTime(PAUSE_MS);
+  expect(written.length).toBe(2);
+});
+
+describe('what is no reply', () => {
+  test.each([
+    ['a wrong CRC', Buffer.from([1, 3, 2, 0, 5, 0, 0]), 'the CRC is wrong'],
+    ['another unit', reply(5, 2), 'a reply of unit 2 in place of 1'],
+    ['another function', frame(1, 4, 2, 0, 5), 'function 4 in place of 3'],
+    ['another byte count', frame(1, 3, 4, 0, 5, 0, 6), '4 bytes in place of 2'],
+    ['an exception to another function', frame(1, 0x84, 2), 'function 132 in place of 3'],
+    ['rubbish', Buffer.from('HTTP/1.1 400 Bad Request'), /^no Modbus frame: 4854/],
+    ['its own echo', frame(1, 3, 0, 0, 0, 1), 'the request itself came back: the line echoes'],
+  ])('%s is malformed once the line is silent', (_, bytes, text) => {
+    const { it } = framing();
+    const asked = ask(it);
+    it.receive(bytes);
+    expect(value(asked)).toBe('open');
+    vi.advanceTimersByTime(QUIET_MS);
+    expect(value(asked)).toEqual(detail(text));
+  });
+
+  test('a reply that ends too soon is malformed at the time-out, as the rest may be slow', () => {
+    const { it } = framing();
+    const asked = ask(it);
+    it.receive(reply(5).subarray(0, 5));
+    vi.advanceTimersByTime(TIMEOUT_MS - 1);
+    expect(value(asked)).toBe('open');
+    vi.advanceTimersByTime(1);
+    expect(value(asked)).toEqual(detail('the reply ends after 5 of 7 bytes'));
+  });
+
+  test('noise before a reply does not spoil it, noise behind it is waited out', () => {
+    const { it, written } = framing();
+    const asked = ask(it);
+    it.receive(Buffer.from([0xff, 1, 3]));
+    it.receive(Buffer.concat([reply(5), Buffer.from([0])]));
+    expect(value(asked)).toBe(5);
+    ask(it);
+    vi.advanceTimersByTime(QUIET_MS - 1);
+    expect(written.length).toBe(1);
+    vi.advanceTimersByTime(1);
+    expect(written.length).toBe(2);
+  });
+
+  test('a line on which somebody never stops is malformed, takes bounded memory, and is no wait without end', () => {
+    const { it, written } = framing();
+    it.receive(Buffer.alloc(300, 1));
+    const asked = ask(it);
+    for (let ms = 0; ms < TIMEOUT_MS + QUIET_MS && value(asked) === 'open'; ms++) {
+      it.receive(Buffer.alloc(300, 1));
+      vi.advanceTimersByTime(1);
+    }
+    expect(written.length).toBe(0);
+    expect(value(asked)).toEqual(detail('the line does not fall silent'));
+  });
+});
+
+describe('a reply that comes too late', () => {
+  test('grid-x/modbus#78: is not taken for that to the next request, of the same unit and as long', () => {
+    const { it, written } = framing();
+    const first = ask(it, 1, 0);
+    vi.advanceTimersByTime(TIMEOUT_MS);
+    expect(value(first)).toEqual({ kind: 'timeout' });
+    const second = ask(it, 1, 1000);
+    vi.advanceTimersByTime(TIMEOUT_MS / 2);
+    expect(written.length, 'the unit is not asked while it owes a reply').toBe(1);
+    it.receive(reply(111));
+    expect(value(second)).toBe('open');
+    vi.advanceTimersByTime(QUIET_MS);
+    expect(written.length, 'now it is').toBe(2);
+    it.receive(reply(222));
+    expect(value(second)).toBe(222);
+  });
+
+  test('is not waited for without end', () => {
+    const { it, written } = framing();
+    ask(it);
+    vi.advanceTimersByTime(TIMEOUT_MS);
+    const second = ask(it);
+    vi.advanceTimersByTime((LATE_TIMEOUTS - 1) * TIMEOUT_MS + 1);
+    expect(written.length).toBe(2);
+    it.receive(reply(5));
+    expect(value(second)).toBe(5);
+  });
+
+  test('neuron#1602: another unit is asked at once, and does not get it', () => {
+    const { it, written } = framing();
+    ask(it, 1);
+    vi.advanceTimersByTime(TIMEOUT_MS);
+    const other = ask(it, 2);
+    expect(written.length).toBe(2);
+    it.receive(Buffer.concat([reply(111, 1), reply(222, 2)]));
+    expect(value(other)).toBe(222);
+  });
+
+  test('may be an exception, which is not that to the next request either', () => {
+    const { it, written } = framing();
+    ask(it, 1, 0);
+    vi.advanceTimersByTime(TIMEOUT_MS);
+    const second = ask(it, 1, 1000);
+    it.receive(frame(1, 0x83, 2));
+    vi.advanceTimersByTime(QUIET_MS);
+    expect([written.length, value(second)]).toEqual([2, 'open']);
+  });
+});
+
+describe('writes', () => {
+  test('are taken by their echo', () => {
+    const { it } = framing();
+    const asked = send(it, 1, 6, 0, 4, 1, 2);
+    it.receive(frame(1, 6, 0, 4, 1, 2));
+    expect(asked).toMatchObject([{ kind: 'frame' }]);
+  });
+
+  test('are malformed where something else comes back', () => {
+    const { it } = framing();
+    const asked = send(it, 1, 6, 0, 4, 1, 2);
+    it.receive(frame(1, 6, 0, 4, 1, 3));
+    vi.advanceTimersByTime(QUIET_MS);
+    expect(asked).toEqual([detail('the reply is no echo of what was written')]);
+  });
+
+  test('to unit 0 are broadcasts: nobody answers, and everybody gets time to obey', () => {
+    const { it } = framing();
+    const asked = send(it, 0, 6, 0, 4, 1, 2);
+    vi.advanceTimersByTime(TIMEOUT_MS);
+    expect(asked).toEqual([]);
+    vi.advanceTimersByTime(TIMEOUT_MS);
+    expect(asked).toEqual([{ kind: 'unanswered' }]);
+  });
+});
+
+test('what is under way when the line goes is lost, and no timer stays behind', () => {
+  const { it } = framing();
+  const asked = ask(it);
+  it.receive(Buffer.from([9]));
+  it.abandon();
+  expect(asked).toEqual([{ kind: 'lost' }]);
+  expect(vi.getTimerCount()).toBe(0);
+});
