@@ -105,6 +105,12 @@ export type Resolved<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
+/** An address as the files would have it: the asset's `address`, and the point of its map. */
+export interface WrittenAddress {
+  readonly address: Readonly<Record<string, unknown>>;
+  readonly mapPoint: Readonly<Record<string, unknown>>;
+}
+
 /** Which asset a point's address is resolved for. */
 export interface AddressContext {
   readonly asset: string;
@@ -131,6 +137,8 @@ export interface Protocol<Settings = unknown, Address = unknown, MapPoint = unkn
   expand?(name: string, mapPoint: MapPoint): readonly (readonly [name: string, mapPoint: MapPoint])[];
   /** Makes the address of one point of one asset. */
   resolve(mapPoint: MapPoint, assetAddress: AssetAddress, context: AddressContext): Resolved<Address>;
+  /** The inverse of `resolve`, for an asset by itself: `resolve` makes the same address of what this gives. */
+  written(address: Address): WrittenAddress;
   /**
    * What is wrong among a link's points taken together, e.g. two points at one place. `path[0]` is the index in
    * `points` of the later one.

@@ -9,6 +9,7 @@ import {
   mqttMapPointSchema,
   mqttSettingsSchema,
 } from './schema.ts';
+import { writtenMqtt } from './written.ts';
 
 /** MQTT 3.1.1: the gateway as the devices' broker, or as a subscriber of another one. See README.md. */
 export const mqttProtocol: Protocol<MqttSettings, MqttAddress, MqttMapPoint, MqttAssetAddress | undefined> = {
@@ -17,6 +18,7 @@ export const mqttProtocol: Protocol<MqttSettings, MqttAddress, MqttMapPoint, Mqt
   assetAddressSchema: mqttAssetAddressSchema,
   mapPointSchema: mqttMapPointSchema,
   resolve: resolveMqtt,
+  written: writtenMqtt,
   conflicts: conflictsMqtt,
   create: (plan) => ({
     // The libraries are loaded only where a site has such a link.
