@@ -16,6 +16,8 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<Exi
   backup: backupCommand,
   check: checkCommand,
   export: exportCommand,
+  // Spreadsheets take a quarter of a second to load: only where one is read.
+  import: async (args) => (await import('./import-command.ts')).importCommand(args),
   read: readCommand,
   reload: reloadCommand,
   replay: replayCommand,

@@ -8,6 +8,7 @@ import { endpointProblems } from './endpoint.ts';
 import type { Line } from './line.ts';
 import { personsLine } from './persons-line.ts';
 import { DEFAULT_POLL, ModbusAssetAddress, ModbusMapPoint, ModbusSettings } from './schema.ts';
+import { writtenModbus } from './written.ts';
 
 /** A Modbus link, of which people may ask something besides what is polled. */
 export interface ModbusAdapter extends Adapter {
@@ -32,6 +33,7 @@ export const modbusProtocol: ModbusProtocol = {
   mapPointSchema: ModbusMapPoint,
   expand: expandArray,
   resolve: resolveAddress,
+  written: writtenModbus,
   conflicts: findConflicts,
   expectedIntervalMs: ({ poll }) => parseDuration(poll ?? DEFAULT_POLL),
   settingsProblems: endpointProblems,
