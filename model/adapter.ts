@@ -127,6 +127,8 @@ export interface AddressContext {
  */
 export interface Protocol<Settings = unknown, Address = unknown, MapPoint = unknown, AssetAddress = unknown> {
   readonly key: string;
+  /** Its devices may wait for an acknowledgement, which means "on disk", before they go on; see `Link.waitsForDisk`. */
+  readonly waitsForDisk?: true;
   readonly settingsSchema: TSchema;
   readonly assetAddressSchema: TSchema;
   readonly mapPointSchema: TSchema;
