@@ -28,8 +28,11 @@ function begin(wanted: readonly WantedPoint[], settings: Omit<ModbusSettings, 'e
 }
 
 const good = (run: AdapterRun, { name }: WantedPoint) => run.latest(name)?.quality === 'good';
+/** Requests for a unit, or for one place of it, with when the device saw them. */
 const asked = (unit: number, address?: number) =>
-  device.requests.filter((request) => request.unit === unit && (address ?? request.address) === request.address);
+  device.requests
+    .filter((request) => request.unit === unit && (address ?? request.address) === request.address)
+    .map((request) => ({ ...request, atMs: device.seenAtMs(request) }));
 
 /** Ms between requests for a place, as the device saw them. */
 function gapsMs(unit: number, address?: number): number[] {

@@ -20,8 +20,6 @@ export interface SeenRequest {
   readonly table: DeviceTable;
   readonly address: number;
   readonly count: number;
-  /** When it came, by the real clock. */
-  readonly atMs: number;
 }
 
 const tableOfFunction: Readonly<Record<number, DeviceTable>> = { 1: 'coil', 2: 'discrete', 3: 'holding', 4: 'input' };
@@ -35,6 +33,7 @@ const MAX_REQUESTS = 10_000;
  */
 export class ModbusDevice {
   readonly #places = new Map<string, number>();
+  readonly #seenAtMs = new WeakMap<SeenRequest, number>();
   readonly #faults = new Map<string, PlaceFault>();
   readonly #sockets = new Set<Socket>();
   readonly #server: Server;
@@ -77,6 +76,11 @@ export class ModbusDevice {
 
   get connections(): number {
     return this.#sockets.size;
+  }
+
+  /** When a request came, by the real clock. */
+  seenAtMs(request: SeenRequest): number {
+    return this.#seenAtMs.get(request) ?? Number.NaN;
   }
 
   /** Sets registers (0 to 65535) or bits (0 or 1) from `address` on. */
@@ -140,7 +144,9 @@ export class ModbusDevice {
     if (table === undefined) return exception(1);
     const address = frame.readUInt16BE(8);
     const count = frame.readUInt16BE(10);
-    this.requests.push({ unit, table, address, count, atMs: performance.now() });
+    const seen: SeenRequest = { unit, table, address, count };
+    this.requests.push(seen);
+    this.#seenAtMs.set(seen, performance.now());
 
     if (this.requests.length > MAX_REQUESTS) this.requests.shift();
     if (this.silent || this.silentUnits.has(unit)) return undefined;
