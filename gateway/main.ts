@@ -2,10 +2,12 @@ import { backupCommand } from './backup-command.ts';
 import { checkCommand } from './check-command.ts';
 import { CommandFailed, type ExitCode, runToExit } from './exit.ts';
 import { exportCommand } from './export-command.ts';
+import { readCommand } from './read-command.ts';
 import { reloadCommand } from './reload-command.ts';
 import { replayCommand } from './replay-command.ts';
 import { restoreCommand } from './restore-command.ts';
 import { runCommand } from './run.ts';
+import { scanCommand } from './scan-command.ts';
 import { simulateCommand } from './simulate-command.ts';
 import { watchCommand } from './watch-command.ts';
 
@@ -14,10 +16,14 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<Exi
   backup: backupCommand,
   check: checkCommand,
   export: exportCommand,
+  // Spreadsheets take a quarter of a second to load: only where one is read.
+  import: async (args) => (await import('./import-command.ts')).importCommand(args),
+  read: readCommand,
   reload: reloadCommand,
   replay: replayCommand,
   restore: restoreCommand,
   run: runCommand,
+  scan: scanCommand,
   simulate: simulateCommand,
   watch: watchCommand,
 };

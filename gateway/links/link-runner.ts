@@ -50,6 +50,7 @@ export class LinkRunner {
   readonly wire: WireCounts;
   #facts: OwnFacts;
   #lastFall: LinkError | null = null;
+  #adapter: Adapter | undefined;
   #failures = 0;
   /** What the log was last told: up, down, or nothing yet. */
   #told: boolean | undefined;
@@ -80,6 +81,11 @@ export class LinkRunner {
     return { ...this.#facts, lastError: later(this.#lastFall, this.wire.lastError), wire: this.wire.facts() };
   }
 
+  /** The adapter that holds the link, for what people ask of it; undefined before its first run. */
+  get adapter(): Adapter | undefined {
+    return this.#adapter;
+  }
+
   /** The site file calls the link by another name now; nothing else of it has changed. */
   rename(name: Text): void {
     this.#facts = { ...this.#facts, name };
@@ -100,10 +106,9 @@ export class LinkRunner {
       await this.#fall('down', stillClosing, undefined);
       await untilAborted(former, signal).catch(() => undefined);
     }
-    let adapter: Adapter | undefined;
     const made = () => {
-      adapter ??= create();
-      return adapter;
+      this.#adapter ??= create();
+      return this.#adapter;
     };
     for (let pauseMs = 0; !signal.aborted; ) {
       const over = await this.#world.attempts.begin(pauseMs, signal);
