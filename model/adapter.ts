@@ -105,6 +105,12 @@ export type Resolved<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
+/** An address as the files would have it: the asset's `address`, and the point of its map. */
+export interface WrittenAddress {
+  readonly address: Readonly<Record<string, unknown>>;
+  readonly mapPoint: Readonly<Record<string, unknown>>;
+}
+
 /** Which asset a point's address is resolved for. */
 export interface AddressContext {
   readonly asset: string;
@@ -121,6 +127,8 @@ export interface AddressContext {
  */
 export interface Protocol<Settings = unknown, Address = unknown, MapPoint = unknown, AssetAddress = unknown> {
   readonly key: string;
+  /** Its devices may wait for an acknowledgement, which means "on disk", before they go on; see `Link.waitsForDisk`. */
+  readonly waitsForDisk?: true;
   readonly settingsSchema: TSchema;
   readonly assetAddressSchema: TSchema;
   readonly mapPointSchema: TSchema;
@@ -131,6 +139,8 @@ export interface Protocol<Settings = unknown, Address = unknown, MapPoint = unkn
   expand?(name: string, mapPoint: MapPoint): readonly (readonly [name: string, mapPoint: MapPoint])[];
   /** Makes the address of one point of one asset. */
   resolve(mapPoint: MapPoint, assetAddress: AssetAddress, context: AddressContext): Resolved<Address>;
+  /** The inverse of `resolve`, for an asset by itself: `resolve` makes the same address of what this gives. */
+  written(address: Address): WrittenAddress;
   /**
    * What is wrong among a link's points taken together, e.g. two points at one place. `path[0]` is the index in
    * `points` of the later one.
@@ -141,6 +151,8 @@ export interface Protocol<Settings = unknown, Address = unknown, MapPoint = unkn
    * where that is up to the devices. `${ENV}` in `settings` has been replaced.
    */
   expectedIntervalMs?(settings: Settings): number | undefined;
+  /** The same of one point whose map gives it an interval of its own; undefined where it has the link's. */
+  ownIntervalMs?(mapPoint: MapPoint): number | undefined;
   /**
    * What is wrong with settings that pass the schema, e.g. two that do not go together. `${ENV}` in `settings` has been
    * replaced, so that no text may repeat a value.

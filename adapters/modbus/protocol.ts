@@ -8,6 +8,7 @@ import { endpointProblems } from './endpoint.ts';
 import type { Line } from './line.ts';
 import { personsLine } from './persons-line.ts';
 import { DEFAULT_POLL, ModbusAssetAddress, ModbusMapPoint, ModbusSettings } from './schema.ts';
+import { writtenModbus } from './written.ts';
 
 /** A Modbus link, of which people may ask something besides what is polled. */
 export interface ModbusAdapter extends Adapter {
@@ -32,8 +33,10 @@ export const modbusProtocol: ModbusProtocol = {
   mapPointSchema: ModbusMapPoint,
   expand: expandArray,
   resolve: resolveAddress,
+  written: writtenModbus,
   conflicts: findConflicts,
   expectedIntervalMs: ({ poll }) => parseDuration(poll ?? DEFAULT_POLL),
+  ownIntervalMs: ({ poll }) => (poll === undefined ? undefined : parseDuration(poll)),
   settingsProblems: endpointProblems,
   create: (plan) => {
     let line: Line | undefined;
@@ -50,6 +53,10 @@ export const modbusProtocol: ModbusProtocol = {
       probe: async (request, signal) => {
         const { probeModbus } = await import('./probe.ts');
         return probeModbus(plan, personsLine(plan.settings, ask), request, signal);
+      },
+      scan: async (options, signal, tell) => {
+        const { scanModbus } = await import('./scan.ts');
+        return scanModbus(plan, personsLine(plan.settings, ask), options, signal, tell);
       },
     };
   },

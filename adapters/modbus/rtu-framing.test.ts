@@ -136,10 +136,10 @@ describe('what is no reply', () => {
       vi.advanceTimersByTime(TIMEOUT_MS);
       expect(value(asked)).toMatchObject({ kind: 'malformed' });
     };
-    for (let i = 0; i < 7; i++) spoilt();
+    for (let i = 0; i < 4; i++) spoilt();
     ask(it, 2);
     it.receive(reply(5, 2));
-    for (let i = 0; i < 7; i++) spoilt();
+    for (let i = 0; i < 4; i++) spoilt();
     expect(seen.noModbus).toBe(0);
     spoilt();
     expect(seen.noModbus).toBe(1);

@@ -27,7 +27,7 @@ const MAX_KEPT_BYTES = 512;
 const CRC_BYTES = 2;
 const MIN_FRAME_BYTES = EXCEPTION_LENGTH + CRC_BYTES;
 /** Exchanges in a row in which something came, and nothing of it was a frame, after which the line is given up. */
-const MAX_RUBBISH = 8;
+const MAX_RUBBISH = 5;
 /** So many bytes of what was no reply are shown. */
 const SHOWN_BYTES = 16;
 

@@ -35,22 +35,34 @@ describe('the catalogue', () => {
     expect(new Set(codes).size).toBe(codes.length);
   });
 
-  test('is shown by a case, code by code, but for bounds that would need huge files', () => {
+  test('is shown by a case, code by code, but for bounds that would need huge files, and what only an import says', () => {
     const shown = cases.map((name) => printed(name, 'en')).join('\n');
-    const bounds: string[] = [
+    const others: string[] = [
       mistakes.unreadable,
       mistakes.tooLarge,
       mistakes.tooManyProblems,
       mistakes.tooManyPoints,
       mistakes.tooManyEntries,
+      mistakes.assetsNotAList,
     ].map((entry) => entry.code);
-    expect(codes.filter((code) => !shown.includes(` ${code} `) && !bounds.includes(code))).toEqual([]);
+    expect(codes.filter((code) => !shown.includes(` ${code} `) && !others.includes(code))).toEqual([]);
   });
 
   test('is explained in the manual, code by code', () => {
     const manual = readFileSync(new URL('../../docs/site-file.md', import.meta.url), 'utf8');
     expect(codes.filter((code) => !manual.includes(`| ${code} |`))).toEqual([]);
   });
+});
+
+test('a point that its map reads rarely is stale after three of its own intervals, others as their profile says', () => {
+  const folder = join(casesFolder, 'staleness');
+  const text = readFileSync(join(folder, 'site.yaml'), 'utf8');
+  const onlyMeter = text.replaceAll(/^ {2}- \{ key: (?:pump|tank|counter)-.*\n/gm, '');
+  const result = loadSiteText(onlyMeter, { folder, environment: {} });
+  if (!result.ok) throw new Error(JSON.stringify(result.problems));
+  const [meter] = result.site.assets;
+  const limits = Object.fromEntries((meter?.points ?? []).map(({ point, staleAfterMs }) => [point, staleAfterMs]));
+  expect(limits).toEqual({ running: 3000, total: 180_000 });
 });
 
 describe('the demo estate', () => {
