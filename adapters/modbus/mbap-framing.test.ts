@@ -139,6 +139,21 @@ test.each([
   },
 );
 
+test('a reply that is cut short and filled up by the next is not believed', () => {
+  for (let missing = 1; missing < 11; missing++) {
+    const { it, seen } = framing(3);
+    const asked = [ask(it, 0), ask(it, 1), ask(it, 2)];
+    it.receive(reply(0, 10));
+    it.receive(reply(1, 20).subarray(0, -missing));
+    it.receive(reply(2, 30));
+    // Nothing but the last bytes of the header is there to be judged, or nothing at all: what comes next decides.
+    it.receive(Buffer.alloc(6, 1));
+    const believed = asked.map((outcomes) => typeof value(outcomes) === 'number');
+    expect(believed, `${missing} bytes missing`).toEqual([true, false, false]);
+    expect(seen.broken).toBe(1);
+  }
+});
+
 test('what is under way when the connection goes is lost, and no timer stays behind', () => {
   const { it } = framing(2);
   const asked = [ask(it, 0), ask(it, 1)];

@@ -56,18 +56,26 @@ export class MbapFraming implements Framing {
   receive(chunk: Buffer): void {
     if (this.#isBroken) return;
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    // The frame before `at` is believed once what follows it begins like one: a reply that was cut short is else filled
+    // up with the beginning of the next.
+    let last: { readonly from: number; readonly to: number } | undefined;
     let at = 0;
     while (bytes.length - at >= HEADER_BYTES) {
       const length = bytes.readUInt16BE(at + 4);
       if (bytes.readUInt16BE(at + 2) !== 0 || length < MIN_LENGTH || length > MAX_LENGTH) {
-        return this.#break(`no Modbus header: ${bytes.toString('hex', at, at + HEADER_BYTES)}`);
+        const transaction = last === undefined ? undefined : bytes.readUInt16BE(last.from);
+        return this.#break(transaction, `no Modbus header: ${bytes.toString('hex', at, at + HEADER_BYTES)}`);
       }
+      if (last !== undefined) this.#take(bytes, last.from, last.to);
+      last = undefined;
       const end = at + HEADER_BYTES + length;
       if (end > bytes.length) break;
-      this.#take(bytes.readUInt16BE(at), bytes.subarray(at + HEADER_BYTES, end));
+      last = { from: at, to: end };
       at = end;
     }
-    // Less than one frame, since a longer rest would have been one, or broken. Copied: it must not hold the whole chunk.
+    if (last !== undefined && at === bytes.length) this.#take(bytes, last.from, last.to);
+    else if (last !== undefined) at = last.from;
+    // Less than two frames, since a longer rest would have been one, or broken. Copied: it must not hold the whole chunk.
     this.#rest = at === bytes.length ? NOTHING : Buffer.from(bytes.subarray(at));
   }
 
@@ -84,7 +92,9 @@ export class MbapFraming implements Framing {
     }
   }
 
-  #take(transaction: number, reply: Buffer): void {
+  #take(bytes: Buffer, from: number, to: number): void {
+    const transaction = bytes.readUInt16BE(from);
+    const reply = bytes.subarray(from + HEADER_BYTES, to);
     const exchange = this.#underWay.get(transaction);
     if (exchange !== undefined) {
       const fault = replyFault(reply, exchange.expected);
@@ -105,13 +115,15 @@ export class MbapFraming implements Framing {
     return (this.#nextTransaction - 1 - transaction + TRANSACTIONS) % TRANSACTIONS < this.#issued;
   }
 
-  #break(detail: string): void {
+  /** `before`: the transaction of the frame that ended where the stream broke, so that it is none. */
+  #break(before: number | undefined, detail: string): void {
     this.#isBroken = true;
     this.#rest = NOTHING;
     this.#host.broken();
     // Requests are answered in their order, so that it came in place of the oldest one's reply; the others may be repeated.
     const [oldest] = this.#underWay.keys();
-    if (oldest !== undefined) this.#settle(oldest, { kind: 'malformed', detail });
+    const culprit = before !== undefined && this.#underWay.has(before) ? before : oldest;
+    if (culprit !== undefined) this.#settle(culprit, { kind: 'malformed', detail });
     this.#settleAll({ kind: 'lost' });
   }
 
