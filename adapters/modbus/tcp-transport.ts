@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import { connect, isIP, type Socket } from 'node:net';
-import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { type ConnectionOptions, connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
 import { LinkLost, SetupRefused } from '../../model/adapter.ts';
 import type { Text } from '../../model/text.ts';
 import type { TlsSettings } from './endpoint.ts';
@@ -43,9 +43,21 @@ export async function openTlsTransport(
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
   };
-  const socket = connectTls(options);
+  const socket = connectTls({ ...options, secureContext: secureContextOf(options) });
   socket.setNoDelay();
   return transportOf(await opened(socket, 'secureConnect', address, signal));
+}
+
+function secureContextOf(options: ConnectionOptions): SecureContext {
+  try {
+    return createSecureContext(options);
+  } catch (cause) {
+    const text = {
+      zh: 'tls 下的文件不是成对的证书与密钥',
+      en: 'the files under tls are no certificate and key that go together',
+    };
+    throw new SetupRefused(text, { cause });
+  }
 }
 
 async function pem(path: string | undefined): Promise<Buffer | undefined> {
