@@ -3,7 +3,7 @@ import { type ExpectedReply, expectedReply, replyLength } from './expected-reply
 /** For so long a reply that did not come in time is reckoned with, real ms. */
 export const LATE_MS = 60_000;
 /** So many per unit; of more, the oldest are forgotten. */
-export const MAX_OWED = 8;
+export const MAX_OWED = 32;
 
 interface Owed {
   readonly expected: ExpectedReply;

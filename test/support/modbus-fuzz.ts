@@ -41,6 +41,7 @@ export type Unfindable =
   | 'MBAP: the number of another request under way'
   | 'MBAP: cut short and filled up by the reply behind it, to the byte'
   | 'RTU: a unit that answered a later request first'
+  | 'RTU: an answer in another unit’s name, which came when that one was asked for as much'
   | 'RTU: other bytes with the same CRC'
   | 'RTU: an answer given twice, the second time within another request that asks as much';
 
@@ -170,7 +171,10 @@ class Tally {
     if (reply.kind !== 'data' || device.had(request, reply.bytes, since)) return;
     const why = device.whyUnfindable(request, reply.bytes);
     if (why !== undefined) this.#unfindable[why] = (this.#unfindable[why] ?? 0) + 1;
-    else this.#wrong.push(`${JSON.stringify(request)}: ${reply.bytes.toString('hex')}; ${device.lastFaults()}`);
+    else
+      this.#wrong.push(
+        `${JSON.stringify(request)}: ${reply.bytes.toString('hex')}, which was ${device.originOf(reply.bytes)}`,
+      );
   }
 
   unsettled(request: ReadRequest): void {
@@ -239,7 +243,8 @@ class FuzzDevice {
   readonly #unfindable = new Map<string, Unfindable>();
   /** What waits on a connection until something else is out: no device sends a reply in the middle of another. */
   readonly #waiting = new Map<Socket, Buffer[]>();
-  #faults: string[] = [];
+  /** What was answered of late, by its data. */
+  readonly #answers = new Map<string, string>();
 
   private constructor(seed: number, tally: Tally) {
     this.#tally = tally;
@@ -286,8 +291,9 @@ class FuzzDevice {
     return undefined;
   }
 
-  lastFaults(): string {
-    return this.#faults.join(', ');
+  /** What answer the bytes are of, and what became of it. */
+  originOf(bytes: Buffer): string {
+    return this.#answers.get(bytes.toString('hex')) ?? 'no answer of late';
   }
 
   #serve(socket: Socket): void {
@@ -325,17 +331,21 @@ class FuzzDevice {
       else setTimeout(() => this.#write(socket, bytes), lateMs);
     };
     const before = held.splice(0);
-    if (this.#random() >= way.spoilt) {
+    const fault = this.#random() < way.spoilt ? this.#anyFault(way) : undefined;
+    const told = `${fault ?? 'sound'}, ${JSON.stringify(asked)} at ${Math.round(performance.now())} ms`;
+    keep(this.#answers, data.toString('hex'), told, REMEMBERED * way.connections);
+    if (fault === undefined) {
       send(Buffer.concat([good, ...before]));
       return;
     }
     this.#tally.spoilt += 1;
-    const names = way.framing === 'rtu' ? rtuFaults : mbapFaults;
-    const fault = names[Math.floor(this.#random() * names.length)] ?? 'silent';
-    this.#faults.push(`${fault} of ${JSON.stringify(asked)}`);
-    if (this.#faults.length > REMEMBERED) this.#faults.shift();
     for (const bytes of before) send(bytes);
     this.#spoil(fault, { socket, way, asked, content, good, data, send, held });
+  }
+
+  #anyFault({ framing }: Way): Fault {
+    const faults = framing === 'rtu' ? rtuFaults : mbapFaults;
+    return faults[Math.floor(this.#random() * faults.length)] ?? 'silent';
   }
 
   #spoil(fault: Fault, reply: SpoiltReply): void {
@@ -413,6 +423,12 @@ class FuzzDevice {
         return send(spoilt);
       }
       case 'wrong unit':
+        if (way.framing === 'rtu') {
+          this.#remember(
+            data.toString('hex'),
+            'RTU: an answer in another unit’s name, which came when that one was asked for as much',
+          );
+        }
         return send(reframed(Buffer.concat([Buffer.from([1 + (asked.unit % UNITS)]), content.subarray(1)])));
       case 'wrong function':
         return send(reframed(Buffer.concat([content.subarray(0, 1), Buffer.from([random(256)]), content.subarray(2)])));
@@ -461,12 +477,16 @@ class FuzzDevice {
   }
 
   #remember(key: string, why: Unfindable): void {
-    this.#unfindable.set(key, why);
-    const most = REMEMBERED * this.way.connections;
-    for (const oldest of this.#unfindable.keys()) {
-      if (this.#unfindable.size <= most) break;
-      this.#unfindable.delete(oldest);
-    }
+    keep(this.#unfindable, key, why, REMEMBERED * this.way.connections);
+  }
+}
+
+/** Adds to a map that holds `most` at most: the oldest go. */
+function keep<T>(map: Map<string, T>, key: string, value: T, most: number): void {
+  map.set(key, value);
+  for (const oldest of map.keys()) {
+    if (map.size <= most) break;
+    map.delete(oldest);
   }
 }
 
