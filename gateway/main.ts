@@ -7,6 +7,7 @@ import { reloadCommand } from './reload-command.ts';
 import { replayCommand } from './replay-command.ts';
 import { restoreCommand } from './restore-command.ts';
 import { runCommand } from './run.ts';
+import { scanCommand } from './scan-command.ts';
 import { simulateCommand } from './simulate-command.ts';
 import { watchCommand } from './watch-command.ts';
 
@@ -22,6 +23,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<Exi
   replay: replayCommand,
   restore: restoreCommand,
   run: runCommand,
+  scan: scanCommand,
   simulate: simulateCommand,
   watch: watchCommand,
 };

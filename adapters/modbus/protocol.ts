@@ -53,6 +53,10 @@ export const modbusProtocol: ModbusProtocol = {
         const { probeModbus } = await import('./probe.ts');
         return probeModbus(plan, personsLine(plan.settings, ask), request, signal);
       },
+      scan: async (options, signal, tell) => {
+        const { scanModbus } = await import('./scan.ts');
+        return scanModbus(plan, personsLine(plan.settings, ask), options, signal, tell);
+      },
     };
   },
 };
