@@ -262,6 +262,7 @@ class EmbeddedHistory implements EmbeddedHome {
         outcome: 'retry',
         afterMs: RETRY_AFTER_MS,
         reason: error instanceof Error ? error.message : String(error),
+        ...(error instanceof StorageError && { text: error.text }),
       };
     }
   }
