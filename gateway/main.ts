@@ -1,6 +1,7 @@
 import { backupCommand } from './backup-command.ts';
 import { checkCommand } from './check-command.ts';
-import { CommandFailed, type ExitCode, runToExit } from './exit.ts';
+import { type CommandName, commandHelps, helpOf, overview } from './command-help.ts';
+import { CommandFailed, type ExitCode, runToExit, terminalLanguage } from './exit.ts';
 import { exportCommand } from './export-command.ts';
 import { readCommand } from './read-command.ts';
 import { reloadCommand } from './reload-command.ts';
@@ -12,7 +13,7 @@ import { simulateCommand } from './simulate-command.ts';
 import { watchCommand } from './watch-command.ts';
 
 /** The command line: one word, then what belongs to it. */
-const commands: Readonly<Record<string, (args: readonly string[]) => Promise<ExitCode>>> = {
+const commands: Readonly<Record<CommandName, (args: readonly string[]) => Promise<ExitCode>>> = {
   backup: backupCommand,
   check: checkCommand,
   export: exportCommand,
@@ -30,13 +31,29 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<Exi
 
 await runToExit(async () => {
   const [name = '', ...args] = process.argv.slice(2);
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (!command) {
+  const language = terminalLanguage(process.env);
+  if (isHelp(name)) {
+    process.stdout.write(overview(language));
+    return 0;
+  }
+  if (!isCommand(name)) {
     const names = Object.keys(commands).join(', ');
     throw new CommandFailed({
       zh: `没有命令“${name}”；可用：${names}`,
       en: `there is no command "${name}"; there are: ${names}`,
     });
   }
-  return command(args);
+  if (args.some(isHelp)) {
+    process.stdout.write(helpOf(name, language));
+    return 0;
+  }
+  return commands[name](args);
 });
+
+function isCommand(name: string): name is CommandName {
+  return Object.hasOwn(commandHelps, name);
+}
+
+function isHelp(argument: string): boolean {
+  return argument === '--help' || argument === '-h';
+}
