@@ -36,6 +36,7 @@ export const modbusProtocol: ModbusProtocol = {
   written: writtenModbus,
   conflicts: findConflicts,
   expectedIntervalMs: ({ poll }) => parseDuration(poll ?? DEFAULT_POLL),
+  ownIntervalMs: ({ poll }) => (poll === undefined ? undefined : parseDuration(poll)),
   settingsProblems: endpointProblems,
   create: (plan) => {
     let line: Line | undefined;
