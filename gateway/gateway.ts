@@ -6,6 +6,7 @@ import { type Clock, steadyClock } from '../model/clock.ts';
 import type { Leap } from '../model/leaps.ts';
 import type { Site } from '../model/site.ts';
 import { acknowledgeKey } from './acknowledge-key.ts';
+import { caughtUp } from './catch-up.ts';
 import { signPermission, TOKEN_LIFE_MS } from './duty/acknowledge-token.ts';
 import { type Duty, startDuty } from './duty/duty.ts';
 import { noticesFor } from './duty/notices.ts';
@@ -106,7 +107,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const engine = startEngine({ log, state, logger: logger.child({ part: 'engine' }), outboxRows: noticesFor });
     ending.push(() => engine.close());
     ending.push(releaseWorkedIn(log, engine));
-    const present = new PresentSite(site, await adoptSite(log, engine, site, options.version));
+    const present = new PresentSite(site, await adoptSite(log, engine, options));
     const live = new LiveValues();
     live.adopt(site, present.numbers);
 
@@ -120,6 +121,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       points: (number) => present.pointOf(number),
       changes: {
         after: (place, limit) => state.db.changesAfter(place.logSeq, place.ordinal, limit),
+        dropped: (place) => state.db.droppedAfter(place.logSeq, place.ordinal),
         onChanged: (listener) => engine.onStored(() => listener()),
       },
       logger: logger.child({ part: 'history' }),
@@ -212,10 +214,9 @@ interface PathParts {
 async function adoptSite(
   log: DurableLog,
   engine: Engine,
-  site: Site,
-  version: string,
+  { site, version, logger }: GatewayOptions,
 ): Promise<ReadonlyMap<string, number>> {
-  await engine.reached(log.last.logSeq);
+  await caughtUp({ engine, throughSeq: log.last.logSeq, logger, now: () => performance.now() });
   await log.hand({ kind: 'start', version }).taken;
   const numbers = await numbersOf(site, log);
   await engine.reached(log.shownSeq);

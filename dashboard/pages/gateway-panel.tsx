@@ -69,9 +69,10 @@ function LogFact({ log }: { log: HealthReply['log'] }) {
 }
 
 function HistoryFact({ history }: { history: HealthReply['history'] }) {
-  const { messages, format } = useApp();
+  const { messages, format, text } = useApp();
   const t = messages.value;
   const isBehind = history.behindMs >= SHOWN_BEHIND_MS;
+  const lost = history.lostRecords + history.lostChanges;
   return (
     <Fact name={t.gatewayHistory} trouble={isBehind || history.lastError !== null || history.rejectedRows > 0}>
       {isBehind
@@ -79,9 +80,9 @@ function HistoryFact({ history }: { history: HealthReply['history'] }) {
         : history.lastError === null
           ? t.historyCurrent
           : t.historyNotWritten}
-      {history.lastError !== null && <> · {history.lastError}</>}
+      {history.lastError !== null && <> · {text(history.lastError)}</>}
       {history.rejectedRows > 0 && <> · {t.rowsRefused(history.rejectedRows)}</>}
-      {history.lostRecords > 0 && <> · {t.recordsMissed(history.lostRecords)}</>}
+      {lost > 0 && <> · {t.recordsMissed(lost)}</>}
     </Fact>
   );
 }

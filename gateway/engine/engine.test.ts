@@ -13,6 +13,7 @@ import { tempFolder } from '../../test/support/temp-folder.ts';
 import { until } from '../../test/support/until.ts';
 import { noticesFor } from '../duty/notices.ts';
 import { type DurableLog, openLog } from '../log/open-log.ts';
+import { StorageError } from '../storage/storage-error.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { openState, type State } from './open-state.ts';
 
@@ -72,6 +73,8 @@ class Bench {
   log!: DurableLog;
   stored!: State;
   engine!: Engine;
+  /** What the engine reads from. */
+  reads = (log: DurableLog): DurableLog => log;
 
   constructor(dir: string) {
     this.dir = dir;
@@ -83,7 +86,7 @@ class Bench {
     const logger = { ...quiet, error: (_: object, message: string) => this.errors.push(message) };
     this.log = await openLog({ dir: join(this.dir, 'log'), clock, log: quiet });
     this.stored = await openState(this.dir, this.log.last.logSeq, logger);
-    this.engine = startEngine({ log: this.log, state: this.stored, logger, outboxRows: noticesFor });
+    this.engine = startEngine({ log: this.reads(this.log), state: this.stored, logger, outboxRows: noticesFor });
     this.engine.onChanges((changes) => {
       for (const { change } of changes) if (change.kind === 'alarm') this.told.push(change.event);
     });
@@ -345,14 +348,26 @@ test('goes back to what the log knows where the disk failed for too long, and ca
   await bench.reportVolatile(0, 10_000);
   const lost = bench.calling();
   expect(lost).toBeDefined();
-  expect(bench.owed().filter(({ activationId }) => activationId === lost?.activationId)).toHaveLength(1);
+  const ofLost = () => bench.owed().filter(({ activationId }) => activationId === lost?.activationId);
+  const [call] = ofLost();
+  expect(ofLost()).toMatchObject([{ kind: 'raised' }]);
+  bench.engine.outbox.settle([call?.id ?? ''], 'sent', null);
   disk.mend();
   await until('the engine goes back', 10_000, () => wentBack.mock.calls.length > 0);
   await bench.put({ kind: 'tick' });
   expect(wentBack).toHaveBeenCalledOnce();
   expect(bench.calling()).toBeUndefined();
   expect(bench.engine.activation(lost?.activationId ?? '')).toBeUndefined();
-  expect(bench.owed().filter(({ activationId }) => activationId === lost?.activationId)).toEqual([]);
+  // Whoever was told of it is told that nobody knows of it any more; that they were told is known.
+  const [end] = ofLost();
+  expect(ofLost()).toMatchObject([{ kind: 'returned', state: 'pending' }]);
+  expect(bench.engine.outbox.entry(call?.id ?? '')).toMatchObject({ state: 'sent' });
+  expect(bench.engine.outbox.activation(lost?.activationId ?? '')).toMatchObject({
+    state: 'normal',
+    consequence: { en: expect.stringContaining('never kept') },
+  });
+  bench.engine.outbox.settle([end?.id ?? ''], 'sent', null);
+  expect(ofLost()).toEqual([]);
   // Its source was not acknowledged and says it again.
   await bench.report(0);
   expect(bench.calling()).toBeDefined();
@@ -443,3 +458,47 @@ test('waiting for what never comes ends with its signal', async () => {
   expect(await bench.engine.reachedWithin(far, 60_000, AbortSignal.timeout(20))).toBe(false);
   expect(await bench.engine.reachedWithin(bench.log.last.logSeq, 60_000)).toBe(true);
 });
+
+/** The log as it is read from a disk that fails so many times, first within a page. */
+function failingReads(log: DurableLog, faults: readonly Error[]): DurableLog {
+  const left = [...faults];
+  let hasBegun = false;
+  const fail = () => {
+    const fault = hasBegun ? left.shift() : undefined;
+    if (fault) throw fault;
+  };
+  async function* follow(...of: Parameters<DurableLog['follow']>) {
+    fail();
+    for await (const page of log.follow(...of)) {
+      yield page.slice(0, 2);
+      hasBegun = true;
+      fail();
+      yield page.slice(2);
+    }
+  }
+  return new Proxy(log, {
+    get: (target, key) => (key === 'follow' ? follow : Reflect.get(target, key, target)),
+  });
+}
+
+test('a disk that does not give the log for a while ends nothing: the engine goes on where it was', async () => {
+  await bench.report(1);
+  const before = bench.picture();
+  await bench.drop();
+  rmSync(join(bench.dir, 'state.db'));
+  const unreadable = new StorageError('unreadable', { zh: '磁盘读写出错', en: 'the disk fails to read or write' });
+  bench.reads = (log) => failingReads(log, [unreadable, unreadable]);
+  await bench.open();
+  expect(bench.picture()).toEqual(before);
+  expect(bench.errors.filter((said) => said.includes('cannot be read'))).toHaveLength(1);
+});
+
+test.each([new TypeError('a bug'), new StorageError('broken', { zh: '程序错误', en: 'a bug of the reader' })])(
+  'a bug on the way from the log ends the engine: %s',
+  async (bug) => {
+    await bench.drop();
+    rmSync(join(bench.dir, 'state.db'));
+    bench.reads = (log) => failingReads(log, [bug]);
+    await expect(bench.open()).rejects.toBe(bug);
+  },
+);

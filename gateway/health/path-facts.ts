@@ -1,6 +1,7 @@
 import type { HealthFigures } from '../../model/gateway-health.ts';
 import type { Leap } from '../../model/leaps.ts';
 import type { LogFacts } from '../../model/log.ts';
+import type { Text } from '../../model/text.ts';
 
 /** How history does. Counts are since the start of the program; null where the home does not count that. */
 export interface HistoryPathFacts {
@@ -14,10 +15,12 @@ export interface HistoryPathFacts {
   readonly deadLetters: number | null;
   /** Records that it never got because the log no longer had them. */
   readonly lostRecords: number;
+  /** Changes of ledger, alarms and rates at most that it never got because they were no longer kept. */
+  readonly lostChanges: number;
   /** Records of the log that are not written yet. */
   readonly waitingRecords: number;
   /** Why the last try failed; null once one has gone through. */
-  readonly lastError: string | null;
+  readonly lastError: Text | null;
 }
 
 /** Room on the disk of the data folder, bytes that this program may use. */
@@ -62,7 +65,7 @@ export function healthFigures({
     historyFailing: history.lastError === null ? 0 : 1,
     historyBehindMin: history.behindMs / MINUTE_MS,
     historyRejectedRows: history.rejectedRows,
-    historyLostRecords: history.lostRecords,
+    historyLostRecords: history.lostRecords + history.lostChanges,
     ...(disk && { diskFreeBytes: disk.freeBytes, diskFreePercent: percentFree(disk) }),
     clockUntrusted: clockBehindMs > 0 ? 1 : 0,
     clockLeapt: clockLeap === null ? 0 : 1,

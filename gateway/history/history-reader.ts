@@ -1,8 +1,10 @@
 import type { AdapterLog } from '../../model/adapter.ts';
 import type { Outcome, PlacedChange, PointLookup, SampleBlock } from '../../model/history.ts';
 import type { Log, LogRecord } from '../../model/log.ts';
+import type { Text } from '../../model/text.ts';
 import { StorageError } from '../storage/storage-error.ts';
 import type { CountedHome, SentRows } from './counted-home.ts';
+import { faultWords } from './fault-words.ts';
 import { batched } from './log-batches.ts';
 import { LogProgress, type Stretch } from './log-progress.ts';
 import { type HistoryOffset, readOffset, START_OFFSET, writeOffset } from './offset-file.ts';
@@ -24,8 +26,16 @@ const FAR_BEHIND_RECORDS = 500;
 export interface ChangeSource {
   /** Durable changes after a place, at most `limit`. */
   after(place: HistoryOffset['change'], limit: number): readonly PlacedChange[];
+  /** Those after a place that are not kept any more; asked after {@link ChangeSource.after}. None ever are if absent. */
+  dropped?(place: HistoryOffset['change']): DroppedChanges | undefined;
   /** Calls back after each commit of further changes; gives a function that ends this. */
   onChanged(listener: () => void): () => void;
+}
+
+/** Changes that are gone: how many at most, and the place of the last of them. */
+export interface DroppedChanges {
+  readonly count: number;
+  readonly through: HistoryOffset['change'];
 }
 
 export interface HistoryReaderOptions {
@@ -59,8 +69,10 @@ export interface HistoryFacts {
   /** Records, and samples in them, that the log no longer had when they were to be written, or could not read. */
   readonly lostRecords: number;
   readonly lostSamples: number;
+  /** Changes at most that were no longer kept when they were to be written. */
+  readonly lostChanges: number;
   /** Why the last try failed; null once one has gone through. */
-  readonly lastError: string | null;
+  readonly lastError: Text | null;
   /** The newest reason why a write failed or was refused, and when (real epoch ms), also once it is over; null for none. */
   readonly lastFault: { readonly reason: string; readonly atMs: number } | null;
 }
@@ -134,10 +146,10 @@ class Reader implements HistoryReader {
   #written = { samples: 0, changes: 0 };
   #repeated = 0;
   #refused = 0;
-  #lost = { records: 0, samples: 0 };
+  #lost = { records: 0, samples: 0, changes: 0 };
   /** Writes that have failed and are tried again. */
   readonly #failing = new Set<object>();
-  #lastError: string | null = null;
+  #lastError: Text | null = null;
   #lastFault: HistoryFacts['lastFault'] = null;
   #saving: Promise<void> | undefined;
   #saveAgain = false;
@@ -171,6 +183,7 @@ class Reader implements HistoryReader {
       skipped: { ...home.skipped },
       lostRecords: this.#lost.records,
       lostSamples: this.#lost.samples,
+      lostChanges: this.#lost.changes,
       lastError: this.#lastError,
       lastFault: this.#lastFault,
     };
@@ -218,7 +231,7 @@ class Reader implements HistoryReader {
     this.#change = START_OFFSET.change;
     this.#timesAhead.clear();
     // The same holes are met again.
-    this.#lost = { records: 0, samples: 0 };
+    this.#lost = { records: 0, samples: 0, changes: 0 };
     this.#hasWritten = false;
     this.#round.abort();
   }
@@ -290,7 +303,7 @@ class Reader implements HistoryReader {
         return await this.#follow(lane);
       } catch (error) {
         if (!(error instanceof StorageError) || error.code === 'closed') throw error;
-        this.#failed(lane, error.text.en);
+        this.#failed(lane, error.text.en, error.text);
         await pause(retryMs(attempt), signal);
         this.#recovered(lane);
       }
@@ -378,6 +391,10 @@ class Reader implements HistoryReader {
       // Listening begins before looking, so that nothing falls between.
       const more = nextCall((listener) => changes.onChanged(listener), signal);
       const found = changes.after(this.#change, MAX_CHANGES);
+      if (this.#missChanges(found[0])) {
+        more.cancel();
+        continue;
+      }
       const last = found.at(-1);
       if (last === undefined) {
         await more.called;
@@ -390,6 +407,19 @@ class Reader implements HistoryReader {
       this.#change = { logSeq: last.logSeq, ordinal: last.ordinal };
       this.#saveOffset();
     }
+  }
+
+  /** Counts what is no longer kept of what comes next, and goes on after it; false where nothing is missing. */
+  #missChanges(next: PlacedChange | undefined): boolean {
+    const { changes, logger } = this.#options;
+    const dropped = changes.dropped?.(this.#change);
+    // Dropped since `next` was read: it is there, and what is missing after it is seen when it has been written.
+    if (!dropped || (next && isAfter(dropped.through, next))) return false;
+    logger.warn({ ...dropped }, 'changes that history had not yet written are no longer kept');
+    this.#lost.changes += dropped.count;
+    this.#change = dropped.through;
+    this.#saveOffset();
+    return true;
   }
 
   /**
@@ -413,19 +443,19 @@ class Reader implements HistoryReader {
         return count - refused;
       }
       if (signal.aborted) return undefined;
-      this.#failed(write, outcome.reason);
+      this.#failed(write, outcome.reason, outcome.text ?? faultWords(outcome.reason));
       await pause(Math.max(outcome.afterMs, retryMs(attempt)), signal);
       if (signal.aborted) return undefined;
     }
   }
 
   /** `what` cannot be done for now. */
-  #failed(what: object, reason: string): void {
+  #failed(what: object, reason: string, text: Text): void {
     if (this.#failing.size === 0) {
       this.#options.logger.warn({ reason }, 'history cannot be written, will be tried again');
     }
     this.#failing.add(what);
-    this.#lastError = reason;
+    this.#lastError = text;
     this.#lastFault = { reason, atMs: Date.now() };
   }
 
@@ -473,6 +503,11 @@ class Reader implements HistoryReader {
     }
     this.#saving = undefined;
   }
+}
+
+/** Whether `place` is at `other` or after it. */
+function isAfter(place: HistoryOffset['change'], other: HistoryOffset['change']): boolean {
+  return place.logSeq > other.logSeq || (place.logSeq === other.logSeq && place.ordinal >= other.ordinal);
 }
 
 /** More or less twice as long at each further try. */

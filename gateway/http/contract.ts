@@ -300,8 +300,13 @@ export const HealthReply = Type.Object({
     rejectedRows: Type.Number({ description: 'refused for good' }),
     deadLetters: Nullable(Type.Number({ description: 'rows written to the file of dead letters' })),
     lostRecords: Type.Number({ description: 'that it never got because the log no longer had them' }),
+    lostChanges: Type.Number({
+      description: 'of ledger, alarms and rates, at most, that it never got: no longer kept',
+    }),
     waitingRecords: Type.Integer({ description: 'of the log, that are not written yet' }),
-    lastError: Nullable(Type.String({ description: 'why the last try failed; null once one has gone through' })),
+    lastError: Nullable(
+      Type.Object(TextSchema.properties, { description: 'why the last try failed; null once one has gone through' }),
+    ),
   }),
   disk: Nullable(Type.Object({ freeBytes: Type.Number(), sizeBytes: Type.Number() })),
   clockBehindMs: Type.Number({ description: 'of the machine’s clock behind what it showed before' }),

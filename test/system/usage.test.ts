@@ -18,3 +18,14 @@ test.each([
     expect(child.lines).toEqual([`lamplighter: ${line}`]);
   }
 });
+
+test('--help prints the commands, and the options of one, on stdout', async () => {
+  const help = async (args: readonly string[], environment = {}) => {
+    const child = new Child('gateway/main.ts', args, environment);
+    expect(await child.exit()).toBe(0);
+    return child.lines.join('\n');
+  };
+  expect(await help(['--help'])).toContain('  replay    run the log again');
+  // Also beside what would be refused.
+  expect(await help(['check', 'a', 'b', '--help'], zh)).toContain('--strict  有警告也算不通过');
+});
