@@ -68,6 +68,7 @@ export async function runExternalBroker(
       maxPacketBytes: MAX_PACKET_BYTES,
       reader,
       now: () => plan.clock.now(),
+      heard: () => answered(),
       isDirect: () => true,
       taken: (_kept, error) => {
         if (error !== undefined) cannotStore(error);
@@ -84,7 +85,7 @@ export async function runExternalBroker(
     clientId: plan.settings.clientId ?? `lamplighter-${hostname()}-${plan.key}`,
     clean: false,
     keepalive: KEEPALIVE_S,
-    // Pings go out also while data flows: only an answer proves that the broker lives.
+    // Pings go out also while we send: only what comes from the broker proves that it lives.
     reschedulePings: false,
     connectTimeout: CONNECT_TIMEOUT_MS,
     // One connection for each call: the supervisor tries again.
@@ -96,6 +97,7 @@ export async function runExternalBroker(
   });
   const over = new AbortController();
   const ended = connectionEnd(client, endpoint.text, signal, over.signal);
+  const answered = anythingAnswersPings(client, () => direct?.connection.isRead ?? true);
   client.handleMessage = messageHandler(client, reader, settled);
   try {
     client.connect();
@@ -256,6 +258,31 @@ function messageHandler(
       },
     });
     if (hasRoom) next();
+  };
+}
+
+/**
+ * Gives the function to be called when something has come in: after a ping it is as good as the answer to it. A broker
+ * that reads one packet of each connection in turn, as Mosquitto does, answers a ping only after thousands of
+ * acknowledgements before it, while its messages come all the time; and leaving it would have it send everything again
+ * whose acknowledgement it has not read. While we do not read it (`isRead`), it cannot be said to be silent.
+ */
+function anythingAnswersPings(client: MqttClient, isRead: () => boolean): () => void {
+  const sendPing = client.sendPing.bind(client);
+  let asked = false;
+  client.sendPing = () => {
+    asked = true;
+    sendPing();
+  };
+  const isSilent = client.onKeepaliveTimeout.bind(client);
+  client.onKeepaliveTimeout = () => {
+    if (isRead()) isSilent();
+    else client.reschedulePing(true);
+  };
+  return () => {
+    if (!asked) return;
+    asked = false;
+    client.reschedulePing(true);
   };
 }
 
