@@ -119,14 +119,16 @@ export async function runExternalBroker(
   }
 }
 
-interface Endpoint {
+/** Where a broker is. */
+export interface Endpoint {
   readonly text: string;
   readonly host: string;
   readonly port: number;
   readonly secure: boolean;
 }
 
-function endpointOf(text: string): Endpoint {
+/** Throws SetupRefused where it is none. */
+export function endpointOf(text: string): Endpoint {
   const match = /^(?<scheme>mqtts?):\/\/(?:\[(?<v6>[^\]]+)\]|(?<name>[^:/@]+))(?::(?<port>\d{1,5}))?$/.exec(text);
   const host = match?.groups?.v6 ?? match?.groups?.name;
   const secure = match?.groups?.scheme === 'mqtts';
@@ -140,12 +142,17 @@ function endpointOf(text: string): Endpoint {
   return { text, host, port, secure };
 }
 
-function openSocket({ host, port, secure }: Endpoint): Socket {
+export function openSocket({ host, port, secure }: Endpoint): Socket {
   return secure ? connectTls({ host, port, servername: host }) : connectTcp({ host, port, noDelay: true });
 }
 
 /** Resolves on abort; rejects when the connection fails, is refused or ends. */
-function connectionEnd(client: MqttClient, endpoint: string, signal: AbortSignal, over: AbortSignal): Promise<void> {
+export function connectionEnd(
+  client: MqttClient,
+  endpoint: string,
+  signal: AbortSignal,
+  over: AbortSignal,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     signal.addEventListener('abort', () => resolve(), { once: true, signal: over });
     client.on('error', (error) => {
@@ -294,7 +301,7 @@ function acknowledger(client: MqttClient): (messageId: number) => void {
 }
 
 /** Resolves when the connection is closed. */
-function close(client: MqttClient): Promise<void> {
+export function close(client: MqttClient): Promise<void> {
   return new Promise((resolve) => {
     const { stream } = client;
     if (stream === undefined || stream.closed) return resolve();
