@@ -12,7 +12,10 @@ import type { OpcuaAddress, OpcuaSettings } from './schema.ts';
 
 /** Elements of an array that are shown. */
 const MAX_ELEMENTS = 100;
+const NONE = '—';
 const BAD_SEVERITY = 2;
+/** Statuses by which a server says that one may not read. */
+const ACCESS = /Access|NotReadable/;
 
 export type PersonsPlan = Pick<LinkPlan<OpcuaSettings, OpcuaAddress>, 'key' | 'points' | 'clock'>;
 
@@ -95,18 +98,19 @@ async function readNode(
   const classValue: unknown = nodeClass?.value?.value;
   return {
     outcome: bad ? 'refused' : 'answered',
+    // What the server gives nothing of is left out.
     facts: [
       fact('node', '节点', 'node', nodeId.toString()),
       ...named,
-      fact('name', '名称', 'name', String(name?.value?.value?.text ?? '—')),
-      fact('class', '类别', 'class', typeof classValue === 'number' ? (NodeClass[classValue] ?? '—') : '—'),
+      fact('name', '名称', 'name', String(name?.value?.value?.text ?? NONE)),
+      fact('class', '类别', 'class', typeof classValue === 'number' ? (NodeClass[classValue] ?? NONE) : NONE),
       fact('type', '数据类型', 'data type', `${typeText(value.value)}${await declaredType(session, dataType, value)}`),
       fact('value', '值', 'value', variantText(value.value)),
       fact('status', '状态', 'status', statusText(value)),
       fact('sourceTime', '源时间（设备）', 'source time (device)', timeText(value.sourceTimestamp)),
       fact('serverTime', '服务器时间', 'server time', timeText(value.serverTimestamp)),
       fact('roundTrip', '应答用时', 'answered in', `${Math.round(roundTripMs)} ms`),
-    ],
+    ].filter((one) => one.value !== NONE),
     tables: tablesOf(value, nodeId, { namespaces, points, nowMs: clock.now(), bad }),
     trouble: bad ? troubleOf(value, key, classValue) : null,
   };
@@ -121,7 +125,7 @@ function namespaceText({ namespace }: NodePlace, namespaces: readonly string[]):
     const index = namespaces.indexOf(namespace);
     return index < 0 ? namespace : `${index} = ${namespace}`;
   }
-  return `${namespace} = ${namespaces[namespace] ?? '—'}`;
+  return `${namespace} = ${namespaces[namespace] ?? NONE}`;
 }
 
 /** The type that the node declares, where it is another than that of its value, such as a structure of the maker's. */
@@ -199,7 +203,7 @@ function pointTable(own: readonly LinkPoint<OpcuaAddress>[], value: DataValue, n
       return [
         point.key,
         form,
-        state ? { zh: `${found} ${state.zh}`, en: `${found} ${state.en}` } : none ? '—' : String(found),
+        state ? { zh: `${found} ${state.zh}`, en: `${found} ${state.en}` } : none ? NONE : String(found),
         reason ? reasons[reason].text : '',
       ];
     }),
@@ -220,7 +224,8 @@ function namespaceTable(namespaces: readonly string[]): ShownTable {
 
 function troubleOf(value: DataValue, link: string, nodeClass: unknown): Trouble {
   const { zh, en } = statusText(value);
-  const what = { zh: `服务器未给出值：${zh}`, en: `the server gives no value: ${en}` };
+  const why = statusMeaning(value.statusCode.name);
+  const what = { zh: `${why.zh}：${zh}`, en: `${why.en}: ${en}` };
   if (typeof nodeClass === 'number' && nodeClass !== NodeClass.Variable) {
     const text = {
       zh: '这个节点不是变量，没有值；看它下面有什么',
@@ -230,10 +235,18 @@ function troubleOf(value: DataValue, link: string, nodeClass: unknown): Trouble 
   }
   return {
     what,
-    next: /Access|UserAccess|NotReadable/.test(value.statusCode.name)
+    next: ACCESS.test(value.statusCode.name)
       ? [{ zh: '换有读权限的用户名和密码', en: 'use a user name and password that may read it' }]
       : browseAdvice(link),
   };
+}
+
+/** What the bad statuses that one meets while commissioning say. */
+function statusMeaning(name: string): Text {
+  if (/^BadNodeId/.test(name)) return { zh: '服务器上没有这个节点', en: 'the server has no such node' };
+  if (ACCESS.test(name)) return { zh: '服务器不允许读取', en: 'the server does not allow reading it' };
+  if (/^BadAttributeId/.test(name)) return { zh: '这个节点没有值', en: 'this node has no value' };
+  return { zh: '服务器标记该值为坏', en: 'the server marks the value as bad' };
 }
 
 function browseAdvice(link: string): Text[] {
