@@ -94,6 +94,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     });
     const log = await openLog({
       dir: join(dataDir, 'log'),
+      dataDir,
       clock,
       log: logger.child({ part: 'log' }),
       bounds: options.logBounds,
