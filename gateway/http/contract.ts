@@ -304,7 +304,9 @@ export const HealthReply = Type.Object({
       description: 'of ledger, alarms and rates, at most, that it never got: no longer kept',
     }),
     waitingRecords: Type.Integer({ description: 'of the log, that are not written yet' }),
-    lastError: Nullable(Type.String({ description: 'why the last try failed; null once one has gone through' })),
+    lastError: Nullable(
+      Type.Object(TextSchema.properties, { description: 'why the last try failed; null once one has gone through' }),
+    ),
   }),
   disk: Nullable(Type.Object({ freeBytes: Type.Number(), sizeBytes: Type.Number() })),
   clockBehindMs: Type.Number({ description: 'of the machine’s clock behind what it showed before' }),
