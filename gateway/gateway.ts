@@ -107,7 +107,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
     const engine = startEngine({ log, state, logger: logger.child({ part: 'engine' }), outboxRows: noticesFor });
     ending.push(() => engine.close());
-    ending.push(releaseWorkedIn(log, engine));
+    ending.push(releaseWorkedIn(log, engine, () => clock.leaps()));
     const present = new PresentSite(site, await adoptSite(log, engine, options));
     const live = new LiveValues();
     live.adopt(site, present.numbers);
