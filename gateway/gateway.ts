@@ -47,6 +47,8 @@ export interface GatewayOptions {
   readonly host: string;
   readonly port: number;
   readonly token: string | undefined;
+  /** What a request shows to write to controllers; nobody may where it is absent. */
+  readonly writeToken: string | undefined;
   /** Address that the links in notices begin with; the page's own if absent. */
   readonly publicUrl: string | undefined;
   /** InfluxDB for history, `http://user:password@host:8086/database`; the embedded store if absent. */

@@ -10,6 +10,8 @@ import { systemClock } from '../../model/clock.ts';
 import { AdapterRun } from '../support/adapter-run.ts';
 import { describeWithServer, freePort, type RunningServer, startMosquitto } from '../support/servers.ts';
 
+/** Messages beyond those on their way to the log and in the buffers of a connection: then it is read no further. */
+const MORE_THAN_IS_READ = 100_000;
 const PINGREQ = Buffer.from([0xc0, 0]);
 
 /** How long something is watched that must not happen, real ms. */
@@ -474,8 +476,8 @@ await describeWithServer('mosquitto', 'subscriber of mosquitto', () => {
     expect(heard).not.toContain('old/topic');
   });
 
-  test('a broker that answers no ping, and sends messages all the time, is not left', async () => {
-    const server = await started();
+  test('a broker that answers no ping and sends all the time is not left, nor one that is not read', async () => {
+    const server = await started('max_inflight_messages 0\nmax_queued_messages 0');
     const device = await client(server.url);
     let pings = 0;
     const gate = createServer((near) => {
@@ -497,6 +499,10 @@ await describeWithServer('mosquitto', 'subscriber of mosquitto', () => {
     let sent = 0;
     const talk = setInterval(() => device.publish('a/state', state(sent++), { qos: 1 }), 100);
     onTestFinished(() => clearInterval(talk));
+    const { run: full } = await begin({ ...external(server), clientId: 'full' });
+    await full.until('it is subscribed', () => full.latest('power') !== undefined);
+    full.closeGate();
+    for (let n = 0; n < MORE_THAN_IS_READ; n++) device.publish('a/online', '{"online":true}', { qos: 1 });
     // Without the messages it would be lost before the second one.
     await run.until(
       'it was pinged twice, or is lost',
@@ -504,7 +510,10 @@ await describeWithServer('mosquitto', 'subscriber of mosquitto', () => {
       3 * KEEPALIVE_S * 1000,
     );
     expect(run.ending).toBeUndefined();
+    expect(full.ending).toBeUndefined();
     const before = sent;
+    full.openGate();
+    await full.until('it goes on', () => Number(full.latest('power')?.value) >= before);
     await run.until('messages still come', () => Number(run.latest('power')?.value) >= before);
   }, 20_000);
 
