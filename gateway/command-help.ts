@@ -207,6 +207,11 @@ export const commandHelps = {
       option('--pace', duration, { zh: '请求之间的间隔', en: 'pause between requests' }),
       option('--for', duration, { zh: '总共多久', en: 'how long in all' }),
       option('--depth', number, { zh: '节点树的层数', en: 'levels of the tree of nodes' }),
+      option(
+        '--topic',
+        { zh: '主题', en: 'TOPIC' },
+        { zh: 'MQTT 主题过滤，如 site/#', en: 'filter of MQTT topics, e.g. site/#' },
+      ),
       json,
       data,
       siteFile,
