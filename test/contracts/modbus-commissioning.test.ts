@@ -13,18 +13,25 @@ const WITHIN_MS = 5000;
 
 let device: ModbusDevice;
 let adapter: Adapter;
+let timeOuts: number;
 const ends: (() => Promise<unknown>)[] = [];
 
 beforeEach(async () => {
   device = await ModbusDevice.start();
   setMeter(device);
+  timeOuts = 0;
   adapter = modbusProtocol.create({
     key: 'cabinet',
     settings: { endpoint: device.endpoint, timeout: '150ms', poll: '50ms' },
     points: [voltage()],
     clock: systemClock(),
     log: { info: () => undefined, warn: () => undefined },
-    wire: untoldWire,
+    wire: {
+      ...untoldWire,
+      timedOut: () => {
+        timeOuts += 1;
+      },
+    },
   });
 });
 
@@ -80,6 +87,13 @@ describe('a read', () => {
     expect(mappedValue(finding)).toBe('230.5');
     await until('polling goes on', WITHIN_MS, () => device.requests.length > polled + 5);
     expect(device.connectionsMade).toBe(1);
+  });
+
+  test('is no fault of the link: a unit that is not there counts for nothing in its facts', async () => {
+    device.silentUnits.add(8);
+    await run();
+    expect((await read('40161@8')).outcome).toBe('silent');
+    expect(timeOuts).toBe(0);
   });
 
   test('opens a connection of its own where the link holds none, and closes it', async () => {
