@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import type { ScanEnd, ScanEvent, ScanOptions, Shown, ShownTable } from '../model/probe.ts';
 import type { Text } from '../model/text.ts';
 import { CommandFailed, type ExitCode, terminalLanguage } from './exit.ts';
-import { tableLines, troubleLines } from './finding-text.ts';
+import { harmless, tableLines, troubleLines } from './finding-text.ts';
 import { DEFAULT_DATA_DIR } from './instance.ts';
 import { accessLink, type WantedLink } from './link-access.ts';
 
@@ -11,7 +11,7 @@ import { accessLink, type WantedLink } from './link-access.ts';
 const LINE_EVERY_MS = 10_000;
 
 /** Options of all protocols; each says of those that are not its own. */
-const protocolOptions = ['units', 'tables', 'from', 'to', 'timeout', 'pace', 'for', 'depth'] as const;
+const protocolOptions = ['units', 'tables', 'from', 'to', 'timeout', 'pace', 'for', 'depth', 'topic'] as const;
 
 /**
  * `scan LINK [--units 1-247] [--tables holding,input] [--from N] [--to N] [--every] …`: what there is on a link, within
@@ -61,8 +61,8 @@ function readArguments(args: readonly string[]): Arguments {
   const [link, ...more] = positionals;
   if (link === undefined || more.length > 0) {
     throw new CommandFailed({
-      zh: '用法：scan 链路 [--units 1-247] [--tables holding,input] [--from 地址] [--to 地址] [--every] [--timeout 时长] [--pace 时长] [--for 时长] [--depth 层数] [--json] [--data 目录] [--site 文件]',
-      en: 'usage: scan LINK [--units 1-247] [--tables holding,input] [--from N] [--to N] [--every] [--timeout DURATION] [--pace DURATION] [--for DURATION] [--depth N] [--json] [--data DIR] [--site FILE]',
+      zh: '用法：scan 链路 [--units 1-247] [--tables holding,input] [--from 地址] [--to 地址] [--every] [--timeout 时长] [--pace 时长] [--for 时长] [--depth 层数] [--topic 主题] [--json] [--data 目录] [--site 文件]',
+      en: 'usage: scan LINK [--units 1-247] [--tables holding,input] [--from N] [--to N] [--every] [--timeout DURATION] [--pace DURATION] [--for DURATION] [--depth N] [--topic FILTER] [--json] [--data DIR] [--site FILE]',
     });
   }
   const { data, site: siteFile, json, every, ...rest } = values;
@@ -116,13 +116,13 @@ class ShownScan {
     const tables = [...this.#tables.values()].filter(({ rows }) => rows.size > 0);
     return [
       ...tables.flatMap(({ table, rows }) => [...tableLines({ ...table, rows: [...rows.values()] }, language), '']),
-      ...(end?.notes ?? []).map((note) => `-- ${note[language]}`),
+      ...(end?.notes ?? []).map((note) => `-- ${harmless(note[language])}`),
       ...(end?.trouble ? troubleLines(end.trouble, language) : []),
     ];
   }
 
   #progress({ done, total, text }: Extract<ScanEvent, { kind: 'progress' }>): void {
-    const line = `${total > 0 ? `${Math.floor((100 * done) / total)} %  ` : ''}${text[this.#language]}`;
+    const line = harmless(`${total > 0 ? `${Math.floor((100 * done) / total)} %  ` : ''}${text[this.#language]}`);
     if (process.stderr.isTTY) {
       process.stderr.write(`\r\x1b[K${line}`);
       this.#lineShown = true;

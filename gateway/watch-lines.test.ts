@@ -52,14 +52,21 @@ describe('a line for people', () => {
 
   test.each([
     [{ kind: 'bool', value: true, unit: null, states: { 1: { zh: '合', en: 'closed' } } }, 'true closed'],
+    [{ value: 16_084.790_039_062_5, unit: 'kWh' }, '16084.79004 kWh'],
+    [{ value: 123_456_789_012, unit: null }, '123456789012'],
     [{ kind: 'enum', value: 2, unit: null, states: { 1: { zh: '合', en: 'closed' } } }, '2'],
     [
       { kind: 'bitset', value: 5, unit: null, states: { 0: { zh: '甲', en: 'A' }, 2: { zh: '丙', en: 'C' } } },
       '5 A; C',
     ],
-  ] as const)('names states: %j', (part, text) => {
+  ] as const)('names states, units and no more digits than there are: %j', (part, text) => {
     expect(textLine({ ...point, ...part }, 0, en)).toContain(`  ${text}  `);
   });
+});
+
+test('what a device sent is never obeyed by the terminal', () => {
+  const text: PointReply = { ...point, kind: 'text', unit: null, value: 'a\u001b[2Jb\nc\u009bd' };
+  expect(textLine(text, 0, en)).toContain('a·[2Jb·c·d');
 });
 
 test('a line for machines has keys in English and the reason’s code', () => {
