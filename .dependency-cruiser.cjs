@@ -177,6 +177,7 @@ const owners = {
   aedes: '^adapters/mqtt/',
   mqtt: '^adapters/mqtt/',
   'modbus-serial': '^adapters/modbus/',
+  serialport: '^adapters/modbus/',
   'node-opcua': '^adapters/opcua/',
   yaml: '^gateway/site/',
   '@e965/xlsx': '^gateway/point-list/',
