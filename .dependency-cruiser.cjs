@@ -64,6 +64,12 @@ const parts = [
     '^gateway/backup/',
     ['^gateway/(backup|storage)/', '^model/'],
   ),
+  importsOnly(
+    'point-list-imports-site',
+    'A list of points becomes a part of the site file; what a protocol can be told is handed in.',
+    '^gateway/point-list/',
+    ['^gateway/(point-list|site)/', '^model/', '^rules/(profile\\.ts|expressions/)'],
+  ),
   importsOnly('links-import-adapters', 'The supervisor holds adapters.', '^gateway/links/', [
     '^gateway/links/',
     '^model/',
@@ -96,7 +102,7 @@ const parts = [
       pathNot: [
         ...TESTS,
         ROOT_PART,
-        '^gateway/(site|engine|replay|backup|links|log|history|health|duty|http|storage)/',
+        '^gateway/(site|engine|replay|backup|point-list|links|log|history|health|duty|http|storage)/',
       ],
     },
     to: {},
@@ -173,6 +179,7 @@ const owners = {
   'modbus-serial': '^adapters/modbus/',
   'node-opcua': '^adapters/opcua/',
   yaml: '^gateway/site/',
+  '@e965/xlsx': '^gateway/point-list/',
   influx: '^gateway/history/',
   fastify: '^gateway/http/',
   '@fastify/static': '^gateway/http/',

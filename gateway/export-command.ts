@@ -33,9 +33,14 @@ interface Wanted {
 /**
  * `export --points GLOB --from T --to T [--out FILE] [--data DATA] [--excel]`: the samples of points from the history of a
  * data folder as CSV, also while a gateway writes it, or through that gateway where history is in InfluxDB; to stdout where
- * there is no `--out`. Both times are inclusive. How many there were goes to stderr.
+ * there is no `--out`. Both times are inclusive. How many there were goes to stderr. `export LIST.xlsx`: see `exportPoints`.
  */
 export async function exportCommand(args: readonly string[]): Promise<ExitCode> {
+  // A file by itself is a list of points; samples go to stdout or to `--out`.
+  if (args[0]?.startsWith('-') === false) {
+    const { exportPoints } = await import('./export-points.ts');
+    return exportPoints(args);
+  }
   const wanted = readArguments(args);
   const language = terminalLanguage(process.env);
   const sources = openSources(wanted.dataDir);

@@ -119,6 +119,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       points: (number) => present.pointOf(number),
       changes: {
         after: (place, limit) => state.db.changesAfter(place.logSeq, place.ordinal, limit),
+        dropped: (place) => state.db.droppedAfter(place.logSeq, place.ordinal),
         onChanged: (listener) => engine.onStored(() => listener()),
       },
       logger: logger.child({ part: 'history' }),
@@ -136,6 +137,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     // The page's address is had before any controller is touched: a second gateway must not take their connections.
     let links: Links | undefined;
     const linkFacts = () => links?.facts() ?? [];
+    const heldLink = (key: string) => links?.held(key);
     const linkAttempts = () => links?.attempts() ?? { underWay: 0, waiting: 0 };
     const reloads = wireReloads(
       options,
@@ -143,7 +145,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       () => links,
       () => http.feed,
     );
-    const served = { stateDb: state.db, history, health, reloads, linkFacts, linkAttempts };
+    const served = { stateDb: state.db, history, health, reloads, linkFacts, linkAttempts, heldLink };
     const http: HttpServer = await serve(options, { clock, log, engine, live, present, ...served });
     ending.push(() => http.close());
     links = startLinks({

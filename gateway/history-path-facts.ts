@@ -3,7 +3,8 @@ import type { HistoryFacts } from './history/history-reader.ts';
 
 /** What history tells of itself, in the words of the path. */
 export function historyPathFacts(facts: HistoryFacts): HistoryPathFacts {
-  const { behindMs, writtenSamples, writtenChanges, refused, sent, lostRecords, waitingRecords, lastError } = facts;
+  const { behindMs, writtenSamples, writtenChanges, refused, sent, lostRecords, lostChanges } = facts;
+  const { waitingRecords, lastError } = facts;
   return {
     behindMs,
     writtenSamples,
@@ -11,6 +12,7 @@ export function historyPathFacts(facts: HistoryFacts): HistoryPathFacts {
     rejectedRows: refused,
     deadLetters: sent?.deadLettered ?? null,
     lostRecords,
+    lostChanges,
     waitingRecords,
     lastError,
   };

@@ -2,6 +2,7 @@ import { backupCommand } from './backup-command.ts';
 import { checkCommand } from './check-command.ts';
 import { CommandFailed, type ExitCode, runToExit } from './exit.ts';
 import { exportCommand } from './export-command.ts';
+import { readCommand } from './read-command.ts';
 import { reloadCommand } from './reload-command.ts';
 import { replayCommand } from './replay-command.ts';
 import { restoreCommand } from './restore-command.ts';
@@ -14,6 +15,9 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<Exi
   backup: backupCommand,
   check: checkCommand,
   export: exportCommand,
+  // Spreadsheets take a quarter of a second to load: only where one is read.
+  import: async (args) => (await import('./import-command.ts')).importCommand(args),
+  read: readCommand,
   reload: reloadCommand,
   replay: replayCommand,
   restore: restoreCommand,

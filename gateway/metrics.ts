@@ -123,6 +123,7 @@ function path(registry: Registry, { health }: Measured): void {
     ['history_refused', 'Rows that the history store refused for good', ({ history }) => history.rejectedRows],
     ['history_dead_letters', 'Rows in the file of dead letters', ({ history }) => history.deadLetters],
     ['history_lost_records', 'Records that history never got', ({ history }) => history.lostRecords],
+    ['history_lost_changes', 'Changes that history never got, at most', ({ history }) => history.lostChanges],
     ['history_waiting_records', 'Records that are not in history yet', ({ history }) => history.waitingRecords],
     ['disk_free_bytes', 'Bytes free on the disk of the data folder', ({ disk }) => disk?.freeBytes],
     ['disk_size_bytes', 'Size of the disk of the data folder', ({ disk }) => disk?.sizeBytes],

@@ -15,7 +15,12 @@ const ANSWER_TIMEOUT_MS = 180_000;
  */
 export async function reloadCommand(args: readonly string[]): Promise<ExitCode> {
   const { values } = parseArgs({ args: [...args], options: { data: { type: 'string', default: DEFAULT_DATA_DIR } } });
-  const { status, body } = await ask(readInstance(values.data));
+  return reloadInstance(readInstance(values.data));
+}
+
+/** Makes an instance read its site file again, and prints what changed; throws a CommandFailed where it is refused. */
+export async function reloadInstance(instance: Instance): Promise<ExitCode> {
+  const { status, body } = await ask(instance);
   const language = terminalLanguage(process.env);
   const print = (line: string) => process.stdout.write(`${line}\n`);
   if (status === 200 && Value.Check(ReloadReply, body)) {

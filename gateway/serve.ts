@@ -12,6 +12,7 @@ import type { GatewayOptions } from './gateway.ts';
 import type { HealthWatch } from './health/watch-health.ts';
 import type { History } from './history/open-history.ts';
 import type { ActionTaken } from './http/action-routes.ts';
+import type { AskedLink } from './http/commissioning-routes.ts';
 import type { HealthReply, SiteReply } from './http/contract.ts';
 import type { LiveFeed } from './http/live-feed.ts';
 import type { LiveValues } from './http/live-values.ts';
@@ -41,6 +42,7 @@ export interface ServeParts {
   readonly present: PresentSite;
   readonly reloads: Reloads;
   readonly linkFacts: () => ReturnType<Links['facts']>;
+  readonly heldLink: Links['held'];
   readonly linkAttempts: () => ReturnType<Links['attempts']>;
 }
 
@@ -99,6 +101,7 @@ function httpOptions(options: GatewayOptions, parts: ServeParts): Parameters<typ
       refusal: (action) => refusalOf(engine.state, action, clock.now()),
       act: (action) => act(action, log, engine),
     },
+    commissioning: { link: (key) => askedLink(key, parts) },
     reload: async () => reloadAnswer(await reloads.reload()),
     readPermission: (permission) => readPermission(permission, key, Date.now()),
     metrics: createMetrics({ ...parts, now: () => clock.now() }),
@@ -106,6 +109,13 @@ function httpOptions(options: GatewayOptions, parts: ServeParts): Parameters<typ
     notReady: () => notReady(parts),
     pageDir,
   };
+}
+
+/** A link as a person may ask of it; undefined where there is none. */
+function askedLink(key: string, { linkFacts, heldLink }: ServeParts): AskedLink | undefined {
+  const held = heldLink(key);
+  const facts = linkFacts().find((link) => link.key === key);
+  return held && { adapter: held.adapter ?? null, reason: facts?.reason ?? null, over: held.over };
 }
 
 /** Keys of a system's assets; undefined where there is no such system. */

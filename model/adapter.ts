@@ -1,6 +1,7 @@
 import type { TSchema } from 'typebox';
 import type { Clock } from './clock.ts';
 import type { PointKey, PointNumber, ValueKind } from './point.ts';
+import type { Commissioning } from './probe.ts';
 import type { Batch } from './sample.ts';
 import type { Text } from './text.ts';
 
@@ -19,7 +20,7 @@ export interface Delivery {
 export type Emit = (batch: Batch) => Delivery;
 
 /** Holds one link to controllers. */
-export interface Adapter {
+export interface Adapter extends Commissioning {
   /**
    * Connects, reads and emits until `signal` aborts, then closes everything and resolves. Calls `up` each time that
    * the link begins to answer. Rejects with {@link LinkLost} when the link is gone (the supervisor tries again, with a
@@ -104,6 +105,12 @@ export type Resolved<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
+/** An address as the files would have it: the asset's `address`, and the point of its map. */
+export interface WrittenAddress {
+  readonly address: Readonly<Record<string, unknown>>;
+  readonly mapPoint: Readonly<Record<string, unknown>>;
+}
+
 /** Which asset a point's address is resolved for. */
 export interface AddressContext {
   readonly asset: string;
@@ -120,6 +127,8 @@ export interface AddressContext {
  */
 export interface Protocol<Settings = unknown, Address = unknown, MapPoint = unknown, AssetAddress = unknown> {
   readonly key: string;
+  /** Its devices may wait for an acknowledgement, which means "on disk", before they go on; see `Link.waitsForDisk`. */
+  readonly waitsForDisk?: true;
   readonly settingsSchema: TSchema;
   readonly assetAddressSchema: TSchema;
   readonly mapPointSchema: TSchema;
@@ -130,6 +139,8 @@ export interface Protocol<Settings = unknown, Address = unknown, MapPoint = unkn
   expand?(name: string, mapPoint: MapPoint): readonly (readonly [name: string, mapPoint: MapPoint])[];
   /** Makes the address of one point of one asset. */
   resolve(mapPoint: MapPoint, assetAddress: AssetAddress, context: AddressContext): Resolved<Address>;
+  /** The inverse of `resolve`, for an asset by itself: `resolve` makes the same address of what this gives. */
+  written(address: Address): WrittenAddress;
   /**
    * What is wrong among a link's points taken together, e.g. two points at one place. `path[0]` is the index in
    * `points` of the later one.

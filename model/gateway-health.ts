@@ -12,7 +12,7 @@ export type HealthPoint =
   /** History does not take what it is given now; minutes of log time that it is behind. */
   | 'historyFailing'
   | 'historyBehindMin'
-  /** Rows that history refused for good, and records that it never got because the log no longer had them. */
+  /** Rows that history refused for good, and records and changes that it never got: no longer kept. */
   | 'historyRejectedRows'
   | 'historyLostRecords'
   /** Of the data folder's disk. */

@@ -85,6 +85,8 @@ export interface Link {
   readonly name: Text;
   readonly protocol: string;
   readonly settings: Readonly<Record<string, unknown>>;
+  /** Its devices go on only once what they have said is on disk, so that a disk that fails silences them. */
+  readonly waitsForDisk?: true;
 }
 
 export interface Location {

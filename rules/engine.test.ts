@@ -13,6 +13,7 @@ import {
   text,
 } from '../test/support/timeline.ts';
 import { openActivations } from './alarms/activation.ts';
+import { step } from './engine.ts';
 import { systemFigures } from './rates/figures.ts';
 import { restoreSnapshot, type Snapshot, takeSnapshot } from './snapshot.ts';
 import type { EngineState } from './state.ts';
@@ -354,6 +355,22 @@ describe('alarms', () => {
     line.pass(48, { feeder: 1 });
     expect(line.alarmEvents()).toEqual([]);
     line.pass(2, { feeder: 1 });
+    expect(line.alarmEvents()).toContain('raised lamp-1.data-lost');
+  });
+
+  test('records that never reached the disk make what equipment said unknown, and no link that answers a lost one', () => {
+    const line = healthy();
+    line.nowMs += 30_000;
+    const fromSeq = line.seq + 1;
+    line.seq += 40;
+    line.changes.push(
+      ...step(line.state, { kind: 'lost', fromSeq, samples: 300, logSeq: line.seq, logMs: line.nowMs }),
+    );
+    expect([line.classOf('lamp-1'), line.classOf('link:bus')]).toEqual(['unknown', 'up']);
+    // Nobody tells the log again that a link is up which has never been down.
+    line.pass(60, { feeder: 0, lamps: undefined });
+    expect(line.alarmEvents()).toEqual(['raised feeder.trip']);
+    line.pass(60, { feeder: 1, lamps: undefined });
     expect(line.alarmEvents()).toContain('raised lamp-1.data-lost');
   });
 

@@ -5,7 +5,7 @@ import type { Site } from '../model/site.ts';
 import { endJobs, followCommissioning, takeAction } from './actions.ts';
 import { alarmChange, openActivations } from './alarms/activation.ts';
 import { followFlood, forgetOldSources } from './alarms/alarm-health.ts';
-import { ALL_BITS, compileSite, GOOD, type Plan, STRIDE, VALUE } from './compile.ts';
+import { ALL_BITS, type AssetPlan, compileSite, GOOD, type Plan, STRIDE, VALUE } from './compile.ts';
 import { evaluateMarked } from './evaluate.ts';
 import { forgetAsset, setSiteValues, sweepClocks, sweepStale, takeHealth, takeLink, takeSamples } from './intake.ts';
 import { followRates } from './rates/follow-rates.ts';
@@ -58,9 +58,10 @@ export function step(state: EngineState, record: LogRecord): readonly Change[] {
       takeLink(work, record.link, record.up, record.atMs);
       break;
     case 'start':
-    // What was lost was there, and nobody can say any more what it was.
-    case 'lost':
       start(work, beforeMs);
+      break;
+    case 'lost':
+      lose(work, beforeMs);
       break;
     case 'action':
       takeAction(work, record.action);
@@ -161,8 +162,21 @@ function tick(work: Work, beforeMs: number): void {
  * then on; what the sun, the hour and plans changed in the meantime changes at its own time.
  */
 function start(work: Work, beforeMs: number): void {
+  forget(work, work.plan.assets, beforeMs);
+}
+
+/**
+ * What was lost was there, and nobody can say any more what it was. Only samples and ticks are given up where the disk
+ * takes nothing: of a link it is known that it answers, and of the gateway how it is; nobody would tell that again.
+ */
+function lose(work: Work, beforeMs: number): void {
+  const told = work.plan.assets.filter(({ subject }) => subject.kind === 'asset' || subject.kind === 'rate');
+  forget(work, told, beforeMs);
+}
+
+function forget(work: Work, assets: readonly AssetPlan[], beforeMs: number): void {
   const { points } = work.state;
-  for (const asset of work.plan.assets) {
+  for (const asset of assets) {
     if (asset.subject.kind !== 'asset') {
       // A link answered until the gateway ended, not just when it came up; so with all that is told by the engine.
       for (const slot of asset.slots) {

@@ -1,4 +1,4 @@
-import { type AdapterLog, type Emit, LinkLost, type LinkPlan, SetupRefused } from '../../model/adapter.ts';
+import { type AdapterLog, type Emit, LinkLost, type LinkPlan, SetupRefused, type Wire } from '../../model/adapter.ts';
 import { parseDuration } from '../../model/duration.ts';
 import { BatchBuilder } from '../../model/sample.ts';
 import type { Text } from '../../model/text.ts';
@@ -62,6 +62,11 @@ export async function runModbusLink(
     hold(undefined);
     await line?.close();
   }
+}
+
+/** A line besides the link's own, for what a person asks while the link holds none. Rejects as `Line.open` does. */
+export function openPersonsLine(settings: ModbusSettings, wire: Wire, signal: AbortSignal): Promise<Line> {
+  return Line.open({ ...readSettings(settings), wire }, signal);
 }
 
 interface LinkSettings {

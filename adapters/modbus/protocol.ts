@@ -6,7 +6,9 @@ import { findConflicts } from './conflicts.ts';
 import type { ReadRequest, Reply, WriteRequest } from './connection.ts';
 import { endpointProblems } from './endpoint.ts';
 import type { Line } from './line.ts';
+import { personsLine } from './persons-line.ts';
 import { DEFAULT_POLL, ModbusAssetAddress, ModbusMapPoint, ModbusSettings } from './schema.ts';
+import { writtenModbus } from './written.ts';
 
 /** A Modbus link, of which people may ask something besides what is polled. */
 export interface ModbusAdapter extends Adapter {
@@ -31,11 +33,14 @@ export const modbusProtocol: ModbusProtocol = {
   mapPointSchema: ModbusMapPoint,
   expand: expandArray,
   resolve: resolveAddress,
+  written: writtenModbus,
   conflicts: findConflicts,
   expectedIntervalMs: ({ poll }) => parseDuration(poll ?? DEFAULT_POLL),
   settingsProblems: endpointProblems,
   create: (plan) => {
     let line: Line | undefined;
+    const ask: ModbusAdapter['ask'] = (request, signal, timeoutMs) =>
+      line?.ask(request, signal, timeoutMs) ?? Promise.resolve({ kind: 'lost' });
     return {
       run: async (emit, signal, up) => {
         const { runModbusLink } = await import('./link.ts');
@@ -43,7 +48,11 @@ export const modbusProtocol: ModbusProtocol = {
           line = held;
         });
       },
-      ask: (request, signal, timeoutMs) => line?.ask(request, signal, timeoutMs) ?? Promise.resolve({ kind: 'lost' }),
+      ask,
+      probe: async (request, signal) => {
+        const { probeModbus } = await import('./probe.ts');
+        return probeModbus(plan, personsLine(plan.settings, ask), request, signal);
+      },
     };
   },
 };

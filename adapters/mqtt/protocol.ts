@@ -9,14 +9,17 @@ import {
   mqttMapPointSchema,
   mqttSettingsSchema,
 } from './schema.ts';
+import { writtenMqtt } from './written.ts';
 
 /** MQTT 3.1.1: the gateway as the devices' broker, or as a subscriber of another one. See README.md. */
 export const mqttProtocol: Protocol<MqttSettings, MqttAddress, MqttMapPoint, MqttAssetAddress | undefined> = {
   key: 'mqtt',
+  waitsForDisk: true,
   settingsSchema: mqttSettingsSchema,
   assetAddressSchema: mqttAssetAddressSchema,
   mapPointSchema: mqttMapPointSchema,
   resolve: resolveMqtt,
+  written: writtenMqtt,
   conflicts: conflictsMqtt,
   create: (plan) => ({
     // The libraries are loaded only where a site has such a link.

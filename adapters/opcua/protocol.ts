@@ -11,6 +11,7 @@ import {
   opcuaMapPointSchema,
   opcuaSettingsSchema,
 } from './schema.ts';
+import { writtenOpcua } from './written.ts';
 
 /** OPC UA over opc.tcp without security: subscriptions, with regular reads as proof of life. See README.md. */
 export const opcuaProtocol: Protocol<OpcuaSettings, OpcuaAddress, OpcuaMapPoint, OpcuaAssetAddress | undefined> = {
@@ -19,6 +20,7 @@ export const opcuaProtocol: Protocol<OpcuaSettings, OpcuaAddress, OpcuaMapPoint,
   assetAddressSchema: opcuaAssetAddressSchema,
   mapPointSchema: opcuaMapPointSchema,
   resolve: resolveOpcua,
+  written: writtenOpcua,
   conflicts: conflictsOpcua,
   expectedIntervalMs: ({ refresh }) => parseDuration(refresh ?? '') ?? DEFAULT_REFRESH_MS,
   create: (plan) => {

@@ -72,6 +72,7 @@ function HistoryFact({ history }: { history: HealthReply['history'] }) {
   const { messages, format } = useApp();
   const t = messages.value;
   const isBehind = history.behindMs >= SHOWN_BEHIND_MS;
+  const lost = history.lostRecords + history.lostChanges;
   return (
     <Fact name={t.gatewayHistory} trouble={isBehind || history.lastError !== null || history.rejectedRows > 0}>
       {isBehind
@@ -81,7 +82,7 @@ function HistoryFact({ history }: { history: HealthReply['history'] }) {
           : t.historyNotWritten}
       {history.lastError !== null && <> · {history.lastError}</>}
       {history.rejectedRows > 0 && <> · {t.rowsRefused(history.rejectedRows)}</>}
-      {history.lostRecords > 0 && <> · {t.recordsMissed(history.lostRecords)}</>}
+      {lost > 0 && <> · {t.recordsMissed(lost)}</>}
     </Fact>
   );
 }

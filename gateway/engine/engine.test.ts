@@ -13,6 +13,7 @@ import { tempFolder } from '../../test/support/temp-folder.ts';
 import { until } from '../../test/support/until.ts';
 import { noticesFor } from '../duty/notices.ts';
 import { type DurableLog, openLog } from '../log/open-log.ts';
+import { StorageError } from '../storage/storage-error.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { openState, type State } from './open-state.ts';
 
@@ -72,6 +73,8 @@ class Bench {
   log!: DurableLog;
   stored!: State;
   engine!: Engine;
+  /** What the engine reads from. */
+  reads = (log: DurableLog): DurableLog => log;
 
   constructor(dir: string) {
     this.dir = dir;
@@ -83,7 +86,7 @@ class Bench {
     const logger = { ...quiet, error: (_: object, message: string) => this.errors.push(message) };
     this.log = await openLog({ dir: join(this.dir, 'log'), clock, log: quiet });
     this.stored = await openState(this.dir, this.log.last.logSeq, logger);
-    this.engine = startEngine({ log: this.log, state: this.stored, logger, outboxRows: noticesFor });
+    this.engine = startEngine({ log: this.reads(this.log), state: this.stored, logger, outboxRows: noticesFor });
     this.engine.onChanges((changes) => {
       for (const { change } of changes) if (change.kind === 'alarm') this.told.push(change.event);
     });
@@ -113,12 +116,13 @@ class Bench {
     await this.engine.reached(logSeq);
   }
 
-  /** With so many samples of points that nobody knows. */
+  /** With so many samples of points that nobody knows, noise that does not get smaller where it waits in memory. */
   samples(running: number, among = 0): LogEntry {
     this.nowMs += 1000;
     const builder = new BatchBuilder();
     builder.good(this.log.pointNumbers.get('pump/running') ?? 0, this.nowMs, this.nowMs, running);
-    for (let row = 0; row < among; row++) builder.good(99, 1, 1, row);
+    for (let row = 0; row < among; row++)
+      builder.good(99 + row, 1e12 * Math.random(), 1e12 * Math.random(), Math.random());
     return { kind: 'samples', link: 'line', batch: builder.take() };
   }
 
@@ -442,3 +446,47 @@ test('waiting for what never comes ends with its signal', async () => {
   expect(await bench.engine.reachedWithin(far, 60_000, AbortSignal.timeout(20))).toBe(false);
   expect(await bench.engine.reachedWithin(bench.log.last.logSeq, 60_000)).toBe(true);
 });
+
+/** The log as it is read from a disk that fails so many times, first within a page. */
+function failingReads(log: DurableLog, faults: readonly Error[]): DurableLog {
+  const left = [...faults];
+  let hasBegun = false;
+  const fail = () => {
+    const fault = hasBegun ? left.shift() : undefined;
+    if (fault) throw fault;
+  };
+  async function* follow(...of: Parameters<DurableLog['follow']>) {
+    fail();
+    for await (const page of log.follow(...of)) {
+      yield page.slice(0, 2);
+      hasBegun = true;
+      fail();
+      yield page.slice(2);
+    }
+  }
+  return new Proxy(log, {
+    get: (target, key) => (key === 'follow' ? follow : Reflect.get(target, key, target)),
+  });
+}
+
+test('a disk that does not give the log for a while ends nothing: the engine goes on where it was', async () => {
+  await bench.report(1);
+  const before = bench.picture();
+  await bench.drop();
+  rmSync(join(bench.dir, 'state.db'));
+  const unreadable = new StorageError('unreadable', { zh: '磁盘读写出错', en: 'the disk fails to read or write' });
+  bench.reads = (log) => failingReads(log, [unreadable, unreadable]);
+  await bench.open();
+  expect(bench.picture()).toEqual(before);
+  expect(bench.errors.filter((said) => said.includes('cannot be read'))).toHaveLength(1);
+});
+
+test.each([new TypeError('a bug'), new StorageError('broken', { zh: '程序错误', en: 'a bug of the reader' })])(
+  'a bug on the way from the log ends the engine: %s',
+  async (bug) => {
+    await bench.drop();
+    rmSync(join(bench.dir, 'state.db'));
+    bench.reads = (log) => failingReads(log, [bug]);
+    await expect(bench.open()).rejects.toBe(bug);
+  },
+);

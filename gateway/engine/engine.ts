@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import type { AdapterLog } from '../../model/adapter.ts';
 import type { Activation } from '../../model/alarm.ts';
 import type { Change, PlacedChange } from '../../model/history.ts';
@@ -9,6 +9,7 @@ import { openActivations } from '../../rules/alarms/activation.ts';
 import { step } from '../../rules/engine.ts';
 import { restoreSnapshot, type Snapshot, takeSnapshot } from '../../rules/snapshot.ts';
 import { createEngineState, type EngineState } from '../../rules/state.ts';
+import { StorageError } from '../storage/storage-error.ts';
 import { ChangeJournal, type ChangeListener } from './change-journal.ts';
 import type { State } from './open-state.ts';
 import { Outbox } from './outbox.ts';
@@ -28,6 +29,10 @@ const SNAPSHOT_SPACING_MS = 60_000;
 /** Samples that are worked in at a time, and real ms after which others have their turn, whatever is to be caught up. */
 const SLICE_SAMPLES = 20_000;
 const TURN_MS = 8;
+
+/** Real ms between two tries of a log that the disk does not give, doubled from the first to the last. */
+const FIRST_RETRY_MS = 250;
+const LAST_RETRY_MS = 5000;
 
 export interface EngineOptions {
   readonly log: Log;
@@ -175,14 +180,31 @@ class LogEngine implements Engine {
 
   async #run(): Promise<void> {
     const { signal } = this.#stop;
-    // Going back to what the log knows is beginning anew from there.
-    while ((await this.#follow()) === 'went-back' && !signal.aborted);
+    const { logger } = this.#options;
+    let failures = 0;
+    const onPage = () => {
+      if (failures > 0) logger.info({ failures }, 'the log is read again');
+      failures = 0;
+    };
+    while (!signal.aborted) {
+      try {
+        // Going back to what the log knows is beginning anew from there.
+        if ((await this.#follow(onPage)) === 'ended') return;
+      } catch (error) {
+        // What the disk does not give now it may give later, and nothing is lost by waiting; anything else is a bug.
+        if (!(error instanceof StorageError) || error.code !== 'unreadable') throw error;
+        if (failures === 0) logger.warn({ reason: error.text.en }, 'the log cannot be read; it is tried again');
+        await pause(Math.min(FIRST_RETRY_MS * 2 ** failures, LAST_RETRY_MS), signal);
+        failures++;
+      }
+    }
   }
 
-  async #follow(): Promise<'ended' | 'went-back'> {
+  async #follow(onPage: () => void): Promise<'ended' | 'went-back'> {
     const { log } = this.#options;
     const { signal } = this.#stop;
     for await (const records of log.follow(this.state.logSeq, signal, { volatile: true })) {
+      onPage();
       if (this.#goBackIfLost()) return 'went-back';
       // A page without records says that those before it are on disk now.
       this.#journal.flush();
@@ -292,6 +314,15 @@ class LogEngine implements Engine {
       this.snapshotSeq = snapshot.logSeq;
     });
     return true;
+  }
+}
+
+/** Resolves after `ms` of real time, or when `signal` aborts. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await delay(ms, undefined, { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
   }
 }
 

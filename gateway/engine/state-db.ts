@@ -14,8 +14,14 @@ import { STATE_FILE, stateMigrations } from './state-schema.ts';
 /** Snapshots that are kept, newest first: the one before serves when the newest cannot be read. */
 export const SNAPSHOTS_KEPT = 3;
 
-/** Changes that are kept for history to take; older ones go at each snapshot. */
-export const CHANGES_KEPT = 500_000;
+/** What is kept of the changes that history has to take. */
+interface StateBounds {
+  /** Changes; older ones go at each snapshot. */
+  readonly changes: number;
+  /** Times at which some were dropped that are told apart; of more, the oldest two count as one. */
+  readonly trims: number;
+}
+const STATE_BOUNDS: StateBounds = { changes: 500_000, trims: 1000 };
 
 /** Activations that are over, and ledger rows, that are kept; older ones go at each snapshot. */
 export const JOURNAL_KEPT = 500_000;
@@ -35,13 +41,21 @@ export interface PlacedRenamings {
   readonly assets: readonly Renaming[];
 }
 
+/** Changes that are no longer kept: how many at most, and the place of the last of them. */
+export interface DroppedChanges {
+  readonly count: number;
+  readonly through: { readonly logSeq: number; readonly ordinal: number };
+}
+
 /** The engine's database: what follows from the log, kept so that it need not be worked out again. */
 export class StateDb {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  readonly #kept: StateBounds;
 
   /** Opens or makes the file in `dir`, or opens it for reading only; throws a StorageError. */
-  constructor(dir: string, access: 'write' | 'read' = 'write') {
+  constructor(dir: string, access: 'write' | 'read' = 'write', kept: StateBounds = STATE_BOUNDS) {
+    this.#kept = kept;
     const path = join(dir, STATE_FILE);
     this.#db = access === 'write' ? openDatabase(path, stateMigrations) : openDatabaseForReading(path, stateMigrations);
   }
@@ -141,6 +155,19 @@ export class StateDb {
       .map(placedOf);
   }
 
+  /**
+   * What came after a place and is no longer kept; undefined where there is nothing of it. Asked after
+   * {@link StateDb.changesAfter}, since another thread may drop changes in between.
+   */
+  droppedAfter(logSeq: number, ordinal: number): DroppedChanges | undefined {
+    const row = this.#sql(
+      `SELECT sum(changes) AS count, max(seq) AS seq FROM trimmed WHERE (seq, ordinal) > (?, ?)`,
+    ).get(logSeq, ordinal);
+    if (!row || row.count === null) return undefined;
+    const last = this.#sql('SELECT max(ordinal) AS ordinal FROM trimmed WHERE seq = ?').get(row.seq ?? null);
+    return { count: Number(row.count), through: { logSeq: Number(row.seq), ordinal: Number(last?.ordinal) } };
+  }
+
   /** The changes of one record; undefined where they may have been dropped. */
   changesOf(logSeq: number): readonly Change[] | undefined {
     const rows = this.#sql('SELECT seq, ordinal, body FROM changes WHERE seq = ? ORDER BY ordinal').all(logSeq);
@@ -212,13 +239,31 @@ export class StateDb {
         SNAPSHOTS_KEPT,
       );
       this.#sql('UPDATE progress SET seq = ? WHERE seq < ?').run(snapshot.logSeq, snapshot.logSeq);
-      this.#trim('changes', 'seq', 'seq', CHANGES_KEPT, '1');
+      this.#trimChanges();
       this.#trim('ledger', 'from_ms', 'from_ms', JOURNAL_KEPT, '1');
       this.#trim('activations', 'raised_ms', 'raised_ms', JOURNAL_KEPT, "state = 'normal'");
       this.#sql(
         `DELETE FROM outbox WHERE state <> 'pending' AND rowid <= (SELECT max(rowid) FROM outbox) - ${JOURNAL_KEPT}`,
       ).run();
     });
+  }
+
+  /** Whoever has not read so far must be able to tell that something is missing. */
+  #trimChanges(): void {
+    const bound = this.#sql('SELECT seq FROM changes ORDER BY seq DESC LIMIT 1 OFFSET ?').get(this.#kept.changes)?.seq;
+    if (bound === undefined) return;
+    const last = this.#sql('SELECT max(ordinal) AS ordinal FROM changes WHERE seq = ?').get(bound)?.ordinal;
+    const { changes } = this.#sql('DELETE FROM changes WHERE seq <= ?').run(bound);
+    this.#sql('INSERT INTO trimmed VALUES (?, ?, ?)').run(bound, last ?? 0, changes);
+    if (Number(this.#sql('SELECT count(*) AS n FROM trimmed').get()?.n) <= this.#kept.trims) return;
+    const [first, second] = this.#sql('SELECT * FROM trimmed ORDER BY seq, ordinal LIMIT 2').all();
+    if (!first || !second) return;
+    this.#sql('UPDATE trimmed SET changes = changes + ? WHERE seq = ? AND ordinal = ?').run(
+      Number(first.changes),
+      Number(second.seq),
+      Number(second.ordinal),
+    );
+    this.#sql('DELETE FROM trimmed WHERE seq = ? AND ordinal = ?').run(Number(first.seq), Number(first.ordinal));
   }
 
   #trim(table: string, column: string, order: string, kept: number, only: string): void {

@@ -6,7 +6,7 @@ export const STATE_FILE = 'state.db';
 /**
  * `progress`: the newest record whose changes are in here. `changes`: what the engine said, in order, for history.
  * `activations` and `ledger`: the same by subject, for questions. `outbox`: notices owed and sent. `snapshots`: the
- * engine's state as compressed JSON.
+ * engine's state as compressed JSON. `trimmed`: through which place changes were dropped, and how many, a row each time.
  */
 export const stateMigrations: readonly Migration[] = [
   `CREATE TABLE progress (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL);
@@ -35,4 +35,9 @@ export const stateMigrations: readonly Migration[] = [
    DROP INDEX outbox_by_state;
    CREATE INDEX outbox_by_state ON outbox (state);
    CREATE INDEX outbox_due ON outbox (person, channel, priority, not_before) WHERE state = 'pending'`,
+  // What an older version has dropped is not known; that it has, the number of those that are left tells.
+  `CREATE TABLE trimmed (
+     seq INTEGER NOT NULL, ordinal INTEGER NOT NULL, changes INTEGER NOT NULL, PRIMARY KEY (seq, ordinal)
+   ) WITHOUT ROWID;
+   INSERT INTO trimmed SELECT min(seq) - 1, ${Number.MAX_SAFE_INTEGER}, 1 FROM changes HAVING count(*) >= 500000`,
 ];

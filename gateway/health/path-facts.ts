@@ -14,6 +14,8 @@ export interface HistoryPathFacts {
   readonly deadLetters: number | null;
   /** Records that it never got because the log no longer had them. */
   readonly lostRecords: number;
+  /** Changes of ledger, alarms and rates at most that it never got because they were no longer kept. */
+  readonly lostChanges: number;
   /** Records of the log that are not written yet. */
   readonly waitingRecords: number;
   /** Why the last try failed; null once one has gone through. */
@@ -62,7 +64,7 @@ export function healthFigures({
     historyFailing: history.lastError === null ? 0 : 1,
     historyBehindMin: history.behindMs / MINUTE_MS,
     historyRejectedRows: history.rejectedRows,
-    historyLostRecords: history.lostRecords,
+    historyLostRecords: history.lostRecords + history.lostChanges,
     ...(disk && { diskFreeBytes: disk.freeBytes, diskFreePercent: percentFree(disk) }),
     clockUntrusted: clockBehindMs > 0 ? 1 : 0,
     clockLeapt: clockLeap === null ? 0 : 1,

@@ -24,8 +24,16 @@ const FAR_BEHIND_RECORDS = 500;
 export interface ChangeSource {
   /** Durable changes after a place, at most `limit`. */
   after(place: HistoryOffset['change'], limit: number): readonly PlacedChange[];
+  /** Those after a place that are not kept any more; asked after {@link ChangeSource.after}. None ever are if absent. */
+  dropped?(place: HistoryOffset['change']): DroppedChanges | undefined;
   /** Calls back after each commit of further changes; gives a function that ends this. */
   onChanged(listener: () => void): () => void;
+}
+
+/** Changes that are gone: how many at most, and the place of the last of them. */
+export interface DroppedChanges {
+  readonly count: number;
+  readonly through: HistoryOffset['change'];
 }
 
 export interface HistoryReaderOptions {
@@ -59,6 +67,8 @@ export interface HistoryFacts {
   /** Records, and samples in them, that the log no longer had when they were to be written, or could not read. */
   readonly lostRecords: number;
   readonly lostSamples: number;
+  /** Changes at most that were no longer kept when they were to be written. */
+  readonly lostChanges: number;
   /** Why the last try failed; null once one has gone through. */
   readonly lastError: string | null;
   /** The newest reason why a write failed or was refused, and when (real epoch ms), also once it is over; null for none. */
@@ -134,7 +144,7 @@ class Reader implements HistoryReader {
   #written = { samples: 0, changes: 0 };
   #repeated = 0;
   #refused = 0;
-  #lost = { records: 0, samples: 0 };
+  #lost = { records: 0, samples: 0, changes: 0 };
   /** Writes that have failed and are tried again. */
   readonly #failing = new Set<object>();
   #lastError: string | null = null;
@@ -171,6 +181,7 @@ class Reader implements HistoryReader {
       skipped: { ...home.skipped },
       lostRecords: this.#lost.records,
       lostSamples: this.#lost.samples,
+      lostChanges: this.#lost.changes,
       lastError: this.#lastError,
       lastFault: this.#lastFault,
     };
@@ -218,7 +229,7 @@ class Reader implements HistoryReader {
     this.#change = START_OFFSET.change;
     this.#timesAhead.clear();
     // The same holes are met again.
-    this.#lost = { records: 0, samples: 0 };
+    this.#lost = { records: 0, samples: 0, changes: 0 };
     this.#hasWritten = false;
     this.#round.abort();
   }
@@ -378,6 +389,10 @@ class Reader implements HistoryReader {
       // Listening begins before looking, so that nothing falls between.
       const more = nextCall((listener) => changes.onChanged(listener), signal);
       const found = changes.after(this.#change, MAX_CHANGES);
+      if (this.#missChanges(found[0])) {
+        more.cancel();
+        continue;
+      }
       const last = found.at(-1);
       if (last === undefined) {
         await more.called;
@@ -390,6 +405,19 @@ class Reader implements HistoryReader {
       this.#change = { logSeq: last.logSeq, ordinal: last.ordinal };
       this.#saveOffset();
     }
+  }
+
+  /** Counts what is no longer kept of what comes next, and goes on after it; false where nothing is missing. */
+  #missChanges(next: PlacedChange | undefined): boolean {
+    const { changes, logger } = this.#options;
+    const dropped = changes.dropped?.(this.#change);
+    // Dropped since `next` was read: it is there, and what is missing after it is seen when it has been written.
+    if (!dropped || (next && isAfter(dropped.through, next))) return false;
+    logger.warn({ ...dropped }, 'changes that history had not yet written are no longer kept');
+    this.#lost.changes += dropped.count;
+    this.#change = dropped.through;
+    this.#saveOffset();
+    return true;
   }
 
   /**
@@ -473,6 +501,11 @@ class Reader implements HistoryReader {
     }
     this.#saving = undefined;
   }
+}
+
+/** Whether `place` is at `other` or after it. */
+function isAfter(place: HistoryOffset['change'], other: HistoryOffset['change']): boolean {
+  return place.logSeq > other.logSeq || (place.logSeq === other.logSeq && place.ordinal >= other.ordinal);
 }
 
 /** More or less twice as long at each further try. */

@@ -300,6 +300,9 @@ export const HealthReply = Type.Object({
     rejectedRows: Type.Number({ description: 'refused for good' }),
     deadLetters: Nullable(Type.Number({ description: 'rows written to the file of dead letters' })),
     lostRecords: Type.Number({ description: 'that it never got because the log no longer had them' }),
+    lostChanges: Type.Number({
+      description: 'of ledger, alarms and rates, at most, that it never got: no longer kept',
+    }),
     waitingRecords: Type.Integer({ description: 'of the log, that are not written yet' }),
     lastError: Nullable(Type.String({ description: 'why the last try failed; null once one has gone through' })),
   }),
@@ -355,6 +358,65 @@ export const LinkReply = Type.Object({
   wire: WireReply,
 });
 export type LinkReply = Wire<Static<typeof LinkReply>>;
+
+const ShownSchema = Type.Union([Type.String(), TextSchema]);
+const TroubleSchema = Type.Object({
+  what: TextSchema,
+  next: Type.Array(TextSchema, { description: 'what to try, likeliest first' }),
+});
+const OutcomeSchema = Type.Enum(['answered', 'refused', 'silent', 'unreachable']);
+const ColumnSchema = Type.Object({ key: Type.String(), title: ShownSchema, right: Type.Optional(Type.Boolean()) });
+const tableHead = { key: Type.String(), title: TextSchema, columns: Type.Array(ColumnSchema) };
+
+/** What to read: `POST /api/links/:key/read`. */
+export const ReadBody = Type.Object(
+  {
+    where: Type.String({
+      minLength: 1,
+      maxLength: 1100,
+      description: 'in the protocol’s notation, such as `holding:160@1`; or the key of one of the link’s points',
+    }),
+    count: Type.Optional(Type.Integer({ minimum: 1, maximum: 2000 })),
+    wide: Type.Optional(Type.Boolean({ description: 'with decodings of 64 bits' })),
+    waitMs: Type.Optional(Type.Integer({ minimum: 100, maximum: 120_000, description: 'for a message to come' })),
+  },
+  { additionalProperties: false },
+);
+export type ReadBody = Wire<Static<typeof ReadBody>>;
+
+/** What one read gave. */
+export const ReadReply = Type.Object({
+  outcome: OutcomeSchema,
+  facts: Type.Array(Type.Object({ key: Type.String(), name: TextSchema, value: ShownSchema })),
+  tables: Type.Array(Type.Object({ ...tableHead, rows: Type.Array(Type.Array(ShownSchema)) })),
+  trouble: Nullable(TroubleSchema),
+});
+
+/** What to look for: `POST /api/links/:key/scan`; options as the command line has them, without their dashes. */
+export const ScanBody = Type.Object(
+  { options: Type.Record(Type.String({ maxLength: 32 }), Type.String({ maxLength: 1100 }), { maxProperties: 16 }) },
+  { additionalProperties: false },
+);
+export type ScanBody = Wire<Static<typeof ScanBody>>;
+
+/** A line of a scan's answer, which is `application/x-ndjson`; the last is `end`. */
+export const ScanLine = Type.Union([
+  Type.Object({ kind: Type.Literal('table'), table: Type.Object(tableHead) }),
+  Type.Object({
+    kind: Type.Literal('row'),
+    table: Type.String(),
+    key: Type.String({ description: 'a later row with the same key takes the place of this one' }),
+    cells: Type.Array(ShownSchema),
+  }),
+  Type.Object({ kind: Type.Literal('progress'), done: Type.Number(), total: Type.Number(), text: TextSchema }),
+  Type.Object({
+    kind: Type.Literal('end'),
+    complete: Type.Boolean(),
+    outcome: OutcomeSchema,
+    notes: Type.Array(TextSchema),
+    trouble: Nullable(TroubleSchema),
+  }),
+]);
 
 /** A mistake or a warning in a site file, a profile or a map: `docs/site-file.md` lists the codes. */
 export const SiteProblemReply = Type.Object({

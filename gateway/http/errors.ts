@@ -9,8 +9,15 @@ const catalogue = {
   'unknown-alarm': { status: 404, text: { zh: '没有这条报警', en: 'there is no such alarm' } },
   'unknown-asset': { status: 404, text: { zh: '没有这个资产', en: 'there is no such asset' } },
   'unknown-system': { status: 404, text: { zh: '没有这个系统', en: 'there is no such system' } },
+  'unknown-link': { status: 404, text: { zh: '没有这条链路', en: 'there is no such link' } },
   'unknown-rate': { status: 404, text: { zh: '没有这个指标', en: 'there is no such rate' } },
   'bad-request': { status: 400, text: { zh: '请求有误', en: 'the request is wrong' } },
+  'bad-place': { status: 400, text: { zh: '无法识别', en: 'cannot be read' } },
+  'not-possible': {
+    status: 409,
+    text: { zh: '这条链路的协议不支持此操作', en: 'the protocol of this link cannot do this' },
+  },
+  'link-not-held': { status: 409, text: { zh: '这条链路没有运行', en: 'this link does not run' } },
   'bad-range': {
     status: 400,
     text: { zh: '时间范围有误：to 必须大于 from', en: 'the range is wrong: to must be greater than from' },
@@ -43,6 +50,10 @@ const catalogue = {
   'too-many-exports': {
     status: 503,
     text: { zh: '正在进行的导出过多，请稍后再试', en: 'too many exports are running, try again later' },
+  },
+  'too-many-reads': {
+    status: 503,
+    text: { zh: '正在进行的读取或扫描过多，请稍后再试', en: 'too many reads or scans are running, try again later' },
   },
   'not-ready': { status: 503, text: { zh: '尚未就绪', en: 'not ready yet' } },
   'history-failed': {

@@ -15,6 +15,7 @@ import type { HistoryHome } from '../../model/history.ts';
 import type { AlarmView } from '../../model/view.ts';
 import { acknowledgePage } from './acknowledge-page.ts';
 import { type ActionsSource, actionRoutes } from './action-routes.ts';
+import { type CommissioningSource, commissioningRoutes } from './commissioning-routes.ts';
 import { AlarmReply, AssetReply, HealthReply, LinkReply, PointReply, SystemReply } from './contract.ts';
 import { errorReply, fail } from './errors.ts';
 import { type FiguresSource, figureRoutes } from './figure-routes.ts';
@@ -57,6 +58,7 @@ export interface HttpOptions {
   readonly figures: FiguresSource;
   readonly actions: ActionsSource;
   readonly reload: SiteSource['reload'];
+  readonly commissioning: CommissioningSource;
   readonly readPermission: (token: string) => { activationId: string; person: string } | 'forged' | 'expired';
   readonly metrics: () => Promise<{ contentType: string; text: string }>;
   readonly health: () => HealthReply;
@@ -101,6 +103,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     siteRoutes(app, { site: options.source.site, reload: options.reload });
     figureRoutes(app, options.figures, () => options.source.site().nowMs);
     actionRoutes(app, options.actions);
+    commissioningRoutes(app, options.commissioning);
     live(app, feed);
     health(app, options);
     session(app, options);

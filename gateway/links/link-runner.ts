@@ -50,6 +50,7 @@ export class LinkRunner {
   readonly wire: WireCounts;
   #facts: OwnFacts;
   #lastFall: LinkError | null = null;
+  #adapter: Adapter | undefined;
   #failures = 0;
   /** What the log was last told: up, down, or nothing yet. */
   #told: boolean | undefined;
@@ -80,6 +81,11 @@ export class LinkRunner {
     return { ...this.#facts, lastError: later(this.#lastFall, this.wire.lastError), wire: this.wire.facts() };
   }
 
+  /** The adapter that holds the link, for what people ask of it; undefined before its first run. */
+  get adapter(): Adapter | undefined {
+    return this.#adapter;
+  }
+
   /** The site file calls the link by another name now; nothing else of it has changed. */
   rename(name: Text): void {
     this.#facts = { ...this.#facts, name };
@@ -100,10 +106,9 @@ export class LinkRunner {
       await this.#fall('down', stillClosing, undefined);
       await untilAborted(former, signal).catch(() => undefined);
     }
-    let adapter: Adapter | undefined;
     const made = () => {
-      adapter ??= create();
-      return adapter;
+      this.#adapter ??= create();
+      return this.#adapter;
     };
     for (let pauseMs = 0; !signal.aborted; ) {
       const over = await this.#world.attempts.begin(pauseMs, signal);
@@ -157,8 +162,15 @@ export class LinkRunner {
       (parts) => ({ kept: parts.every(({ kept }) => kept) }),
       (cause: unknown) => Promise.reject(new AppendFailed('the log did not take a batch', { cause })),
     );
-    const kept = Promise.all(handed.map((part) => part.kept));
-    return unheard({ taken: untilAborted(taken, signal), kept: untilAborted(kept, signal) });
+    // Made only where it is asked for: while a disk takes nothing, it would be kept of each batch for hours.
+    let kept: Promise<unknown> | undefined;
+    return {
+      taken: unheard(untilAborted(taken, signal)),
+      get kept() {
+        kept ??= unheard(untilAborted(Promise.all(handed.map((part) => part.kept)), signal));
+        return kept;
+      },
+    };
   }
 
   #rise(signal: AbortSignal): void {
@@ -260,12 +272,11 @@ function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
 }
 
 function failedDelivery(reason: unknown): Delivery {
-  return unheard({ taken: Promise.reject(reason), kept: Promise.reject(reason) });
+  return { taken: unheard(Promise.reject(reason)), kept: unheard(Promise.reject(reason)) };
 }
 
 /** An adapter need not hear both of what becomes of a batch. */
-function unheard(delivery: Delivery): Delivery {
-  delivery.taken.catch(() => undefined);
-  delivery.kept.catch(() => undefined);
-  return delivery;
+function unheard<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
 }

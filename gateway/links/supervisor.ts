@@ -1,5 +1,5 @@
 import { Value } from 'typebox/value';
-import type { LinkPoint, Protocol } from '../../model/adapter.ts';
+import type { Adapter, LinkPoint, Protocol } from '../../model/adapter.ts';
 import type { Clock } from '../../model/clock.ts';
 import { type Environment, resolveSettings } from '../../model/environment.ts';
 import type { Handed, LogEntry } from '../../model/log.ts';
@@ -33,12 +33,22 @@ export interface LinksOptions {
   readonly closeWithinMs?: number;
 }
 
+/** A link as a person may ask of it. */
+export interface HeldAdapter {
+  /** Undefined where the link has not begun to run, or cannot, as `facts` tell. */
+  readonly adapter: Adapter | undefined;
+  /** Aborts when the link is held no more: what is asked of the adapter must end then. */
+  readonly over: AbortSignal;
+}
+
 /** All links of a site, held up. */
 export interface Links {
   /** What is known of each link now, in the order of the site file. */
   facts(): readonly LinkFacts[];
   /** How many links are trying to connect, and how many wait until they may. */
   attempts(): { readonly underWay: number; readonly waiting: number };
+  /** The adapter of a link, for what a person asks of it; undefined where there is no such link. */
+  held(key: string): HeldAdapter | undefined;
   /** Calls `listener` after every change of a link's facts, until the function that it returns is called. */
   onChange(listener: (facts: LinkFacts) => void): () => void;
   /**
@@ -93,6 +103,11 @@ class Supervisor implements Links {
 
   attempts(): { readonly underWay: number; readonly waiting: number } {
     return this.#attempts.counts;
+  }
+
+  held(key: string): HeldAdapter | undefined {
+    const held = this.#held.find(({ runner }) => runner.facts.key === key);
+    return held && { adapter: held.runner.adapter, over: held.stop.signal };
   }
 
   onChange(listener: (facts: LinkFacts) => void): () => void {

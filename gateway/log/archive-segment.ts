@@ -76,7 +76,8 @@ export class SegmentBuilder {
   }
 }
 
-function encodeBlock(records: readonly CheckedRecord[]): Uint8Array {
+/** One block of records, in order, of which there is at least one. */
+export function encodeBlock(records: readonly CheckedRecord[]): Uint8Array {
   const [first, last] = [records[0], records.at(-1)];
   if (!first || !last) throw new Error('a block of the archive holds at least one record');
   const raw = pack(records);

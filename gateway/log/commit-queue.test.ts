@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { LogRecord } from '../../model/log.ts';
-import { BatchBuilder } from '../../model/sample.ts';
+import { type Batch, BatchBuilder } from '../../model/sample.ts';
 import { StorageError } from '../storage/storage-error.ts';
 import { CommitQueue, STALL_MS } from './commit-queue.ts';
 import type { StoredRecord } from './log-messages.ts';
@@ -11,17 +11,23 @@ const full = new StorageError('write-failed', { zh: '磁盘已满', en: 'disk fu
 function heldQueue() {
   const commits: number[][] = [];
   const shown: number[] = [];
+  const stored: StoredRecord[] = [];
   const queue = new CommitQueue({
     last: { logSeq: 0, logMs: 0 },
     nextOrdinal: 0,
     now: () => 1,
     log: { info: () => undefined, warn: () => undefined },
-    commit: (records: readonly StoredRecord[]) => commits.push(records.map(({ seq }) => seq)),
+    commit: (records: readonly StoredRecord[]) => {
+      commits.push(records.map(({ seq }) => seq));
+      // As the writer's thread takes them: the bodies are no longer here.
+      for (const record of records)
+        stored.push({ ...record, body: structuredClone(record.body, { transfer: [record.body.buffer] }) });
+    },
     onShown: ({ logSeq }: LogRecord) => shown.push(logSeq),
     onVisible: () => undefined,
     onLost: () => undefined,
   });
-  return { queue, commits, shown };
+  return { queue, commits, shown, stored };
 }
 
 beforeEach(() => {
@@ -74,19 +80,93 @@ test('after a stall the disk comes first again, also where entries never cease t
   queue.end(full);
 });
 
-test('what is kept for a failing disk is bounded by what it takes in memory, also where each batch is one sample', () => {
+/** Hands so many batches of `rows` samples each to a queue whose disk takes nothing, until one is lost. */
+function handBatches(queue: CommitQueue, batches: number, rows: number, value: () => number): number {
+  const builder = new BatchBuilder();
+  for (let batch = 0; batch < batches; batch++) {
+    for (let row = 0; row < rows; row++) builder.good(row, batch * 1000, batch * 1000, value());
+    queue.hand({ kind: 'samples', link: 'l', batch: builder.take() });
+    if (queue.facts.lostSamples > 0) return batch;
+  }
+  return batches;
+}
+
+test('what is kept for a failing disk is bounded', () => {
   const { queue } = heldQueue();
   queue.hand({ kind: 'tick' });
   queue.failed(full);
+  // Noise, which does not get smaller.
+  const batches = handBatches(queue, 2000, 10_000, Math.random);
+  expect(batches).toBeLessThan(1000);
+  expect(batches).toBeGreaterThan(600);
+  expect(queue.facts.waitingBytes).toBeLessThan(64 * 1024 * 1024);
+  expect(queue.facts.waitingBytes).toBeGreaterThan(63 * 1024 * 1024);
+  queue.end(full);
+});
+
+test('a batch of one sample takes little of the memory for a failing disk', () => {
+  const { queue } = heldQueue();
+  queue.hand({ kind: 'tick' });
+  queue.failed(full);
+  expect(handBatches(queue, 10_000, 1, () => 21.5)).toBe(10_000);
+  expect(queue.facts.waitingBytes / 10_000).toBeLessThan(250);
+  queue.end(full);
+});
+
+test('entries for which somebody waits, and large ones, are counted with all that they take', () => {
+  const { queue } = heldQueue();
+  const tick = queue.hand({ kind: 'tick' });
+  queue.failed(full);
+  void tick.kept;
+  const before = queue.facts.waitingBytes;
+  for (let entry = 0; entry < 256; entry++) queue.hand({ kind: 'tick' });
+  const unheard = queue.facts.waitingBytes - before;
+  for (let entry = 0; entry < 256; entry++) void queue.hand({ kind: 'tick' }).kept;
+  expect(queue.facts.waitingBytes - before - unheard).toBeGreaterThan(unheard + 100_000);
+  // As a site file is.
+  const reason = { zh: '', en: 'x'.repeat(1_000_000) };
+  queue.hand({ kind: 'link', link: 'l', up: false, atMs: 1, reason });
+  expect(queue.facts.waitingBytes).toBeGreaterThan(before + 1_000_000);
+  queue.end(full);
+});
+
+test('what waits for a failing disk is read, and written once it is back, as it was handed over', async () => {
+  const { queue, commits, shown, stored } = heldQueue();
+  const first = queue.hand({ kind: 'tick' });
+  queue.failed(full);
+  const batches: Batch[] = [];
+  const kept: Promise<unknown>[] = [];
   const builder = new BatchBuilder();
-  let batches = 0;
-  while (queue.facts.lostSamples === 0) {
-    builder.good(1, 1, 1, batches++);
-    queue.hand({ kind: 'samples', link: 'l', batch: builder.take() });
+  for (let place = 0; place < 600; place++) {
+    builder.good(1, place, 2, place / 7);
+    builder.text(2, place, 2, `text ${place}`);
+    batches.push(builder.take());
+    const batch = batches[place];
+    if (batch) kept.push(queue.hand({ kind: 'samples', link: 'l', batch }).kept);
+    // Between them, what is not packed.
+    if (place === 300) queue.hand({ kind: 'points', numbers: [['a/b', 5]] });
   }
-  // A batch of one sample takes 4 KiB or so, of 64 MiB.
-  expect(batches).toBeLessThan(20_000);
-  expect(batches).toBeGreaterThan(10_000);
+  expect(shown).toHaveLength(602);
+  const read = (afterSeq: number) => queue.firstVolatile(afterSeq);
+  expect(read(0)).toMatchObject({ kind: 'tick', logSeq: 1 });
+  for (const seq of [2, 200, 257, 258, 302, 304, 500, 602]) {
+    const batch = batches[seq < 303 ? seq - 2 : seq - 3];
+    expect(read(seq - 1)).toEqual({
+      ...{ kind: 'samples', logSeq: seq, logMs: 1, link: 'l', batch },
+      firstOrdinal: 2 * (seq < 303 ? seq - 2 : seq - 3),
+    });
+  }
+  expect(read(302)).toEqual({ kind: 'points', logSeq: 303, logMs: 1, numbers: [['a/b', 5]] });
+  // The first try takes more than the record that failed; it fails, too, and what it had is still here.
+  vi.advanceTimersByTime(250);
+  queue.failed(full);
+  vi.advanceTimersByTime(500);
+  expect(commits[2]).toEqual(Array.from({ length: 602 }, (_, index) => index + 1));
+  expect(stored.at(-1)).toMatchObject({ seq: 602, count: 2, ordinal: 1198 });
+  queue.committed();
+  expect(await first.kept).toMatchObject({ logSeq: 1 });
+  expect((await Promise.all(kept)).at(-1)).toEqual({ logSeq: 602, logMs: 1 });
+  expect(queue.facts).toMatchObject({ waitingBytes: 0, failing: null, lostSamples: 0 });
   queue.end(full);
 });
 

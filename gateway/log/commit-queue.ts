@@ -1,9 +1,27 @@
 import type { AdapterLog } from '../../model/adapter.ts';
 import type { Handed, LogEntry, LogFacts, LogRecord, Stamp, Taken } from '../../model/log.ts';
-import type { Batch } from '../../model/sample.ts';
 import { StorageError } from '../storage/storage-error.ts';
 import type { StoredRecord } from './log-messages.ts';
-import { decodeRecord, type EncodedEntry, encodeEntry, encodeLost } from './record-codec.ts';
+import { Promised } from './promised.ts';
+import { encodeEntry } from './record-codec.ts';
+import {
+  asRecord,
+  bytesOf,
+  bytesOfBody,
+  decoded,
+  isExpendable,
+  keepBodyOnly,
+  type Pending,
+  type Placed,
+  type PlacedEntry,
+  type PlacedLoss,
+  type PlacedPack,
+  pack,
+  pointsOf,
+  recordOf,
+  sizeOf,
+  storedOf,
+} from './waiting-entries.ts';
 
 /** Records of one commit at most; what comes meanwhile waits for the next one. */
 const MAX_COMMIT_RECORDS = 2048;
@@ -20,7 +38,15 @@ export const STALL_MS = 500;
 const HUNG_MS = 5000;
 /** Bytes of samples and ticks that are kept for a disk that takes nothing; what comes then is shown and lost. */
 const MAX_KEPT_BYTES = 64 * 1024 * 1024;
-/** Bytes of everything else, so that no decision of a person is lost to samples; what comes then is refused. */
+/** Bytes after which a commit takes nothing more that has to be unpacked, since that is done in this thread. */
+const MAX_UNPACKED_BYTES = 2 * 1024 * 1024;
+/** Entries, and bytes of them, that are packed together while they wait for a disk that takes nothing. */
+const PACKED_RECORDS = 256;
+const PACKED_BYTES = 256 * 1024;
+/**
+ * Bytes of everything else, so that no decision of a person is lost to samples; what comes then is refused. The entry
+ * that goes over it is taken yet: a large site file alone may.
+ */
 const MAX_KEPT_OTHER_BYTES = 16 * 1024 * 1024;
 /** Real ms between two tries of a commit that failed, doubled from the first to the last. */
 const FIRST_RETRY_MS = 250;
@@ -29,13 +55,6 @@ const LAST_RETRY_MS = 5000;
 const HOLD_TOLD_MS = 2000;
 /** Real ms between two lines that tell of a failing disk: one that stalls again and again is told so often. */
 const TELL_EVERY_MS = 60_000;
-/** Bytes that an entry takes in memory, about. */
-const ENTRY_BYTES = 200;
-/** A batch's columns are eight objects with a buffer each, which a batch of few samples is mostly made of (measured). */
-const BATCH_BYTES = 4096;
-const SAMPLE_BYTES = 34;
-/** A text or a detail, of 256 bytes at most, and its place. */
-const TEXT_BYTES = 400;
 
 /**
  * Why a full log takes nothing: `engine`, which has not worked in yet what would go, and is waited for; `disk`, which
@@ -59,39 +78,6 @@ export interface CommitQueueOptions {
   readonly onLost: () => void;
 }
 
-/** An entry on its way, and whom to tell. */
-interface Pending {
-  readonly entry: LogEntry;
-  readonly ms: number;
-  readonly samples: number;
-  readonly bytes: number;
-  /** Absent where too much is waiting, and once it has been handed to the writer. */
-  encoded: EncodedEntry | undefined;
-  readonly taken: PromiseWithResolvers<Taken>;
-  readonly kept: PromiseWithResolvers<Stamp>;
-}
-
-/** An entry that has its place. */
-interface PlacedEntry {
-  readonly kind: 'entry';
-  readonly pending: Pending;
-  readonly seq: number;
-  readonly ordinal: number;
-  shown: boolean;
-}
-
-/** Places that were shown and whose entries are gone; told on disk as one record. */
-interface PlacedLoss {
-  readonly kind: 'lost';
-  readonly fromSeq: number;
-  readonly ordinal: number;
-  seq: number;
-  ms: number;
-  samples: number;
-}
-
-type Placed = PlacedEntry | PlacedLoss;
-
 /**
  * Brings entries to the disk, in order and in groups. While the disk fails or stalls, entries are shown at once and
  * kept for it in bounded memory; what goes beyond that is shown too, and told on disk as lost.
@@ -103,6 +89,10 @@ export class CommitQueue {
   /** What has its place and is not on disk, in order; the first {@link CommitQueue.#committing} are at the writer. */
   readonly #placed: Placed[] = [];
   #committing = 0;
+  /** The newest of {@link CommitQueue.#placed} that can be packed: how many, and bytes of their bodies. */
+  #loose = { entries: 0, bytes: 0 };
+  /** The pack that a reader is in. */
+  #unpacked: { readonly of: PlacedPack; readonly records: readonly StoredRecord[] } | undefined;
   #samplesBytes = 0;
   #otherBytes = 0;
   #last: Stamp;
@@ -162,25 +152,33 @@ export class CommitQueue {
   }
 
   hand(entry: LogEntry): Handed {
-    const taken = Promise.withResolvers<Taken>();
-    const kept = Promise.withResolvers<Stamp>();
-    // Whoever waits for one of them need not wait for the other.
-    taken.promise.catch(() => undefined);
-    kept.promise.catch(() => undefined);
-    const handed = { taken: taken.promise, kept: kept.promise };
+    const taken = new Promised<Taken>();
+    const kept = new Promised<Stamp>();
+    const handed: Handed = {
+      get taken() {
+        return taken.promise;
+      },
+      get kept() {
+        return kept.promise;
+      },
+    };
     if (this.#ended) {
       refuse({ taken, kept }, this.#ended);
       return handed;
     }
     try {
-      const encoded = this.#readyBytes < MAX_READY_BYTES && !this.#volatile ? encodeEntry(entry) : undefined;
-      this.#readyBytes += encoded?.body.byteLength ?? 0;
+      const isReady = this.#volatile || entry.kind !== 'samples' || this.#readyBytes < MAX_READY_BYTES;
+      const encoded = isReady ? encodeEntry(entry) : undefined;
       this.#stampMs = Math.max(this.#options.now(), this.#stampMs);
+      const { kind } = entry;
       const samples = entry.kind === 'samples' ? entry.batch.length : 0;
-      const bytes = entry.kind === 'samples' ? bytesOfBatch(entry.batch) : ENTRY_BYTES;
-      const pending: Pending = { entry, ms: this.#stampMs, samples, bytes, encoded, taken, kept };
+      const bytes = bytesOf(entry, encoded);
+      const pending: Pending = { kind, entry, ms: this.#stampMs, samples, bytes, encoded, taken, kept };
       if (this.#volatile) this.#placeVolatile(pending);
-      else this.#waiting.push(pending);
+      else {
+        this.#readyBytes += encoded?.body.byteLength ?? 0;
+        this.#waiting.push(pending);
+      }
       this.#commitNext();
     } catch (error) {
       refuse({ taken, kept }, error);
@@ -198,7 +196,16 @@ export class CommitQueue {
       else from = middle + 1;
     }
     const item = this.#placed[from];
-    return item && item.seq <= this.#shownSeq ? recordOf(item) : undefined;
+    if (!item || item.seq > this.#shownSeq) return undefined;
+    if (item.kind === 'entry') return recordOf(item);
+    if (item.kind === 'pack') return this.#firstPacked(item, afterSeq);
+    return { kind: 'lost', logSeq: item.seq, logMs: item.ms, fromSeq: item.fromSeq, samples: item.samples };
+  }
+
+  #firstPacked(item: PlacedPack, afterSeq: number): LogRecord | undefined {
+    if (this.#unpacked?.of !== item) this.#unpacked = { of: item, records: storedOf(item) };
+    const record = this.#unpacked.records.find(({ seq }) => seq > afterSeq);
+    return record && decoded(record);
   }
 
   committed(): void {
@@ -212,6 +219,7 @@ export class CommitQueue {
     for (const item of items) this.#settle(item);
     if (this.#volatile && this.#isLittleLeft()) this.#volatile = false;
     this.#givenUp = false;
+    this.#unpacked = undefined;
     this.#releaseDeferred();
     if (items.some(({ kind }) => kind === 'lost')) this.#options.onLost();
     this.#options.onVisible();
@@ -277,7 +285,10 @@ export class CommitQueue {
     clearTimeout(this.#stallTimer);
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#holdTimer);
-    for (const item of this.#placed.splice(0)) if (item.kind === 'entry') refuse(item.pending, reason);
+    for (const item of this.#placed.splice(0)) {
+      if (item.kind === 'entry') refuse(item.pending, reason);
+      else if (item.kind === 'pack') for (const { kept } of item.entries) kept.reject(reason);
+    }
     for (const pending of this.#waiting.splice(0)) refuse(pending, reason);
     for (const tell of this.#deferred.splice(0)) tell();
     this.#committing = 0;
@@ -295,23 +306,23 @@ export class CommitQueue {
     const records: StoredRecord[] = [];
     const points: (readonly [string, number])[] = [];
     let bytes = 0;
+    let items = 0;
     for (const item of this.#placed) {
-      if (records.length === MAX_COMMIT_RECORDS || bytes >= MAX_COMMIT_BYTES) break;
-      const record = storedOf(item);
-      bytes += record.body.byteLength;
-      records.push(record);
-      if (item.kind !== 'entry' || item.pending.entry.kind !== 'points') continue;
-      for (const pair of item.pending.entry.numbers) points.push(pair);
+      if (records.length >= MAX_COMMIT_RECORDS || bytes >= MAX_COMMIT_BYTES) break;
+      if (item.kind === 'pack' && bytes >= MAX_UNPACKED_BYTES) break;
+      items++;
+      for (const record of storedOf(item)) {
+        bytes += record.body.byteLength;
+        records.push(record);
+        points.push(...pointsOf(record));
+      }
     }
-    this.#committing = records.length;
+    this.#committing = items;
     this.#stallTimer = setTimeout(() => {
       // Where this thread was busy for so long, the writer's answer may be waiting to be heard: it comes before this.
       this.#stallTimer = setTimeout(() => this.#stalled(), 1);
     }, STALL_MS);
     this.#options.commit(records, points);
-    // The bodies have moved to the writer: what has to be written again is made ready again.
-    for (const item of this.#placed.slice(0, records.length))
-      if (item.kind === 'entry') item.pending.encoded = undefined;
   }
 
   /** Gives places to what waits longest, as much as one commit may hold. */
@@ -323,8 +334,8 @@ export class CommitQueue {
       taken++;
       if (pending.encoded) this.#readyBytes -= pending.encoded.body.byteLength;
       try {
-        pending.encoded ??= encodeEntry(pending.entry);
-        bytes += pending.encoded.body.byteLength;
+        if (pending.entry) pending.encoded ??= encodeEntry(pending.entry);
+        bytes += pending.encoded?.body.byteLength ?? 0;
         this.#place(pending);
       } catch (error) {
         refuse(pending, error);
@@ -347,9 +358,9 @@ export class CommitQueue {
     return item;
   }
 
-  #count({ entry, bytes }: Pending, sign: 1 | -1): void {
-    if (isExpendable(entry)) this.#samplesBytes += sign * bytes;
-    else this.#otherBytes += sign * bytes;
+  #count(pending: Pending, sign: 1 | -1): void {
+    if (isExpendable(pending)) this.#samplesBytes += sign * pending.bytes;
+    else this.#otherBytes += sign * pending.bytes;
   }
 
   #stalled(): void {
@@ -384,9 +395,13 @@ export class CommitQueue {
    * come faster than one commit follows the other.
    */
   #isLittleLeft(): boolean {
-    if (this.#placed.length > MAX_COMMIT_RECORDS) return false;
-    if (this.#samplesBytes + this.#otherBytes > MAX_COMMIT_BYTES) return false;
-    return this.#placed.every(({ kind }) => kind === 'entry');
+    let left = { records: 0, bytes: 0 };
+    for (const item of this.#placed) {
+      const { records, bytes } = sizeOf(item);
+      left = { records: left.records + records, bytes: left.bytes + bytes };
+      if (item.kind === 'lost' || left.records > MAX_COMMIT_RECORDS || left.bytes > MAX_COMMIT_BYTES) return false;
+    }
+    return true;
   }
 
   /** From here on entries are shown as they come, beginning with those that wait already. */
@@ -394,21 +409,57 @@ export class CommitQueue {
     if (this.#volatile) return;
     this.#volatile = true;
     for (const item of this.#placed) if (item.kind === 'entry') this.#show(item, false);
-    for (const pending of this.#waiting.splice(0)) this.#placeVolatile(pending);
+    for (const pending of this.#waiting.splice(0)) {
+      try {
+        this.#placeVolatile(pending);
+      } catch (error) {
+        refuse(pending, error);
+      }
+    }
     this.#readyBytes = 0;
     this.#options.onVisible();
   }
 
   #placeVolatile(pending: Pending): void {
-    pending.encoded = undefined;
-    if (isExpendable(pending.entry)) {
-      if (this.#samplesBytes + pending.bytes > MAX_KEPT_BYTES) this.#lose(pending);
-      else this.#show(this.#place(pending), false);
-    } else if (this.#otherBytes + pending.bytes > MAX_KEPT_OTHER_BYTES) {
+    const { entry } = pending;
+    if (!entry) throw new Error('an entry that comes is here');
+    pending.encoded ??= encodeEntry(entry);
+    if (isExpendable(pending)) {
+      if (this.#samplesBytes + bytesOfBody(pending.encoded) > MAX_KEPT_BYTES) this.#lose(pending, entry);
+      else this.#keep(pending);
+    } else if (this.#otherBytes >= MAX_KEPT_OTHER_BYTES) {
       refuse(pending, notKept());
       return;
-    } else this.#show(this.#place(pending), false);
+    } else this.#keep(pending);
     this.#options.onVisible();
+  }
+
+  /** Shows an entry and keeps for the disk what that is to get of it. */
+  #keep(pending: Pending): void {
+    this.#show(this.#place(pending), false);
+    this.#count(pending, -1);
+    keepBodyOnly(pending);
+    this.#count(pending, 1);
+    if (!isExpendable(pending)) {
+      this.#loose = { entries: 0, bytes: 0 };
+      return;
+    }
+    const entries = this.#loose.entries + 1;
+    const bytes = this.#loose.bytes + (pending.encoded?.body.byteLength ?? 0);
+    this.#loose = { entries, bytes };
+    if (entries >= PACKED_RECORDS || bytes >= PACKED_BYTES) this.#packLoose();
+  }
+
+  #packLoose(): void {
+    // What is at the writer stays as it is: it is on disk soon, or written again as it was.
+    const from = Math.max(this.#placed.length - this.#loose.entries, this.#committing);
+    this.#loose = { entries: 0, bytes: 0 };
+    const items = this.#placed.slice(from).filter((item) => item.kind === 'entry');
+    if (items.length === 0) return;
+    const packed = pack(items);
+    for (const { pending } of items) this.#count(pending, -1);
+    this.#samplesBytes += packed.bytes;
+    this.#placed.splice(from, items.length, packed);
   }
 
   #show(item: PlacedEntry, kept: boolean): void {
@@ -430,8 +481,9 @@ export class CommitQueue {
   }
 
   /** Shows what there is no room to keep. */
-  #lose(pending: Pending): void {
-    const { ms, samples, entry } = pending;
+  #lose(pending: Pending, entry: LogEntry): void {
+    const { ms, samples } = pending;
+    this.#loose = { entries: 0, bytes: 0 };
     const seq = ++this.#placedSeq;
     const ordinal = this.#nextOrdinal;
     this.#nextOrdinal += samples;
@@ -453,21 +505,20 @@ export class CommitQueue {
       this.#last = { logSeq: item.seq, logMs: item.ms };
       return;
     }
+    if (item.kind === 'pack') {
+      this.#samplesBytes -= item.bytes;
+      for (const { stamp, kept } of item.entries) {
+        this.#last = stamp;
+        kept.resolve(stamp);
+      }
+      return;
+    }
     const stamp = { logSeq: item.seq, logMs: item.pending.ms };
     this.#count(item.pending, -1);
     this.#last = stamp;
     this.#show(item, true);
     item.pending.kept.resolve(stamp);
   }
-}
-
-function bytesOfBatch({ length, texts, details }: Batch): number {
-  return BATCH_BYTES + length * SAMPLE_BYTES + (texts.size + details.size) * TEXT_BYTES;
-}
-
-/** Samples and ticks come again by themselves; nothing else does. */
-function isExpendable({ kind }: LogEntry): boolean {
-  return kind === 'samples' || kind === 'tick';
 }
 
 function refuse({ taken, kept }: Pick<Pending, 'taken' | 'kept'>, reason: unknown): void {
@@ -480,32 +531,4 @@ function notKept(): StorageError {
     zh: '磁盘无法写入，内存中也已放不下',
     en: 'the disk takes nothing, and memory has no room for more',
   });
-}
-
-function storedOf(item: Placed): StoredRecord {
-  if (item.kind === 'lost') {
-    const { seq, ms, ordinal, samples, fromSeq } = item;
-    return { seq, ms, ordinal, ...encodeLost(fromSeq, samples) };
-  }
-  const { pending, seq, ordinal } = item;
-  return { seq, ms: pending.ms, ordinal, ...(pending.encoded ?? encodeEntry(pending.entry)) };
-}
-
-function recordOf(item: Placed): LogRecord {
-  if (item.kind === 'lost') {
-    return { kind: 'lost', logSeq: item.seq, logMs: item.ms, fromSeq: item.fromSeq, samples: item.samples };
-  }
-  return asRecord(item.pending.entry, { logSeq: item.seq, logMs: item.pending.ms }, item.ordinal, item.pending.encoded);
-}
-
-/**
- * The record as a reader gets it from memory: exactly as it would come from disk, so that a replay sees the same. The
- * columns of samples are shared, since nobody may change a batch that was handed over.
- */
-function asRecord(entry: LogEntry, stamp: Stamp, firstOrdinal: number, encoded?: EncodedEntry): LogRecord {
-  if (entry.kind === 'samples') return { ...stamp, ...entry, firstOrdinal };
-  const { kind, body } = encoded ?? encodeEntry(entry);
-  const record = decodeRecord(stamp, kind, firstOrdinal, body);
-  if (record === undefined) throw new Error(`a ${entry.kind} record cannot be read back`);
-  return record;
 }

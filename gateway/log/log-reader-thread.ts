@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { openDatabaseForReading } from '../storage/open-database.ts';
-import { faultOf } from '../storage/storage-error.ts';
+import { faultOf, isDiskFault } from '../storage/storage-error.ts';
 import { archiveFolder } from './archive-folder.ts';
 import { ArchiveReader } from './archive-reader.ts';
 import type { LogThreadData, ReaderReply, ReaderRequest } from './log-messages.ts';
@@ -60,7 +60,7 @@ port.on('message', (request: ReaderRequest) => {
     const page = readPage(log, archive, request);
     reply = { id: request.id, type: 'page', ...page, damagedFiles };
   } catch (error) {
-    reply = { id: request.id, type: 'failed', fault: faultOf(error, 'unreadable') };
+    reply = { id: request.id, type: 'failed', fault: faultOf(error, isDiskFault(error) ? 'unreadable' : 'broken') };
   }
   const bodies = reply.type === 'page' ? reply.records.flatMap(({ body }) => body?.buffer ?? []) : [];
   port.postMessage(reply, bodies);

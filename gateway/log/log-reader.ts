@@ -22,7 +22,7 @@ export class LogReader {
     this.#warn = warn;
   }
 
-  /** Rejects with a StorageError `unreadable` where the disk or the thread fails, `closed` after `close`. */
+  /** Rejects with a StorageError: `unreadable` where the disk fails, `broken` where the thread does, `closed` after `close`. */
   page(request: Omit<ReaderRequest, 'id'>): Promise<Page> {
     if (this.#closed) return Promise.reject(closed());
     const id = this.#nextId++;
@@ -54,7 +54,7 @@ export class LogReader {
     const ended = (cause: unknown) => {
       if (this.#thread === thread) this.#thread = undefined;
       const text = { zh: '日志读取线程意外终止', en: "the log's reader ended unexpectedly" };
-      this.#fail(new StorageError('unreadable', text, { cause }));
+      this.#fail(new StorageError('broken', text, { cause }));
     };
     thread.on('error', ended);
     thread.on('exit', ended);

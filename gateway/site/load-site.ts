@@ -155,7 +155,8 @@ class Loader {
         this.#reporter.atValue([...path, 'protocol'], withSuggestion(finding, nearest(protocolKey, known)));
       }
       if (!isNew || protocol === undefined || settings === undefined || name === undefined) continue;
-      values.push({ key, name, protocol: protocol.key, settings });
+      const { waitsForDisk } = protocol;
+      values.push({ key, name, protocol: protocol.key, settings, ...(waitsForDisk && { waitsForDisk }) });
       const resolved = resolveSettings(settings, this.#environment);
       for (const problem of (resolved.ok && protocol.settingsProblems?.(resolved.settings)) || []) {
         this.#reporter.atValue([...path, ...problem.path], mistakes.badSettings(problem.text));

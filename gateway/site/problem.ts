@@ -177,6 +177,10 @@ export const mistakes = {
     en: `one of ${quoted(keys)} is needed here`,
   })),
   badSettings: entry('E018', (text: Text) => text),
+  assetsNotAList: entry('E019', () => ({
+    zh: 'assets 须写成带短横的列表（每个资产一项），点表才能加入',
+    en: 'assets must be a list with dashes, one entry each, for a list of points to be added',
+  })),
   unknownLink: entry('E020', (key: string) => ({ zh: `没有链路 "${key}"`, en: `there is no link "${key}"` })),
   unknownSystem: entry('E021', (key: string) => ({ zh: `没有系统 "${key}"`, en: `there is no system "${key}"` })),
   unknownProfile: entry('E022', (key: string) => ({

@@ -5,9 +5,10 @@ import type { Text } from '../../model/text.ts';
  * - `newer`: the file was written by a later version of the program
  * - `unreadable`: the file or folder cannot be opened, or is no database of ours
  * - `write-failed`: the disk did not take what was to be written
+ * - `broken`: the program itself failed over it, which is a bug
  * - `closed`: used after `close`
  */
-export type StorageErrorCode = 'in-use' | 'newer' | 'unreadable' | 'write-failed' | 'closed';
+export type StorageErrorCode = 'in-use' | 'newer' | 'unreadable' | 'write-failed' | 'broken' | 'closed';
 
 /** A file of ours that cannot be used, told in both languages. */
 export class StorageError extends Error {
@@ -83,6 +84,9 @@ const HELD_FAULTS: ReadonlySet<number> = new Set([5, 6]);
 
 /** Whether what failed may go through later: a fault of disk or file, or another connection's lock. */
 export function isDiskFault(error: unknown): boolean {
+  if (error instanceof StorageError) return error.code === 'unreadable' || error.code === 'write-failed';
+  // What the file system says of its own calls.
+  if (error instanceof Error && 'syscall' in error) return true;
   if (!(error instanceof Error) || !('errcode' in error)) return false;
   const code = Number(error.errcode) & 0xff;
   return DISK_FAULTS.has(code) || HELD_FAULTS.has(code);

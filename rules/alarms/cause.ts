@@ -1,5 +1,7 @@
+import { gatewayAssetKey } from '../../model/asset-key.ts';
 import type { AlarmDefinition } from '../../model/site.ts';
 import { type AssetPlan, familyOf, NONE, type Plan, REPLY, STRIDE, VALUE } from '../compile.ts';
+import { classNumber } from '../ledger/ledger.ts';
 import { conditionsOf } from '../look.ts';
 import { missedNow } from '../rates/figures.ts';
 import type { EngineState } from '../state.ts';
@@ -13,8 +15,8 @@ import { type AlarmMemory, explainsOthers } from './alarm.ts';
 export const PARENT_REPLY_BOUND_MS = 10_000;
 
 /**
- * Whether a parent or the link explains the alarm (`afresh`), or has not answered since and may yet turn out to do so
- * (`wait`). Life safety is never held.
+ * Whether a parent, the link or the gateway's own disk explains the alarm (`afresh`), or has not answered since and may
+ * yet turn out to do so (`wait`). Life safety is never held.
  */
 export function heldByCause(
   state: EngineState,
@@ -34,6 +36,8 @@ export function heldByCause(
     const upForMs = logMs - (state.ledger.sinceMs[link.index] as number);
     if (definition.when === undefined && upForMs < asset.answersWithinMs) return 'afresh';
   }
+  const byDisk = silencedByDisk(state, asset, definition);
+  if (byDisk) return byDisk;
   const sinceMs = Number.isNaN(memory.sinceMs) ? logMs : memory.sinceMs;
   for (let parent = assets[asset.parent]; parent; parent = assets[parent.parent]) {
     const cause = causes(state, parent, definition.key);
@@ -44,6 +48,33 @@ export function heldByCause(
     }
   }
   return 'no';
+}
+
+/**
+ * Devices that wait until what they have said is on disk fall silent with it: that is the gateway's alarm. Once it is
+ * over they have the time in which each of their points answers.
+ */
+function silencedByDisk(
+  state: EngineState,
+  asset: AssetPlan,
+  definition: AlarmDefinition,
+): 'wait' | 'afresh' | undefined {
+  const { plan, logMs, ledger } = state;
+  const gateway = plan?.assets[plan.assetIndex.get(gatewayAssetKey) ?? -1];
+  if (!plan || !gateway || definition.when !== undefined || !waitsForDisk(plan, asset)) return undefined;
+  if (isLogFailing(state, gateway)) return causes(state, gateway, definition.key);
+  const isUp = ledger.classes[gateway.index] === classNumber.up;
+  const upForMs = logMs - (ledger.sinceMs[gateway.index] as number);
+  return isUp && upForMs < asset.answersWithinMs ? 'afresh' : undefined;
+}
+
+function isLogFailing({ points }: EngineState, gateway: AssetPlan): boolean {
+  const place = Object.keys(gateway.profile.points).indexOf('logFailing');
+  return points[(gateway.slots[place] as number) * STRIDE + VALUE] === 1;
+}
+
+function waitsForDisk({ site }: Plan, asset: AssetPlan): boolean {
+  return site.links[asset.link]?.waitsForDisk === true;
 }
 
 /** How an asset's alarms explain one of its children's: one that is raised does, one that is about to be may. */
@@ -66,13 +97,17 @@ function causes(state: EngineState, cause: AssetPlan, alarm: string): 'wait' | '
 
 /**
  * Whom an alarm that is raised now concerns besides its asset: all that hangs on a cause, children and theirs, or the
- * assets that a link reads; for a rate, the assets or groups that miss its target, worst first.
+ * assets that a link reads, those whose devices the disk silences; for a rate, the assets or groups that miss its target, worst first.
  */
 export function concernedKeys(state: EngineState, plan: Plan, asset: AssetPlan, definition: AlarmDefinition) {
   if (asset.subject.kind === 'rate') return missedNow(state, plan, asset.subject);
   if (!definition.causesChildren) return [];
   if (asset.subject.kind === 'link')
     return plan.assets.filter(({ link }) => link === asset.index).map(({ key }) => key);
+  if (asset.subject.kind === 'gateway') {
+    if (!isLogFailing(state, asset)) return [];
+    return plan.assets.filter((of) => waitsForDisk(plan, of)).map(({ key }) => key);
+  }
   return familyOf(plan, asset.index)
     .filter((index) => index !== asset.index)
     .map((index) => (plan.assets[index] as AssetPlan).key);

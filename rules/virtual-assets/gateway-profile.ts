@@ -1,6 +1,7 @@
 import type { HealthPoint } from '../../model/gateway-health.ts';
 import type { ValueKind } from '../../model/point.ts';
 import type { AlarmDefinition, Profile, ProfilePoint } from '../../model/site.ts';
+import { dataLostKey } from '../profile.ts';
 
 /** The gateway tells its health each minute; what it has not said for this long is not known. */
 const STALE_MS = 5 * 60_000;
@@ -40,10 +41,12 @@ const keepingAlarms: readonly AlarmDefinition[] = [
     onDelayMs: 5000,
     offDelayMs: 30_000,
     reAlarmMs: RE_ALARM_MS,
+    // Devices that wait for each acknowledgement fall silent: a consequence, and not a fault of each of them.
+    causesChildren: [dataLostKey],
     text: { zh: '数据无法落盘', en: 'Data cannot be written to disk' },
     consequence: {
-      zh: '报警和电话照常，但此刻的数据只在内存中：断电或重启即丢失，指标会出现未知时段',
-      en: 'Alarms and calls go on, but data are in memory only: lost with a power cut or restart, and unknown in figures',
+      zh: '报警和电话照常，但此刻的数据只在内存中：断电或重启即丢失；等待确认的 MQTT 设备会停止上报，其状态未知',
+      en: 'Alarms and calls go on, but data are in memory only, lost with a restart; MQTT devices that wait for each acknowledgement fall silent',
     },
     action: {
       zh: '不要重启或断电；检查网关磁盘是否已满、只读或损坏，腾出空间后自动恢复',

@@ -711,6 +711,7 @@ export function fixturePath(): HealthReply {
       rejectedRows: 0,
       deadLetters: 0,
       lostRecords: 0,
+      lostChanges: 0,
       waitingRecords: 0,
       lastError: null,
     },

@@ -27,7 +27,7 @@ const silent = { info: () => undefined, warn: () => undefined };
 
 /** Changes that a test hands out by itself. */
 class ChangeList implements ChangeSource {
-  readonly #changes: PlacedChange[] = [];
+  readonly changes: PlacedChange[] = [];
   readonly #listeners = new Set<() => void>();
 
   get listeners(): number {
@@ -35,7 +35,7 @@ class ChangeList implements ChangeSource {
   }
 
   after({ logSeq, ordinal }: { logSeq: number; ordinal: number }, limit: number): readonly PlacedChange[] {
-    return this.#changes
+    return this.changes
       .filter((change) => change.logSeq > logSeq || (change.logSeq === logSeq && change.ordinal > ordinal))
       .slice(0, limit);
   }
@@ -48,11 +48,35 @@ class ChangeList implements ChangeSource {
   add(logSeq: number, ...ordinals: number[]): void {
     for (const ordinal of ordinals) {
       const change = { kind: 'ledger', asset: `a-${logSeq}-${ordinal}`, class: 'up', fromMs: T } as const;
-      this.#changes.push({ logSeq, ordinal, change });
+      this.changes.push({ logSeq, ordinal, change });
     }
     for (const listener of [...this.#listeners]) listener();
   }
 }
+
+/** Changes of which the oldest are dropped. */
+class ForgetfulList extends ChangeList {
+  readonly #dropped: { count: number; through: PlacedChange }[] = [];
+
+  drop(through: { logSeq: number; ordinal: number }): void {
+    const gone = this.changes.filter((change) => !isLater(change, through));
+    const last = gone.at(-1);
+    if (!last) return;
+    this.changes.splice(0, gone.length);
+    this.#dropped.push({ count: gone.length, through: last });
+  }
+
+  dropped(place: { logSeq: number; ordinal: number }) {
+    const after = this.#dropped.filter(({ through }) => isLater(through, place));
+    const last = after.at(-1)?.through;
+    if (!last) return undefined;
+    const count = after.reduce((sum, dropped) => sum + dropped.count, 0);
+    return { count, through: { logSeq: last.logSeq, ordinal: last.ordinal } };
+  }
+}
+
+const isLater = (a: { logSeq: number; ordinal: number }, b: { logSeq: number; ordinal: number }) =>
+  a.logSeq > b.logSeq || (a.logSeq === b.logSeq && a.ordinal > b.ordinal);
 
 async function openTestLog(dir: string): Promise<DurableLog> {
   const log = await openLog({ dir, clock: systemClock(), log: silent });
@@ -78,6 +102,36 @@ const reached = (reader: HistoryReader, logSeq: number) =>
   expect.poll(() => reader.facts().offset.logSeq, { timeout: 10_000 }).toBe(logSeq);
 const counts = async (home: CountedHome, fromMs = T, toMs = T + 1000) =>
   (await home.series(pointOf('double'), fromMs, toMs, 1)).count[0];
+
+test('changes that are no longer kept when it comes to them are counted and told, and those after them are written', async () => {
+  const dir = tempFolder();
+  const log = await openTestLog(dir);
+  const changes = new ForgetfulList();
+  const home = await openHome(dir);
+  const told: string[] = [];
+  const logger = { info: () => undefined, warn: (_: object, message: string) => void told.push(message) };
+  const options = { log, changes, home, offsetFile: join(dir, 'offset.json'), logger };
+  for (let record = 1; record <= 5; record++) await log.append({ kind: 'tick' });
+  changes.add(1, 0, 1);
+  const first = await startReader(options);
+  await expect.poll(() => first.facts().writtenChanges).toBe(2);
+  await first.stop();
+  // While it is away, more comes than is kept: the rest of a record that it has begun with, and the next one.
+  changes.add(1, 2);
+  changes.add(2, 0, 1, 2);
+  changes.add(4, 0);
+  changes.drop({ logSeq: 2, ordinal: 2 });
+  const second = await startReader(options);
+  await expect.poll(() => second.facts().offset.change).toEqual({ logSeq: 4, ordinal: 0 });
+  expect(second.facts()).toMatchObject({ writtenChanges: 1, lostChanges: 6 });
+  expect(told).toEqual([expect.stringContaining('no longer kept')]);
+  await second.stop();
+  // They are told once.
+  const third = await startReader(options);
+  changes.add(5, 0);
+  await expect.poll(() => third.facts().offset.change).toEqual({ logSeq: 5, ordinal: 0 });
+  expect(third.facts().lostChanges).toBe(0);
+});
 
 test('brings samples and changes to the home, and goes on after a restart where it was', async () => {
   const dir = tempFolder();
@@ -125,6 +179,7 @@ test('brings samples and changes to the home, and goes on after a restart where 
     skipped: { unknownPoint: 1, impossibleTime: 0, changes: 0 },
     lostRecords: 0,
     lostSamples: 0,
+    lostChanges: 0,
     lastError: null,
     lastFault: null,
   });

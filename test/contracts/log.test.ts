@@ -41,6 +41,14 @@ function batchOf(samples: number, firstValue = 0): Batch {
   return builder.take();
 }
 
+/** 10,000 samples that do not get smaller where they wait in memory. */
+function noise(): Batch {
+  const builder = new BatchBuilder();
+  for (let row = 0; row < 10_000; row++)
+    builder.good(row + 1, 1e12 * Math.random(), 1e12 * Math.random(), Math.random());
+  return builder.take();
+}
+
 /** A batch with a row of every sort. */
 function mixedBatch(): Batch {
   const builder = new BatchBuilder();
@@ -339,7 +347,7 @@ describe('log', () => {
     void (async () => {
       for await (const page of log.follow(1, stop.signal, { volatile: true })) shown.push(...page.map((r) => r.logSeq));
     })();
-    const batch = batchOf(10_000);
+    const batch = noise();
     const ends: string[] = [];
     const hand = async () => {
       const { taken, kept } = log.hand(samplesOf(batch));
@@ -402,19 +410,20 @@ describe('log', () => {
     other.exec('BEGIN IMMEDIATE');
     const first = log.hand({ kind: 'tick' });
     await first.taken;
-    const big = Array.from({ length: 60 }, () => log.hand(samplesOf(batchOf(10_000))));
+    const batch = noise();
+    const big = Array.from({ length: 90 }, () => log.hand(samplesOf(batch)));
     const shown: number[] = [];
     const stop = new AbortController();
     onTestFinished(() => stop.abort());
     void (async () => {
       for await (const page of log.follow(2, stop.signal, { volatile: true })) shown.push(...page.map((r) => r.logSeq));
     })();
-    await until('all are shown', 5000, () => shown.length === 60);
+    await until('all are shown', 5000, () => shown.length === 90);
     const told: number[] = [];
     for (const { taken } of big) void taken.then(({ logSeq }) => told.push(logSeq));
     await until('the first are told', 5000, () => told.length > 0);
-    expect(told.length).toBeLessThan(60);
-    await until('the others are told', 10_000, () => told.length === 60);
+    expect(told.length).toBeLessThan(90);
+    await until('the others are told', 10_000, () => told.length === 90);
     expect(log.last.logSeq).toBe(1);
     other.exec('COMMIT');
     other.close();

@@ -33,6 +33,7 @@ const refused: readonly Refused[] = [
   ['engine-imports-rules', 'gateway/engine/a.ts', "import { x } from '../log/x.ts';"],
   ['replay-imports-rules', 'gateway/replay/a.ts', "import { x } from '../log/x.ts';"],
   ['replay-imports-rules', 'gateway/replay/b.ts', "import type { X } from '../engine/x.ts';"],
+  ['point-list-imports-site', 'gateway/point-list/a.ts', "import { x } from '../../adapters/modbus/x.ts';"],
   ['links-import-adapters', 'gateway/links/a.ts', "import { x } from '../../rules/x.ts';"],
   ['part-imports-model', 'gateway/log/a.ts', "import { x } from '../history/x.ts';"],
   ['part-imports-model', 'gateway/history/a.ts', "import type { X } from '../log/x.ts';"],

@@ -47,6 +47,7 @@ const Step = Type.Object(
     hush: Type.Optional(Patterns),
     link: Type.Optional(Type.Record(Type.String(), Type.Union([Type.Literal('up'), Type.Literal('down')]))),
     action: Type.Optional(CaseAction),
+    health: Type.Optional(Type.Record(Type.String(), Type.Number())),
     restart: Type.Optional(Span),
     jump: Type.Optional(Span),
     tick: Type.Optional(Span),

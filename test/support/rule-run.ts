@@ -16,6 +16,9 @@ import type { CaseAction, RuleCase, SampleValue, Step } from './rule-case.ts';
 /** Bound on the ticks of one case: two days, second by second. */
 const MAX_TICKS = 180_000;
 
+/** The gateway tells how it is each minute. */
+const HEALTH_EVERY_MS = 60_000;
+
 /** What a case gave, times in epoch ms. */
 export interface RuleRun {
   readonly startMs: number;
@@ -78,6 +81,9 @@ class Gateway {
   #ticks = 0;
   #nextTickMs: number;
   #nextKeepMs: number;
+  /** What the gateway says of itself; nothing before a step has told it. */
+  #health: Readonly<Record<string, number>> = {};
+  #nextHealthMs = Number.POSITIVE_INFINITY;
 
   constructor(site: RuleCase['site'], startMs: number, keepMs: number | undefined) {
     this.#site = site;
@@ -116,6 +122,7 @@ class Gateway {
       this.#report(new Map(this.#kept), this.nowMs);
     }
     if (this.#nextTickMs > this.nowMs) return;
+    if (this.#nextHealthMs <= this.nowMs) this.#tellHealth({});
     this.#nextTickMs = this.nowMs + this.tickMs;
     if (++this.#ticks > MAX_TICKS) throw new Error(`a case has at most ${MAX_TICKS} ticks: give it a longer \`tick\``);
     this.#put({ kind: 'tick' });
@@ -128,7 +135,15 @@ class Gateway {
     for (const [link, state] of Object.entries(step.link ?? {})) this.#link(link, state === 'up');
     for (const key of this.#keysOf(step.hush ?? [])) this.#kept.delete(key);
     if (step.set !== undefined) this.#set(step.set, this.nowMs + spanMs(step.stamp ?? '0s'));
+    if (step.health !== undefined) this.#tellHealth(step.health);
     if (step.action !== undefined) this.#put({ kind: 'action', action: this.#action(step.action) });
+  }
+
+  /** Told at once, and each minute from then on, as the gateway does. */
+  #tellHealth(figures: Readonly<Record<string, number>>): void {
+    this.#health = { ...this.#health, ...figures };
+    this.#nextHealthMs = this.nowMs + HEALTH_EVERY_MS;
+    this.#put({ kind: 'health', figures: this.#health });
   }
 
   figures(): ReadonlyMap<string, RateFigure> {

@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Finding } from '../../model/probe.ts';
 import { METER_UNIT, setMeter, writeCabinetSite } from '../support/cabinet-site.ts';
 import { Child } from '../support/child.ts';
 import { ModbusDevice } from '../support/modbus-device.ts';
@@ -10,7 +11,7 @@ import { until } from '../support/until.ts';
 
 const WITHIN_MS = 20_000;
 
-const folder = mkdtempSync(join(tmpdir(), 'lamplighter-watch-'));
+const folder = mkdtempSync(join(tmpdir(), 'lamplighter-commissioning-'));
 const dataDir = join(folder, 'data');
 let device: ModbusDevice;
 let siteFile: string;
@@ -68,16 +69,66 @@ test('prints the points that match, a line per change, and goes on with the gate
 
 test('is over after a number of lines, or a time', async () => {
   const counted = watch('meter-1', '--count', '2');
+  const timed = watch('meter-1', '--for', '300ms');
   expect(await counted.exit()).toBe(0);
   expect(counted.lines.filter((line) => line.includes('meter-1/'))).toHaveLength(2);
-  const timed = watch('meter-1', '--for', '300ms');
   expect(await timed.exit()).toBe(0);
 });
 
 test('a pattern that names nothing, and no gateway, are told at once', async () => {
   const nothing = watch('lift-*');
+  const nobody = new Child('gateway/main.ts', ['watch', '*', '--data', join(folder, 'none')]);
   expect(await nothing.exit()).toBe(2);
   expect(nothing.lines).toEqual(['lamplighter: no point matches lift-*']);
-  const nobody = new Child('gateway/main.ts', ['watch', '*', '--data', join(folder, 'none')]);
   expect(await nobody.exit()).toBe(3);
+});
+
+describe('read', () => {
+  const read = (...args: string[]) => new Child('gateway/main.ts', ['read', ...args]);
+
+  test('goes through the gateway that runs, over the one connection that it holds', async () => {
+    const made = device.connectionsMade;
+    const child = read('cabinet', '40163@7', '--data', dataDir);
+    expect(await child.exit()).toBe(0);
+    expect(child.lines).toContainEqual(expect.stringMatching(/^address on the wire, from 0 +holding:162@7$/));
+    expect(child.lines).toContainEqual(expect.stringMatching(/^uint32 +little +big .* 65538 .*meter-1\/energy$/));
+    expect(device.connectionsMade).toBe(made);
+  });
+
+  test('connects directly, by the site file, where no gateway runs', async () => {
+    const made = device.connectionsMade;
+    const child = read('cabinet', 'meter-1/mode', '--json', '--data', join(folder, 'none'), '--site', siteFile);
+    expect(await child.exit()).toBe(0);
+    expect(child.lines.join('\n')).toContain('connecting directly');
+    const finding = JSON.parse(child.lines.at(-1) ?? '') as Finding;
+    expect(finding.outcome).toBe('answered');
+    expect(
+      finding.tables.find(({ key }) => key === 'points')?.rows.map(([key, , , value]) => [key, value]),
+    ).toContainEqual(['meter-1/mode', { zh: '1 自动', en: '1 auto' }]);
+    expect(device.connectionsMade).toBe(made + 1);
+  });
+
+  test('says the same with a gateway and without: what the device refuses, what cannot be read, what is not there', async () => {
+    const none = ['--data', join(folder, 'none'), '--site', siteFile];
+    const cases = [
+      { child: read('cabinet', 'holding:300@7', '--data', dataDir), code: 1, text: /exception 2/ },
+      { child: read('cabinet', 'holding:300@7', ...none), code: 1, text: /exception 2/ },
+      { child: read('cabinet', '160@7', '--data', dataDir), code: 2, text: /does not say which table/ },
+      { child: read('nowhere', '40161@7', '--data', dataDir), code: 2, text: /no link nowhere; there are: cabinet/ },
+      { child: read('nowhere', '40161@7', ...none), code: 2, text: /no link nowhere; there are: cabinet/ },
+    ];
+    for (const { child, code, text } of cases) {
+      expect(await child.exit()).toBe(code);
+      expect(child.lines.join('\n')).toMatch(text);
+    }
+  });
+
+  test('needs the token', async () => {
+    const response = await fetch(`http://127.0.0.1:${port}/api/links/cabinet/read`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ where: '40161@7' }),
+    });
+    expect(response.status).toBe(401);
+  });
 });

@@ -1,0 +1,37 @@
+import type { Finding, Shown, ShownTable, Trouble } from '../model/probe.ts';
+import type { Text } from '../model/text.ts';
+import { textTable, textWidth } from './replay/text-table.ts';
+
+/** What a read gave, as lines for people. */
+export function findingLines({ facts, tables, trouble }: Finding, language: keyof Text): string[] {
+  const width = facts.reduce((most, { name }) => Math.max(most, textWidth(name[language])), 0);
+  return [
+    ...facts.map(({ name, value }) => {
+      const title = name[language];
+      return `${title}${' '.repeat(width - textWidth(title))}  ${shown(value, language)}`;
+    }),
+    ...tables.flatMap((table) => ['', ...tableLines(table, language)]),
+    ...(trouble === null ? [] : [...(facts.length > 0 ? [''] : []), ...troubleLines(trouble, language)]),
+  ];
+}
+
+/** A table with its title above. */
+export function tableLines({ title, columns, rows }: ShownTable, language: keyof Text): string[] {
+  return [
+    `${title[language]}${language === 'zh' ? '：' : ':'}`,
+    ...textTable(
+      columns.map(({ title: name, right }) => ({ title: shown(name, language), ...(right && { right }) })),
+      rows.map((row) => row.map((cell) => shown(cell, language))),
+    ),
+  ];
+}
+
+/** What went wrong, and what to try next. */
+export function troubleLines({ what, next }: Trouble, language: keyof Text): string[] {
+  return [`✖ ${what[language]}`, ...next.map((text) => `  → ${text[language]}`)];
+}
+
+function shown(value: Shown, language: keyof Text): string {
+  // What a device sent is shown, never obeyed by the terminal.
+  return (typeof value === 'string' ? value : value[language]).replace(/\p{Cc}/gu, '·');
+}

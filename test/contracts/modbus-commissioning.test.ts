@@ -1,0 +1,171 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { resolveAddress } from '../../adapters/modbus/address.ts';
+import { modbusProtocol } from '../../adapters/modbus/protocol.ts';
+import type { Adapter, LinkPoint } from '../../model/adapter.ts';
+import { systemClock } from '../../model/clock.ts';
+import type { Finding } from '../../model/probe.ts';
+import { untoldWire } from '../../model/untold-wire.ts';
+import { METER_UNIT, setMeter } from '../support/cabinet-site.ts';
+import { ModbusDevice } from '../support/modbus-device.ts';
+import { until } from '../support/until.ts';
+
+const WITHIN_MS = 5000;
+
+let device: ModbusDevice;
+let adapter: Adapter;
+const ends: (() => Promise<unknown>)[] = [];
+
+beforeEach(async () => {
+  device = await ModbusDevice.start();
+  setMeter(device);
+  adapter = modbusProtocol.create({
+    key: 'cabinet',
+    settings: { endpoint: device.endpoint, timeout: '150ms', poll: '50ms' },
+    points: [voltage()],
+    clock: systemClock(),
+    log: { info: () => undefined, warn: () => undefined },
+    wire: untoldWire,
+  });
+});
+
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+  await device.kill();
+});
+
+function voltage(): LinkPoint<Extract<ReturnType<typeof resolveAddress>, { ok: true }>['value']> {
+  const context = { asset: 'meter-1', point: 'voltage', kind: 'double', index: 0 } as const;
+  const resolved = resolveAddress({ register: 40161, scale: 0.1 }, { unit: METER_UNIT }, context);
+  if (!resolved.ok) throw new Error('the place of the test is none');
+  return { number: 1, key: 'meter-1/voltage', kind: 'double', address: resolved.value };
+}
+
+/** Holds the link as the supervisor does, until the test is over. */
+async function run(): Promise<void> {
+  const stop = new AbortController();
+  const taken = { taken: Promise.resolve({ kept: true }), kept: Promise.resolve() };
+  const over = adapter
+    .run(
+      () => taken,
+      stop.signal,
+      () => undefined,
+    )
+    .catch(() => undefined);
+  ends.push(() => {
+    stop.abort();
+    return over;
+  });
+  await until('the link polls', WITHIN_MS, () => device.requests.length > 2);
+}
+
+async function read(where: string, part: { count?: number; wide?: boolean } = {}): Promise<Finding> {
+  const answer = await adapter.probe?.({ where, ...part }, new AbortController().signal);
+  if (!answer?.ok) throw new Error(answer?.text.en ?? 'the adapter cannot read');
+  return answer.finding;
+}
+
+const mappedValue = ({ tables }: Finding) => tables.find(({ key }) => key === 'points')?.rows[0]?.[3];
+const columnOf = ({ tables }: Finding, key: string, column: string) => {
+  const table = tables.find((candidate) => candidate.key === key);
+  const at = table?.columns.findIndex((candidate) => candidate.key === column) ?? -1;
+  return table?.rows.map((row) => row[at]);
+};
+
+describe('a read', () => {
+  test('goes over the connection that the link holds, between its polls', async () => {
+    await run();
+    const polled = device.requests.length;
+    const finding = await read('40161@7');
+    expect(finding.outcome).toBe('answered');
+    expect(mappedValue(finding)).toBe('230.5');
+    await until('polling goes on', WITHIN_MS, () => device.requests.length > polled + 5);
+    expect(device.connectionsMade).toBe(1);
+  });
+
+  test('opens a connection of its own where the link holds none, and closes it', async () => {
+    expect(mappedValue(await read('meter-1/voltage'))).toBe('230.5');
+    expect(device.connectionsMade).toBe(1);
+    await until('it is closed', WITHIN_MS, () => device.connections === 0);
+  });
+
+  test('asks for the neighbours along, in one request where the device gives them', async () => {
+    device.set(METER_UNIT, 'holding', 159, 7);
+    device.requests = [];
+    const finding = await read('holding:160@7');
+    expect(device.requests).toEqual([{ unit: METER_UNIT, table: 'holding', address: 159, count: 4 }]);
+    expect(columnOf(finding, 'entries', 'value')).toEqual(['7', '2305', '16706', '2']);
+  });
+
+  test('gives what can be had of a place beside a hole, and says what cannot', async () => {
+    const finding = await read('holding:164@7');
+    expect(finding.outcome).toBe('answered');
+    expect(columnOf(finding, 'entries', 'value')).toEqual([
+      '1',
+      '1',
+      { zh: expect.stringContaining('异常码 2'), en: expect.stringContaining('exception 2') },
+      { zh: expect.stringContaining('异常码 2'), en: expect.stringContaining('exception 2') },
+    ]);
+  });
+
+  test('a place that the device refuses: the neighbour that can be read is named', async () => {
+    const finding = await read('holding:159@7', { count: 1 });
+    expect(finding.outcome).toBe('refused');
+    expect(finding.trouble?.what.en).toContain('exception 2');
+    expect(finding.trouble?.next[0]?.en).toContain('holding:160@7');
+  });
+
+  test('a unit behind a gateway that is not there, and one that keeps silent', async () => {
+    device.unitExceptions.set(9, 11);
+    device.silentUnits.add(8);
+    const missing = await read('40161@9');
+    expect(missing.outcome).toBe('refused');
+    expect(missing.trouble?.next[0]?.en).toContain('scan cabinet --units 1-247');
+    const silent = await read('40161@8');
+    expect(silent.outcome).toBe('silent');
+    expect(silent.trouble?.next[0]?.en).toContain('unit 8');
+  });
+
+  test.each(['garbage', 'short', 'wrong-unit'] as const)(
+    'a reply that is no answer to it is told as such: %s',
+    async (fault) => {
+      device.fault(METER_UNIT, 'holding', 160, fault);
+      const finding = await read('40161@7');
+      expect(['refused', 'silent']).toContain(finding.outcome);
+      expect(finding.trouble).not.toBeNull();
+    },
+  );
+
+  test('nobody at the address: why, and what to look at', async () => {
+    await device.kill();
+    const finding = await read('40161@7');
+    expect(finding.outcome).toBe('unreachable');
+    expect(finding.trouble?.what.en).toContain('ECONNREFUSED');
+    expect(finding.tables).toEqual([]);
+    await device.revive();
+  });
+
+  test('bits have addresses and neighbours, and no decodings', async () => {
+    const finding = await read('10004@7');
+    expect(columnOf(finding, 'entries', 'bit')).toEqual(['—', '1', '—']);
+    expect(finding.tables.map(({ key }) => key)).toEqual(['entries']);
+  });
+
+  test('ends soon when whoever asked is gone', async () => {
+    device.silent = true;
+    const stop = new AbortController();
+    const startMs = performance.now();
+    const answer = adapter.probe?.({ where: '40161@7' }, stop.signal);
+    await until('it was asked', WITHIN_MS, () => device.requests.length > 0);
+    stop.abort();
+    expect((await answer)?.ok).toBe(true);
+    expect(performance.now() - startMs).toBeLessThan(2000);
+    await until('nothing of it is left', WITHIN_MS, () => device.connections === 0);
+  });
+
+  test.each([0, 124])('%i entries are refused before anything is asked', async (count) => {
+    expect(await adapter.probe?.({ where: '40161@7', count }, new AbortController().signal)).toMatchObject({
+      ok: false,
+    });
+    expect(device.connectionsMade).toBe(0);
+  });
+});
