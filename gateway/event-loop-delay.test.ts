@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { until } from '../test/support/until.ts';
-import { measureEventLoopDelay } from './event-loop-delay.ts';
+import { measureEventLoopDelay, measureOnceStarted } from './event-loop-delay.ts';
 
 const WITHIN_MS = 10_000;
 
@@ -12,6 +12,7 @@ function block(ms: number): void {
 test('a loop that is blocked is late, until two minutes have passed', async () => {
   let nowMs = 0;
   const delay = measureEventLoopDelay(() => nowMs);
+  delay.begin();
   await until('a blocked loop is late', WITHIN_MS, () => {
     block(60);
     return delay.p99Ms() >= 40;
@@ -23,4 +24,31 @@ test('a loop that is blocked is late, until two minutes have passed', async () =
   nowMs = 120_000;
   delay.p99Ms();
   await until('a free loop is not', WITHIN_MS, () => delay.p99Ms() < 40);
+});
+
+test('what makes the loop late while it starts does not count, what does so afterwards does', async () => {
+  const delay = measureEventLoopDelay();
+  let starting = true;
+  let looks = 0;
+  let begun = 0;
+  const begin = () => {
+    begun++;
+    delay.begin();
+  };
+  const isStarting = () => {
+    looks++;
+    block(30);
+    return starting;
+  };
+  onTestFinished(measureOnceStarted({ begin }, isStarting));
+  await until('the start was looked at', WITHIN_MS, () => looks >= 3);
+  expect(begun).toBe(0);
+  expect(delay.p99Ms()).toBe(0);
+  starting = false;
+  await until('the start is over', WITHIN_MS, () => begun === 1);
+  await until('a blocked loop is late', WITHIN_MS, () => {
+    block(60);
+    return delay.p99Ms() >= 40;
+  });
+  expect(begun).toBe(1);
 });

@@ -12,6 +12,7 @@ import { noticesFor } from './duty/notices.ts';
 import { openChannels } from './duty/open-channels.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
 import { openState, type State } from './engine/open-state.ts';
+import { measureEventLoopDelay, measureOnceStarted } from './event-loop-delay.ts';
 import { type HealthOptions, watchHealth } from './health/watch-health.ts';
 import { type History, openHistory } from './history/open-history.ts';
 import { historyPathFacts } from './history-path-facts.ts';
@@ -145,7 +146,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       () => links,
       () => http.feed,
     );
-    const served = { stateDb: state.db, history, health, reloads, linkFacts, linkAttempts, heldLink };
+    const eventLoop = measureEventLoopDelay();
+    const served = { stateDb: state.db, history, health, reloads, linkFacts, linkAttempts, heldLink, eventLoop };
     const http: HttpServer = await serve(options, { clock, log, engine, live, present, ...served });
     ending.push(() => http.close());
     links = startLinks({
@@ -165,6 +167,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     ending.push(startTicks(log, clock, logger));
     ending.push(watch(options.siteFile, reloads));
     ending.push(() => reloads.close());
+    // Each link has tried to connect once, for which its protocol's library is loaded.
+    ending.push(measureOnceStarted(eventLoop, () => linkAttempts().underWay + linkAttempts().waiting > 0));
     logger.info(
       { url: http.url, site: site.key, assets: site.assets.length, links: site.links.length },
       'gateway started',

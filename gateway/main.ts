@@ -1,29 +1,21 @@
-import { backupCommand } from './backup-command.ts';
-import { checkCommand } from './check-command.ts';
 import { CommandFailed, type ExitCode, runToExit } from './exit.ts';
-import { exportCommand } from './export-command.ts';
-import { readCommand } from './read-command.ts';
-import { reloadCommand } from './reload-command.ts';
-import { replayCommand } from './replay-command.ts';
-import { restoreCommand } from './restore-command.ts';
-import { runCommand } from './run.ts';
-import { simulateCommand } from './simulate-command.ts';
-import { watchCommand } from './watch-command.ts';
 
-/** The command line: one word, then what belongs to it. */
-const commands: Readonly<Record<string, (args: readonly string[]) => Promise<ExitCode>>> = {
-  backup: backupCommand,
-  check: checkCommand,
-  export: exportCommand,
-  // Spreadsheets take a quarter of a second to load: only where one is read.
-  import: async (args) => (await import('./import-command.ts')).importCommand(args),
-  read: readCommand,
-  reload: reloadCommand,
-  replay: replayCommand,
-  restore: restoreCommand,
-  run: runCommand,
-  simulate: simulateCommand,
-  watch: watchCommand,
+type Command = (args: readonly string[]) => Promise<ExitCode>;
+
+/** The command line: one word, then what belongs to it. A command loads what it needs itself, and nothing else. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  backup: async () => (await import('./backup-command.ts')).backupCommand,
+  check: async () => (await import('./check-command.ts')).checkCommand,
+  export: async () => (await import('./export-command.ts')).exportCommand,
+  import: async () => (await import('./import-command.ts')).importCommand,
+  read: async () => (await import('./read-command.ts')).readCommand,
+  reload: async () => (await import('./reload-command.ts')).reloadCommand,
+  replay: async () => (await import('./replay-command.ts')).replayCommand,
+  restore: async () => (await import('./restore-command.ts')).restoreCommand,
+  run: async () => (await import('./run.ts')).runCommand,
+  scan: async () => (await import('./scan-command.ts')).scanCommand,
+  simulate: async () => (await import('./simulate-command.ts')).simulateCommand,
+  watch: async () => (await import('./watch-command.ts')).watchCommand,
 };
 
 await runToExit(async () => {
@@ -36,5 +28,5 @@ await runToExit(async () => {
       en: `there is no command "${name}"; there are: ${names}`,
     });
   }
-  return command(args);
+  return (await command())(args);
 });

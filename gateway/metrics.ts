@@ -3,7 +3,7 @@ import type { Priority } from '../model/alarm.ts';
 import { alarmHealth } from '../rules/alarms/alarm-health.ts';
 import type { Engine } from './engine/engine.ts';
 import type { StateDb } from './engine/state-db.ts';
-import { measureEventLoopDelay } from './event-loop-delay.ts';
+import type { EventLoopDelay } from './event-loop-delay.ts';
 import type { PathFacts } from './health/path-facts.ts';
 import type { HealthWatch } from './health/watch-health.ts';
 import type { LinkFacts } from './links/link-facts.ts';
@@ -19,6 +19,7 @@ interface Measured {
   readonly linkFacts: () => ReturnType<Links['facts']>;
   readonly linkAttempts: () => ReturnType<Links['attempts']>;
   readonly reloads: Reloads;
+  readonly eventLoop: EventLoopDelay;
   /** Epoch ms of site time. */
   readonly now: () => number;
 }
@@ -45,9 +46,9 @@ const silences = ['none', 'shelved', 'suppressed', 'out-of-service', 'planned', 
 export function createMetrics(measured: Measured): () => Promise<{ contentType: string; text: string }> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const loop = measureEventLoopDelay();
-  const late = 'Real ms that 99 % of the turns of the event loop were late at most, in the last minute or two';
-  gauge(registry, 'event_loop_delay_p99_ms', late, () => loop.p99Ms());
+  const late =
+    'Real ms that 99 % of the turns of the event loop were late at most, in the last minute or two since start';
+  gauge(registry, 'event_loop_delay_p99_ms', late, () => measured.eventLoop.p99Ms());
   logAndEngine(registry, measured);
   path(registry, measured);
   samples(registry, measured);

@@ -8,6 +8,7 @@ import type { Engine } from './engine/engine.ts';
 import { ledgerDays } from './engine/ledger-days.ts';
 import type { StateDb } from './engine/state-db.ts';
 import { alarmView, alarmViews, assetViews, decisionsView, ledgerView, rateViews, systemViews } from './engine/view.ts';
+import type { EventLoopDelay } from './event-loop-delay.ts';
 import type { GatewayOptions } from './gateway.ts';
 import type { HealthWatch } from './health/watch-health.ts';
 import type { History } from './history/open-history.ts';
@@ -44,6 +45,7 @@ export interface ServeParts {
   readonly linkFacts: () => ReturnType<Links['facts']>;
   readonly heldLink: Links['held'];
   readonly linkAttempts: () => ReturnType<Links['attempts']>;
+  readonly eventLoop: EventLoopDelay;
 }
 
 /** Begins to serve page and API, and keeps both of the present: live values follow the log, changes are told at once. */

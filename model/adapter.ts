@@ -151,6 +151,8 @@ export interface Protocol<Settings = unknown, Address = unknown, MapPoint = unkn
    * where that is up to the devices. `${ENV}` in `settings` has been replaced.
    */
   expectedIntervalMs?(settings: Settings): number | undefined;
+  /** The same of one point whose map gives it an interval of its own; undefined where it has the link's. */
+  ownIntervalMs?(mapPoint: MapPoint): number | undefined;
   /**
    * What is wrong with settings that pass the schema, e.g. two that do not go together. `${ENV}` in `settings` has been
    * replaced, so that no text may repeat a value.

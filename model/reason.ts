@@ -35,6 +35,7 @@ export const reasons = {
   'uncertain-status': { code: 19, text: { zh: '设备标记该值为不确定', en: 'device marks the value as uncertain' } },
   'payload-too-large': { code: 20, text: { zh: '报文过大', en: 'payload is too large' } },
   'access-denied': { code: 21, text: { zh: '设备拒绝读取', en: 'device refuses the read' } },
+  'device-busy': { code: 22, text: { zh: '设备忙，未给出数值', en: 'device is busy and gave no value' } },
 } as const satisfies Record<string, { code: number; text: Text }>;
 
 /** A reason's key, as API and exports show it. */

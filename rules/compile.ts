@@ -363,7 +363,11 @@ class SiteCompiler {
       link: asset ? (this.#linkIndex.get(asset.link) ?? -1) : -1,
       children: children[index] ?? [],
       slots: pointsOf(draft).flatMap((point) => this.#slotByKey.get(point.key) ?? []),
-      answersWithinMs: Math.max(0, ...(asset?.points ?? []).map((point) => point.staleAfterMs)),
+      // By its profile: a point that is read each hour is read at once, too, when its link comes up.
+      answersWithinMs: Math.max(
+        0,
+        ...(asset?.points ?? []).map(({ point, staleAfterMs }) => profile.points[point]?.staleAfterMs ?? staleAfterMs),
+      ),
       expressions: binder.expressions,
       firstResult: binder.firstResult,
       up,

@@ -19,3 +19,27 @@ export function exceptionText(code: number): Text {
   const text = texts[code] ?? { zh: '设备返回异常', en: 'the device answered with an exception' };
   return { zh: `${text.zh}（异常码 ${code}）`, en: `${text.en} (exception ${code})` };
 }
+
+/** What follows from an exception for whoever polls. */
+export type Meaning = 'no-function' | 'refused' | 'failure' | 'long-job' | 'busy' | 'unit-missing';
+
+const meanings: Readonly<Record<number, Meaning>> = {
+  1: 'no-function',
+  2: 'refused',
+  3: 'refused',
+  5: 'long-job',
+  6: 'busy',
+  10: 'unit-missing',
+  11: 'unit-missing',
+};
+
+/** Exceptions that are none of those which mean something of their own are failures of the device. */
+export function meaningOf(code: number): Meaning {
+  return meanings[code] ?? 'failure';
+}
+
+/** True where the device asks for patience, rather than to say that anything is wrong. */
+export function isPatience(code: number): boolean {
+  const meaning = meaningOf(code);
+  return meaning === 'long-job' || meaning === 'busy';
+}

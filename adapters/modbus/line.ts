@@ -2,7 +2,7 @@ import { LinkLost, SetupRefused, type Wire } from '../../model/adapter.ts';
 import type { Text } from '../../model/text.ts';
 import { Connection, type ReadRequest, type Reply, type WriteRequest } from './connection.ts';
 import { type Endpoint, shownEndpoint } from './endpoint.ts';
-import { exceptionText } from './exceptions.ts';
+import { exceptionText, isPatience } from './exceptions.ts';
 import { PERSON, RequestQueue } from './request-queue.ts';
 
 /** Requests of people that may wait at once on one line. */
@@ -11,13 +11,23 @@ export const MAX_ASKS_WAITING = 64;
 const MAX_REOPENS = 8;
 const REOPEN_WINDOW_MS = 10_000;
 
-const LOST: Reply = { kind: 'lost' };
+/** Share of the slowest round trip that is left of it after each answer. */
+const SLOWEST_KEEP = 0.99;
+
+/** What became of a request, and how long it was under way, real time. */
+export interface Exchange {
+  readonly reply: Reply;
+  readonly roundTripMs: number;
+}
+
+const LOST: Exchange = { reply: { kind: 'lost' }, roundTripMs: 0 };
 
 interface Asking {
   readonly unit: number;
   readonly urgency: number;
   readonly send: (connection: Connection) => Promise<Reply>;
-  readonly settle: (reply: Reply) => void;
+  readonly settle: (exchange: Exchange) => void;
+  readonly fail: (error: unknown) => void;
 }
 
 /**
@@ -38,7 +48,8 @@ export class Line {
   #asksWaiting = 0;
   #lost: Text | undefined;
   #onLost: (() => void) | undefined;
-  #onRoom: (() => void) | undefined;
+  #unanswered = 0;
+  #slowestMs = 0;
 
   private constructor(
     connection: Connection,
@@ -75,52 +86,56 @@ export class Line {
     if (this.#lost !== undefined) listener();
   }
 
-  /** Calls `listener` each time that nothing waits any more and another request would go at once. */
-  onRoom(listener: () => void): void {
-    this.#onRoom = listener;
+  /** How many requests may be under way at once. */
+  get parallel(): number {
+    return this.#connection.parallel;
   }
 
-  /** True where nothing waits and another request would go at once. */
-  get hasRoom(): boolean {
-    return this.#queue.hasRoom;
+  /** Requests that were not answered in time since anything at all was. */
+  get unanswered(): number {
+    return this.#unanswered;
   }
 
-  /** True while nothing waits and nothing is under way. */
-  get isIdle(): boolean {
-    return this.#queue.waiting === 0 && this.#queue.underWay === 0;
+  /** The slowest round trip of late, real ms; 0 before the first. */
+  get slowestMs(): number {
+    return this.#slowestMs;
   }
 
   /**
-   * Reads when it is the unit's turn. `timeoutMs` is real time, from when the request goes; the link's if absent. Never
-   * rejects; `lost` where the line is gone, then {@link lost} says why.
+   * Reads when it is the unit's turn. `timeoutMs` is real time, from when the request goes; the link's if absent. The
+   * reply is `lost` where the line is gone, then {@link lost} says why.
    */
-  read(request: ReadRequest, urgency: number, timeoutMs = this.#timeoutMs): Promise<Reply> {
-    return new Promise((settle) => {
-      this.#enter({ unit: request.unit, urgency, settle, send: (at) => at.read(request, timeoutMs) });
+  read(request: ReadRequest, urgency: number, timeoutMs = this.#timeoutMs): Promise<Exchange> {
+    return new Promise((settle, fail) => {
+      this.#enter({ unit: request.unit, urgency, settle, fail, send: (at) => at.read(request, timeoutMs) });
     });
   }
 
   /**
-   * One request on behalf of a person, between those of the polls. Never rejects; `lost` where the line is gone, where
-   * `signal` aborts before the request goes, and where {@link MAX_ASKS_WAITING} wait already.
+   * One request on behalf of a person, between those of the polls. `lost` where the line is gone, where `signal` aborts
+   * before the request goes, and where {@link MAX_ASKS_WAITING} wait already. Rejects with RangeError where the request
+   * is for more than the protocol allows.
    */
-  ask(request: ReadRequest | WriteRequest, signal: AbortSignal, timeoutMs = this.#timeoutMs): Promise<Reply> {
-    if (signal.aborted || this.#asksWaiting >= MAX_ASKS_WAITING) return Promise.resolve(LOST);
+  async ask(request: ReadRequest | WriteRequest, signal: AbortSignal, timeoutMs = this.#timeoutMs): Promise<Reply> {
+    if (signal.aborted || this.#asksWaiting >= MAX_ASKS_WAITING) return LOST.reply;
     this.#asksWaiting += 1;
-    const { promise, resolve: settle } = Promise.withResolvers<Reply>();
+    const { promise, resolve: settle, reject: fail } = Promise.withResolvers<Exchange>();
     const asking: Asking = {
       unit: request.unit,
       urgency: PERSON,
       settle,
+      fail,
       send: (at) => ('values' in request ? at.write(request, timeoutMs) : at.read(request, timeoutMs)),
     };
     const onAbort = () => this.#queue.remove(asking) && settle(LOST);
     signal.addEventListener('abort', onAbort, { once: true });
     this.#enter(asking);
-    return promise.finally(() => {
+    try {
+      return (await promise).reply;
+    } finally {
       signal.removeEventListener('abort', onAbort);
       this.#asksWaiting -= 1;
-    });
+    }
   }
 
   /** Tears the connection down; resolves when nothing of it is left. What waits is answered with `lost`. */
@@ -140,14 +155,16 @@ export class Line {
   }
 
   async #send(asking: Asking): Promise<void> {
-    const reply = await this.#exchange(asking);
+    try {
+      asking.settle(await this.#exchange(asking));
+    } catch (error) {
+      asking.fail(error);
+    }
     this.#queue.done(asking.unit);
-    asking.settle(reply);
     this.#go();
-    if (this.#queue.hasRoom) this.#onRoom?.();
   }
 
-  async #exchange(asking: Asking): Promise<Reply> {
+  async #exchange(asking: Asking): Promise<Exchange> {
     for (;;) {
       if (this.#connection.broken) await this.#reopen();
       if (this.#ended) return LOST;
@@ -157,15 +174,23 @@ export class Line {
       // Another request's answer was rubbish, and its connection was given up with this one on it; writes are not repeated.
       const repeatable = reply.kind === 'lost' && connection.broken && asking.urgency !== PERSON;
       if (repeatable) continue;
-      this.#tell(reply, performance.now() - startMs);
-      return reply;
+      const roundTripMs = performance.now() - startMs;
+      this.#tell(reply, roundTripMs);
+      return { reply, roundTripMs };
     }
   }
 
   #tell(reply: Reply, roundTripMs: number): void {
-    if (reply.kind === 'timeout') this.#wire.timedOut();
-    else if (reply.kind !== 'lost') this.#wire.answered(roundTripMs);
-    if (reply.kind === 'exception') this.#wire.failed(exceptionText(reply.code));
+    if (reply.kind === 'lost') return;
+    if (reply.kind === 'timeout') {
+      this.#unanswered += 1;
+      return this.#wire.timedOut();
+    }
+    this.#unanswered = 0;
+    this.#slowestMs = Math.max(roundTripMs, this.#slowestMs * SLOWEST_KEEP);
+    this.#wire.answered(roundTripMs);
+    // A long job and a busy device are no failures: they say that the answer comes later.
+    if (reply.kind === 'exception' && !isPatience(reply.code)) this.#wire.failed(exceptionText(reply.code));
     else if (reply.kind === 'malformed') this.#wire.failed(malformedText(reply.detail));
   }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ModbusAddress } from './address.ts';
-import { BIT_GAP, type Block, bisect, cutKey, MAX_BITS, MAX_REGISTERS, planReads, REGISTER_GAP } from './plan.ts';
+import { type Block, bisect, cutKey, type Limits, MAX_BITS, MAX_REGISTERS, planReads } from './plan.ts';
 import type { Table } from './schema.ts';
 
 const place = (address: number, count = 1, table: Table = 'holding', unit = 1): ModbusAddress => ({
@@ -18,8 +18,10 @@ const place = (address: number, count = 1, table: Table = 'holding', unit = 1): 
   byteOrder: null,
 });
 
-const plan = (places: readonly ModbusAddress[], cuts: readonly string[] = []) =>
-  planReads(places, [...places.keys()], new Set(cuts));
+const usual: Limits = { maxRegisters: MAX_REGISTERS, maxBits: MAX_BITS, gapRegisters: 16, gapBits: 256 };
+
+const plan = (places: readonly ModbusAddress[], cuts: readonly string[] = [], limits = usual) =>
+  planReads(places, [...places.keys()], new Set(cuts), limits);
 const spans = (...of: Parameters<typeof plan>) => plan(...of).map((block) => [block.address, block.count]);
 
 const onlyBlock = (places: readonly ModbusAddress[]): Block => {
@@ -34,9 +36,9 @@ describe('planReads', () => {
       [160, 3],
       [1000, 9],
     ]);
-    expect(spans([place(0), place(1 + REGISTER_GAP)])).toHaveLength(1);
-    expect(spans([place(0), place(2 + REGISTER_GAP)])).toHaveLength(2);
-    expect(spans([place(0, 1, 'coil'), place(1 + BIT_GAP, 1, 'coil')])).toHaveLength(1);
+    expect(spans([place(0), place(1 + usual.gapRegisters)])).toHaveLength(1);
+    expect(spans([place(0), place(2 + usual.gapRegisters)])).toHaveLength(2);
+    expect(spans([place(0, 1, 'coil'), place(1 + usual.gapBits, 1, 'coil')])).toHaveLength(1);
   });
 
   test('keeps within what one request may read', () => {

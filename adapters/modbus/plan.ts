@@ -1,23 +1,23 @@
 import { isBitTable, type ModbusAddress } from './address.ts';
+import type { ReadRequest } from './connection.ts';
 import type { Table } from './schema.ts';
 
 /** Most that one request may read, by the protocol. */
 export const MAX_REGISTERS = 125;
 export const MAX_BITS = 2000;
 
-/**
- * Unasked-for entries that are read along between two points rather than sending a second request: about as many bytes
- * as a request costs by itself.
- */
-export const REGISTER_GAP = 16;
-export const BIT_GAP = 256;
+/** What bounds the requests to one unit. */
+export interface Limits {
+  /** Most that it gives at once. */
+  readonly maxRegisters: number;
+  readonly maxBits: number;
+  /** Unasked-for entries that are read along between two points rather than sending a second request. */
+  readonly gapRegisters: number;
+  readonly gapBits: number;
+}
 
-/** One request: `count` entries of `table` from `address` on; `members` are the points in it, by index, by address. */
-export interface Block {
-  readonly unit: number;
-  readonly table: Table;
-  readonly address: number;
-  readonly count: number;
+/** One request; `members` are the points in it, by index, by address. */
+export interface Block extends ReadRequest {
   readonly members: readonly number[];
 }
 
@@ -30,10 +30,15 @@ export function cutKey(unit: number, table: Table, address: number): string {
 }
 
 /**
- * Gathers points into as few requests as the limits, gap caps and cuts allow. `members` chooses the points by index.
- * The blocks come by unit, table and address.
+ * Gathers points into as few requests as the limits, gap caps and cuts allow. `members` chooses the points by index. A value
+ * that is wider than the limits has a block of its own. The blocks come by unit, table and address.
  */
-export function planReads(addresses: readonly ModbusAddress[], members: readonly number[], cuts: Cuts): Block[] {
+export function planReads(
+  addresses: readonly ModbusAddress[],
+  members: readonly number[],
+  cuts: Cuts,
+  limits: Limits,
+): Block[] {
   const blocks: Block[] = [];
   let open: number[] = [];
   let from = 0;
@@ -41,7 +46,7 @@ export function planReads(addresses: readonly ModbusAddress[], members: readonly
   let last: ModbusAddress | undefined;
   for (const [index, next] of sortedByPlace(addresses, members)) {
     const end = Math.max(to, next.address + next.count);
-    if (last !== undefined && fits(last, next, from, to, end, cuts)) {
+    if (last !== undefined && fits(last, next, { from, to, end }, cuts, limits)) {
       open.push(index);
       to = end;
     } else {
@@ -59,11 +64,17 @@ export function planReads(addresses: readonly ModbusAddress[], members: readonly
 }
 
 /** Whether a block [from, to) of `last`'s table may be widened to `end` for `next`. */
-function fits(last: ModbusAddress, next: ModbusAddress, from: number, to: number, end: number, cuts: Cuts): boolean {
+function fits(
+  last: ModbusAddress,
+  next: ModbusAddress,
+  { from, to, end }: { readonly from: number; readonly to: number; readonly end: number },
+  cuts: Cuts,
+  limits: Limits,
+): boolean {
   if (last.unit !== next.unit || last.table !== next.table) return false;
   const bits = isBitTable(next.table);
-  if (end - from > (bits ? MAX_BITS : MAX_REGISTERS)) return false;
-  if (next.address - to > (bits ? BIT_GAP : REGISTER_GAP)) return false;
+  if (end - from > (bits ? limits.maxBits : limits.maxRegisters)) return false;
+  if (next.address - to > (bits ? limits.gapBits : limits.gapRegisters)) return false;
   if (cuts.size === 0) return true;
   // From the last point's own end to the end of the new one: boundaries before that were looked at with the points before.
   for (let address = Math.max(from + 1, last.address + 1); address < end; address++) {
@@ -95,7 +106,8 @@ export function bisect(block: Block, addresses: readonly ModbusAddress[]): reado
   ];
 }
 
-function blockOf(whole: Block, members: readonly number[], addresses: readonly ModbusAddress[]): Block {
+/** The smallest block of the same table that holds these members of another. */
+export function blockOf(whole: Block, members: readonly number[], addresses: readonly ModbusAddress[]): Block {
   let from = Number.POSITIVE_INFINITY;
   let to = 0;
   for (const member of members) {

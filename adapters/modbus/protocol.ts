@@ -36,6 +36,7 @@ export const modbusProtocol: ModbusProtocol = {
   written: writtenModbus,
   conflicts: findConflicts,
   expectedIntervalMs: ({ poll }) => parseDuration(poll ?? DEFAULT_POLL),
+  ownIntervalMs: ({ poll }) => (poll === undefined ? undefined : parseDuration(poll)),
   settingsProblems: endpointProblems,
   create: (plan) => {
     let line: Line | undefined;
@@ -52,6 +53,10 @@ export const modbusProtocol: ModbusProtocol = {
       probe: async (request, signal) => {
         const { probeModbus } = await import('./probe.ts');
         return probeModbus(plan, personsLine(plan.settings, ask), request, signal);
+      },
+      scan: async (options, signal, tell) => {
+        const { scanModbus } = await import('./scan.ts');
+        return scanModbus(plan, personsLine(plan.settings, ask), options, signal, tell);
       },
     };
   },

@@ -3,10 +3,15 @@ import { isBitTable, type ModbusAddress } from './address.ts';
 
 /** An address as a register map and an asset would have it; see `Protocol.written`. What is usual is left out. */
 export function writtenModbus(at: ModbusAddress): WrittenAddress {
-  const { unit, table, address, count, type, scale, add, noValue, ...rest } = at;
+  const { unit, table, address, count, type, scale, add, noValue, reading = {}, ...rest } = at;
   const given = Object.entries(rest).filter(([, value]) => value !== null && value !== undefined);
   return {
-    address: { unit },
+    address: {
+      unit,
+      ...(reading.timeoutMs !== undefined && { timeout: writtenDuration(reading.timeoutMs) }),
+      ...(reading.maxRegisters !== undefined && { maxRegisters: reading.maxRegisters }),
+      ...(reading.maxBits !== undefined && { maxBits: reading.maxBits }),
+    },
     mapPoint: {
       table,
       address,
@@ -17,6 +22,11 @@ export function writtenModbus(at: ModbusAddress): WrittenAddress {
       ...(scale !== 1 && { scale }),
       ...(add !== 0 && { add }),
       ...(noValue.length > 0 && { noValue }),
+      ...(reading.pollMs !== undefined && { poll: writtenDuration(reading.pollMs) }),
     },
   };
+}
+
+function writtenDuration(ms: number): string {
+  return ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;
 }

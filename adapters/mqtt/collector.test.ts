@@ -71,6 +71,31 @@ test('a message that finds no room waits, and keeps its place', async () => {
   expect(settled).toEqual(['a', 'b', 'c', 'd']);
 });
 
+test('a full batch does not wait for the one before it; four are under way at most, and what is not full waits', async () => {
+  const held = heldEmit();
+  const { add, settled } = adder(new Collector(held.emit, 2));
+  const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k'];
+  expect(names.map((name) => add(name))).toEqual([true, true, ...names.slice(2).map(() => false)]);
+  for (let n = 0; n < names.length; n++) await turn();
+  expect(held.batches.map((batch) => batch.length)).toEqual([2, 2, 2, 2]);
+  held.end();
+  await turn();
+  await turn();
+  expect(held.batches).toHaveLength(5);
+  // The last message is in a batch that is not full.
+  for (let n = 0; n < 3; n++) held.end();
+  await turn();
+  await turn();
+  expect(held.batches).toHaveLength(5);
+  held.end();
+  await turn();
+  await turn();
+  expect(held.batches.map((batch) => batch.length)).toEqual([2, 2, 2, 2, 2, 1]);
+  held.end();
+  await turn();
+  expect(settled).toEqual(names);
+});
+
 test('a message with more points than a batch holds goes alone', async () => {
   const held = heldEmit();
   const { add } = adder(new Collector(held.emit, 4));

@@ -1,5 +1,5 @@
 import type { Delivery, Emit } from '../../model/adapter.ts';
-import { BatchBuilder, MAX_BATCH_SAMPLES } from '../../model/sample.ts';
+import { BatchBuilder } from '../../model/sample.ts';
 
 /** Whom to tell what becomes of a message's samples. */
 export interface Hearer {
@@ -24,15 +24,22 @@ interface Receipt {
   readonly ids: number[];
 }
 
+/**
+ * Samples of one batch. Where more comes than can be taken, this is what is read and what the rules work in at a time:
+ * small enough that others have their turn in between, large enough that a batch costs little by itself.
+ */
+const BATCH_SAMPLES = 2_500;
+/** Batches that are under way at a time, at most. */
+const MAX_UNDER_WAY = 4;
 /** Messages that wait for the disk at most, while it fails and the rules see them all the same. */
 const MAX_UNKEPT = 100_000;
 
 /**
  * Joins the samples of many messages into one commit without delaying a lone one: what arrives in one turn of the
- * event loop goes together, and what arrives while a commit is under way goes with the next. Holds at most two
- * batches, one under way and one that fills; messages that find both full wait in `room`'s queue, and their sources
- * with them, because nobody reads their sockets meanwhile. While the disk fails, what is under way is what the rules have
- * not seen yet.
+ * event loop goes together, and what arrives while a commit is under way goes with the next, or before it where a batch
+ * is full. Holds at most {@link MAX_UNDER_WAY} batches and one that fills; messages that find all of them full wait in
+ * turn, and their sources with them, because nobody reads their sockets meanwhile. While the disk fails, what is under way
+ * is what the rules have not seen yet.
  */
 export class Collector {
   readonly #emit: Emit;
@@ -44,11 +51,11 @@ export class Collector {
   #waiting: { readonly samples: number; readonly take: () => void }[] = [];
   #admitting = false;
   #scheduled = false;
-  #underWay = false;
+  #underWay = 0;
   #closed = false;
 
   /** `capacity`: samples of one batch, beyond which the next message waits. */
-  constructor(emit: Emit, capacity = MAX_BATCH_SAMPLES) {
+  constructor(emit: Emit, capacity = BATCH_SAMPLES) {
     this.#emit = emit;
     this.#capacity = capacity;
   }
@@ -68,7 +75,7 @@ export class Collector {
       take();
       return true;
     }
-    this.#waiting.push({ samples, take });
+    this.#wait(samples, take);
     return false;
   }
 
@@ -80,7 +87,7 @@ export class Collector {
   place(samples: number, receiver: Receiver, id: number): BatchBuilder | undefined {
     const inTurn = this.#waiting.length === 0 || this.#admitting;
     if (!inTurn || !this.#fits(samples)) {
-      this.#waiting.push({ samples, take: () => receiver.hasRoom() });
+      this.#wait(samples, () => receiver.hasRoom());
       return undefined;
     }
     // Messages of one connection come many at a time, so that the last receipt is mostly theirs.
@@ -108,8 +115,16 @@ export class Collector {
     return this.#builder.length === 0 || this.#builder.length + samples <= this.#capacity;
   }
 
+  #wait(samples: number, take: () => void): void {
+    this.#waiting.push({ samples, take });
+    this.#schedule();
+  }
+
   #schedule(): void {
-    if (this.#scheduled || this.#underWay) return;
+    if (this.#scheduled) return;
+    // What fills while others are under way goes once it is full, or they are through.
+    const isFull = this.#waiting.length > 0;
+    if (this.#underWay > 0 && !(isFull && this.#underWay < MAX_UNDER_WAY)) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
@@ -123,12 +138,12 @@ export class Collector {
     this.#hearers = [];
     this.#receipts = [];
     const batch = this.#builder.take();
-    this.#underWay = true;
+    this.#underWay++;
     // The next batch fills while this one is written.
     const delivery: Delivery = batch.length === 0 ? nothing : this.#emit(batch);
     this.#admit();
     const taken = await delivery.taken.catch((error: unknown) => ({ kept: false, error: asError(error) }));
-    this.#underWay = false;
+    this.#underWay--;
     if (this.#closed) return;
     const error = 'error' in taken ? taken.error : undefined;
     told.taken(taken.kept, error);

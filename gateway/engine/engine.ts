@@ -27,8 +27,8 @@ const SNAPSHOT_EVERY_SAMPLES = 5_000_000;
 const SNAPSHOT_SPACING_MS = 60_000;
 
 /** Samples that are worked in at a time, and real ms after which others have their turn, whatever is to be caught up. */
-const SLICE_SAMPLES = 20_000;
-const TURN_MS = 8;
+const SLICE_SAMPLES = 4_000;
+const TURN_MS = 5;
 
 /** Real ms between two tries of a log that the disk does not give, doubled from the first to the last. */
 const FIRST_RETRY_MS = 250;

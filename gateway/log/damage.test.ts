@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   openSync,
   readdirSync,
+  truncateSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -129,6 +130,22 @@ test('a file whose start is gone is set aside and named, and all its records are
   const again = await open(dir);
   expect((await readAll(again.log)).slice(0, 401)).toEqual(written);
   expect(again.warnings).toEqual([]);
+});
+
+test('of a large damaged file it is told beforehand that saving takes its time', async () => {
+  const dir = tempFolder();
+  const first = await open(dir);
+  await fill(first.log, 10);
+  await first.log.close();
+  bend(join(dir, 'log.db'), 0, 100);
+  // Zeros are no page of a table.
+  truncateSync(join(dir, 'log.db'), 70 * 1024 * 1024);
+  const { log, warnings } = await open(dir);
+  expect(warnings).toMatchObject([
+    { fields: { bytes: 70 * 1024 * 1024 }, message: expect.stringContaining('is being saved') },
+    { fields: { savedRecords: 10 }, message: expect.stringContaining('set aside') },
+  ]);
+  expect(await log.append({ kind: 'tick' })).toMatchObject({ logSeq: 11 });
 });
 
 test('where nothing can be read, the numbering goes on after what others know', async () => {

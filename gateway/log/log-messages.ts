@@ -71,7 +71,7 @@ export type WriterRequest =
 
 /**
  * From the writer: one of the first two at the start, then `done` or `failed` to each commit and to `close`, in order.
- * `disk` and `told` come in between, unasked.
+ * `disk` and `told` come in between, unasked; `told` also before the start is over.
  */
 export type WriterReply =
   | {

@@ -68,10 +68,10 @@ function tell(telling: Telling): void {
 /** The file in the place of the damaged one; that one again where the disk does not take another. */
 function replaced(reason: string): LogFile {
   try {
-    return replaceLogFile(data, reason);
+    return replaceLogFile({ ...data, onBegin: tell }, reason);
   } catch (error) {
     tell({ fields: { reason: faultOf(error, 'write-failed').text.en }, message: NOT_REPLACED });
-    return openLogFile(data);
+    return openLogFile({ ...data, onBegin: tell });
   }
 }
 
@@ -148,7 +148,7 @@ class Writer {
 }
 
 try {
-  const writer = new Writer(openLogFile(data));
+  const writer = new Writer(openLogFile({ ...data, onBegin: tell }));
   port.on('message', (request: WriterRequest) => writer.take(request));
 } catch (error) {
   reply({ type: 'refused', fault: faultOf(error, 'unreadable') });

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Stamp } from '../../model/log.ts';
@@ -18,6 +18,8 @@ import { greatestPoint, recordsPassedOver, salvageLog } from './salvage-log.ts';
 
 /** Damaged files that are kept aside; older ones are removed, since each may be as large as the log. */
 const MAX_SET_ASIDE = 2;
+/** Bytes from which on it takes seconds to save what can be read, so that it is told beforehand, too. */
+const LARGE_BYTES = 64 * 1024 * 1024;
 const COMPANIONS = ['', '-wal', '-shm'];
 /** Commits behind a damaged frame of the write-ahead file that a power cut explains: the last one and what it synced. */
 const POWER_CUT_COMMITS = 2;
@@ -42,6 +44,8 @@ export interface LogFileOptions {
   readonly bounds: LogBounds;
   /** A record that others know of: the numbering of a log that has lost its end goes on after it. */
   readonly minimumSeq: number;
+  /** Called with what takes its time before it begins. */
+  readonly onBegin: (telling: Telling) => void;
 }
 
 /**
@@ -133,6 +137,7 @@ function openSound(
 
 const END_LOST = 'the log has lost its last records; the numbering goes on after them';
 const SET_ASIDE = 'the log was damaged and is set aside; what can still be read was saved';
+const SAVING = 'the log is damaged; what can be read of it is being saved, which takes some seconds for each GiB';
 const NOT_SAVED = 'the disk does not take what can be read of the damaged log; it stays aside';
 
 /** Throws a {@link Damaged} where the newest row is not as it was written: nothing can be numbered by it. */
@@ -187,6 +192,8 @@ function goOnAfter(database: DatabaseSync, end: End, minimumSeq: number): End {
 export function replaceLogFile(options: LogFileOptions, reason: string): LogFile {
   const { path } = options;
   const next = `${path}.next`;
+  const { size } = statSync(path);
+  if (size >= LARGE_BYTES) options.onBegin({ fields: { reason, bytes: size }, message: SAVING });
   for (const companion of COMPANIONS) rmSync(next + companion, { force: true });
   const saved = save(options);
   const made = openDatabase(next, logMigrations);

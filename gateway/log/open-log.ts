@@ -74,7 +74,7 @@ export async function openLog(options: OpenLogOptions): Promise<DurableLog> {
     } satisfies WriterThreadData,
   });
   try {
-    const ready = await firstReply(writer);
+    const ready = await firstReply(writer, options.log);
     return new SqliteLog(options, path, lock, writer, ready);
   } catch (error) {
     await writer.terminate();
@@ -85,13 +85,19 @@ export async function openLog(options: OpenLogOptions): Promise<DurableLog> {
 
 type Ready = Extract<WriterReply, { type: 'ready' }>;
 
-async function firstReply(writer: Worker): Promise<Ready> {
+async function firstReply(writer: Worker, log: AdapterLog): Promise<Ready> {
   const { promise, resolve, reject } = Promise.withResolvers<WriterReply>();
-  writer.once('message', resolve);
+  const onMessage = (reply: WriterReply) => {
+    // To save what can be read of a damaged log takes its time, and whoever waits is told so.
+    if (reply.type === 'told') log.warn(reply.telling.fields, reply.telling.message);
+    else resolve(reply);
+  };
+  writer.on('message', onMessage);
   const onExit = () => reject(new Error("the log's writer ended before it began"));
   writer.once('error', reject);
   writer.once('exit', onExit);
   const reply = await promise;
+  writer.off('message', onMessage);
   writer.off('error', reject);
   writer.off('exit', onExit);
   if (reply.type === 'ready') return reply;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Batch } from '../../model/sample.ts';
-import { decodeRecord, encodeEntry } from './record-codec.ts';
+import { decodeRecord, encodeEntry, greatestPointOfSamples } from './record-codec.ts';
 
 const stamp = { logSeq: 7, logMs: 8 };
 const SAMPLES = 1;
@@ -54,6 +54,18 @@ test('samples come back as they were, to the bit', () => {
         firstOrdinal,
         batch,
       });
+    }),
+  );
+});
+
+test('the greatest point of stored samples is that of the samples; of other bytes it is some number', () => {
+  fc.assert(
+    fc.property(batches, anyText, fc.nat({ max: 7 }), (batch, link, shift) => {
+      const { body } = encodeEntry({ kind: 'samples', link, batch });
+      const shifted = new Uint8Array(body.length + shift);
+      shifted.set(body, shift);
+      expect(greatestPointOfSamples(shifted.subarray(shift))).toBe(Math.max(0, ...batch.point));
+      expect(greatestPointOfSamples(body.subarray(0, body.length >> 1))).toBeGreaterThanOrEqual(0);
     }),
   );
 });

@@ -92,6 +92,24 @@ export function decodeRecord(
   }
 }
 
+/**
+ * The greatest number of a point that a stored record of samples names, without reading the rest of it; 0 where it has
+ * none, or is not what a writer stores.
+ */
+export function greatestPointOfSamples(body: Uint8Array): number {
+  if (body.byteLength < HEADER_BYTES || body[0] !== SAMPLES_LAYOUT) return 0;
+  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+  const flags = view.getUint8(1);
+  const rows = view.getUint32(4, true);
+  const kept = (flag: number) => ((flags & flag) === 0 ? rows : Math.min(rows, 1));
+  const from = HEADER_BYTES + 8 * (kept(Constant.sourceMs) + kept(Constant.receivedMs) + rows);
+  const to = from + 4 * kept(Constant.point);
+  if (to > body.byteLength) return 0;
+  let greatest = 0;
+  for (let at = from; at < to; at += 4) greatest = Math.max(greatest, view.getUint32(at, true));
+  return greatest;
+}
+
 type Column = Float64Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
 
 function encodeSamples(link: string, batch: Batch): Uint8Array<ArrayBuffer> {

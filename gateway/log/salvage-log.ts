@@ -1,6 +1,6 @@
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { type CheckedRecord, isWhole } from './record-checksum.ts';
-import { decodeRecord, kindNumbers } from './record-codec.ts';
+import { decodeRecord, greatestPointOfSamples, kindNumbers } from './record-codec.ts';
 import { isTableLeaf, leafRows, PAGE_BYTES, type PageSource } from './sqlite-pages.ts';
 import { walFrames } from './sqlite-wal.ts';
 
@@ -96,11 +96,11 @@ function* pointsOf(source: PageSource, page: number): Generator<[number: number,
 /** The greatest number of a point that a record gives or has samples of; 0 for none. */
 export function greatestPoint(record: CheckedRecord): number {
   const { seq, ms, kind, ordinal, body } = record;
-  if (kind !== kindNumbers.samples && kind !== kindNumbers.points) return 0;
+  if (kind === kindNumbers.samples) return greatestPointOfSamples(body);
+  if (kind !== kindNumbers.points) return 0;
   const decoded = decodeRecord({ logSeq: seq, logMs: ms }, kind, ordinal, body);
   let greatest = 0;
   if (decoded?.kind === 'points') for (const [, number] of decoded.numbers) greatest = Math.max(greatest, number);
-  if (decoded?.kind === 'samples') for (const number of decoded.batch.point) greatest = Math.max(greatest, number);
   return greatest;
 }
 
@@ -109,9 +109,9 @@ class Pages {
   readonly count: number;
   readonly source: PageSource = (page) => this.read(page);
   readonly #file: number;
-  readonly #wal: Uint8Array;
+  readonly #wal: Uint8Array<ArrayBuffer>;
   readonly #inWal: ReadonlyMap<number, number>;
-  readonly #chunks = new Map<number, Uint8Array>();
+  readonly #chunks = new Map<number, Uint8Array<ArrayBuffer>>();
 
   constructor(path: string) {
     this.#file = openSync(path, 'r');
@@ -122,7 +122,7 @@ class Pages {
     this.count = [...this.#inWal.keys()].reduce((most, page) => Math.max(most, page), own);
   }
 
-  read(page: number): Uint8Array | undefined {
+  read(page: number): Uint8Array<ArrayBuffer> | undefined {
     if (page < 1 || page > this.count) return undefined;
     const inWal = this.#inWal.get(page);
     if (inWal !== undefined) return this.#wal.subarray(inWal, inWal + PAGE_BYTES);
@@ -136,7 +136,7 @@ class Pages {
     closeSync(this.#file);
   }
 
-  #chunk(place: number): Uint8Array {
+  #chunk(place: number): Uint8Array<ArrayBuffer> {
     const known = this.#chunks.get(place);
     if (known) return known;
     const chunk = readChunk(this.#file, place * CHUNK_PAGES * PAGE_BYTES);
@@ -150,7 +150,7 @@ class Pages {
 }
 
 /** Up to {@link CHUNK_PAGES} pages from `at` on; zeros, which are no page of a table, where the disk cannot read one. */
-function readChunk(file: number, at: number): Uint8Array {
+function readChunk(file: number, at: number): Uint8Array<ArrayBuffer> {
   const chunk = new Uint8Array(CHUNK_PAGES * PAGE_BYTES);
   const all = readInto(file, chunk, at);
   if (all !== undefined) return chunk.subarray(0, all);

@@ -14,13 +14,14 @@ const MAX_ROW_BYTES = 64 * 1024 * 1024;
 
 export type SqliteValue = null | number | string | Uint8Array<ArrayBuffer>;
 
+/** Values share their bytes with the page or the row that they were read from. */
 export interface LeafRow {
   readonly rowid: number;
   readonly values: readonly SqliteValue[];
 }
 
 /** Gives the bytes of a page, counted from 1; undefined where there is none. */
-export type PageSource = (page: number) => Uint8Array | undefined;
+export type PageSource = (page: number) => Uint8Array<ArrayBuffer> | undefined;
 
 /** Whether a page may be a leaf of a table. */
 export function isTableLeaf(bytes: Uint8Array, page: number): boolean {
@@ -40,7 +41,12 @@ export function* leafRows(source: PageSource, page: number, columns: ReadonlySet
   }
 }
 
-function rowAt(source: PageSource, bytes: Uint8Array, at: number, columns: ReadonlySet<number>): LeafRow | undefined {
+function rowAt(
+  source: PageSource,
+  bytes: Uint8Array<ArrayBuffer>,
+  at: number,
+  columns: ReadonlySet<number>,
+): LeafRow | undefined {
   const size = varint(bytes, at);
   if (!size || size.value > MAX_ROW_BYTES) return undefined;
   const rowid = varint(bytes, size.end);
@@ -109,27 +115,23 @@ function typesOf(bytes: Uint8Array): Types | undefined {
 /** Bytes of an integer of each serial type from 1 to 6. */
 const INTEGER_BYTES = [0, 1, 2, 3, 4, 6, 8];
 
-function valuesOf(bytes: Uint8Array, { list, end }: Types): SqliteValue[] | undefined {
+function valuesOf(bytes: Uint8Array<ArrayBuffer>, { list, end }: Types): SqliteValue[] | undefined {
   const values: SqliteValue[] = [];
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = end;
   for (const type of list) {
     const length = type >= 12 ? (type - (type % 2 === 0 ? 12 : 13)) / 2 : (INTEGER_BYTES[type] ?? (type === 7 ? 8 : 0));
     if (at + length > bytes.byteLength) return undefined;
-    const part = bytes.subarray(at, at + length);
-    at += length;
     if (type === 0) values.push(null);
-    else if (type <= 6) values.push(integer(part));
-    else if (type === 7) values.push(new DataView(part.buffer, part.byteOffset).getFloat64(0));
+    else if (type <= 5) values.push(buffer.readIntBE(at, length));
+    else if (type === 6) values.push(Number(buffer.readBigInt64BE(at)));
+    else if (type === 7) values.push(buffer.readDoubleBE(at));
     else if (type === 8 || type === 9) values.push(type - 8);
     else if (type < 12) return undefined;
-    else values.push(type % 2 === 0 ? part.slice() : Buffer.from(part).toString('utf8'));
+    else values.push(type % 2 === 0 ? bytes.subarray(at, at + length) : buffer.toString('utf8', at, at + length));
+    at += length;
   }
   return at === bytes.byteLength ? values : undefined;
-}
-
-function integer(bytes: Uint8Array): number {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return bytes.byteLength <= 6 ? buffer.readIntBE(0, bytes.byteLength) : Number(buffer.readBigInt64BE(0));
 }
 
 function uint32(bytes: Uint8Array, at: number): number | undefined {

@@ -54,6 +54,17 @@ describe('the catalogue', () => {
   });
 });
 
+test('a point that its map reads rarely is stale after three of its own intervals, others as their profile says', () => {
+  const folder = join(casesFolder, 'staleness');
+  const text = readFileSync(join(folder, 'site.yaml'), 'utf8');
+  const onlyMeter = text.replaceAll(/^ {2}- \{ key: (?:pump|tank|counter)-.*\n/gm, '');
+  const result = loadSiteText(onlyMeter, { folder, environment: {} });
+  if (!result.ok) throw new Error(JSON.stringify(result.problems));
+  const [meter] = result.site.assets;
+  const limits = Object.fromEntries((meter?.points ?? []).map(({ point, staleAfterMs }) => [point, staleAfterMs]));
+  expect(limits).toEqual({ running: 3000, total: 180_000 });
+});
+
 describe('the demo estate', () => {
   const result = loadSite(fileURLToPath(new URL('../demo/site.yaml', import.meta.url)), { environment: {} });
 

@@ -244,16 +244,23 @@ const TRUSTED_INTERVALS = 3;
 
 /** `told` has the profiles that were reported already, each with its link. */
 function checkStaleness(found: EntryReferences, member: Member, told: Set<string>, references: References): void {
-  const { profile, map } = found;
+  const { profile, map, protocol } = found;
   const { link = '' } = member.entry;
-  const intervalMs = references.intervalsMs.get(link);
-  if (profile === undefined || map === undefined || intervalMs === undefined) return;
+  const linkIntervalMs = references.intervalsMs.get(link);
+  if (profile === undefined || map === undefined || linkIntervalMs === undefined) return;
   if (profile.staleReason !== undefined || told.has(`${profile.key} ${link}`)) return;
-  const points = Object.entries(profile.points).filter(([name]) => Object.hasOwn(map.value.points, name));
-  const [longest] = points.sort(([, a], [, b]) => b.staleAfterMs - a.staleAfterMs);
-  if (longest === undefined || longest[1].staleAfterMs <= TRUSTED_INTERVALS * intervalMs) return;
+  const trusted = Object.entries(profile.points).flatMap(([name, { staleAfterMs }]) => {
+    const given = Object.hasOwn(map.value.points, name) ? map.value.points[name] : undefined;
+    if (given === undefined) return [];
+    // A point that is read more often than the others may still be trusted as long as they are.
+    const intervalMs = Math.max(linkIntervalMs, protocol?.ownIntervalMs?.(given.mapPoint) ?? 0);
+    return { name, staleAfterMs, intervalMs };
+  });
+  const tooLong = trusted.filter((point) => point.staleAfterMs > TRUSTED_INTERVALS * point.intervalMs);
+  const [longest] = tooLong.sort((a, b) => b.staleAfterMs - a.staleAfterMs);
+  if (longest === undefined) return;
   told.add(`${profile.key} ${link}`);
-  const [name, { staleAfterMs }] = longest;
+  const { name, staleAfterMs, intervalMs } = longest;
   const finding = mistakes.staleTooLate(
     profile.key,
     name,
@@ -340,7 +347,8 @@ function resolvePoints(
       kind: definition.kind,
       ...(definition.unit !== undefined && { unit: definition.unit }),
       ...(definition.states !== undefined && { states: definition.states }),
-      staleAfterMs: definition.staleAfterMs,
+      // One that is read more rarely than its profile thinks of is not stale between two replies.
+      staleAfterMs: Math.max(definition.staleAfterMs, TRUSTED_INTERVALS * (protocol.ownIntervalMs?.(mapPoint) ?? 0)),
       ...(definition.heartbeatMs !== undefined && { heartbeatMs: definition.heartbeatMs }),
       address: resolved.value,
     });

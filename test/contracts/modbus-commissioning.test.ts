@@ -3,7 +3,7 @@ import { resolveAddress } from '../../adapters/modbus/address.ts';
 import { modbusProtocol } from '../../adapters/modbus/protocol.ts';
 import type { Adapter, LinkPoint } from '../../model/adapter.ts';
 import { systemClock } from '../../model/clock.ts';
-import type { Finding } from '../../model/probe.ts';
+import type { Finding, ScanAnswer, ScanEvent, ScanOptions } from '../../model/probe.ts';
 import { untoldWire } from '../../model/untold-wire.ts';
 import { METER_UNIT, setMeter } from '../support/cabinet-site.ts';
 import { ModbusDevice } from '../support/modbus-device.ts';
@@ -166,6 +166,134 @@ describe('a read', () => {
     expect(await adapter.probe?.({ where: '40161@7', count }, new AbortController().signal)).toMatchObject({
       ok: false,
     });
+    expect(device.connectionsMade).toBe(0);
+  });
+});
+
+describe('a scan', () => {
+  interface Scanned {
+    readonly answer: ScanAnswer | undefined;
+    /** Rows by table, each row's cells in English. */
+    readonly rows: Readonly<Record<string, readonly (readonly string[])[]>>;
+  }
+
+  async function scan(
+    options: ScanOptions,
+    signal = new AbortController().signal,
+    tell: (event: ScanEvent) => void = () => undefined,
+  ): Promise<Scanned> {
+    const tables = new Map<string, Map<string, readonly string[]>>([
+      ['units', new Map()],
+      ['blocks', new Map()],
+    ]);
+    const answer = await adapter.scan?.({ pace: '0ms', timeout: '60ms', ...options }, signal, (event) => {
+      tell(event);
+      if (event.kind !== 'row') return;
+      const cells = event.cells.map((cell) => (typeof cell === 'string' ? cell : cell.en));
+      tables.get(event.table)?.set(event.key, cells);
+    });
+    const rows = Object.fromEntries([...tables].map(([key, found]) => [key, [...found.values()]]));
+    return { answer, rows };
+  }
+
+  test('finds the units that answer, also by a refusal, and what can be read of them', async () => {
+    device.set(3, 'input', 0, ...Array.from({ length: 200 }, (_, i) => i));
+    for (const unit of [1, 2, 4, 6, 8]) device.silentUnits.add(unit);
+    device.unitExceptions.set(5, 11);
+    const { answer, rows } = await scan({ units: '1-8', to: '300' });
+    expect(answer).toMatchObject({ ok: true, end: { complete: true, outcome: 'answered', trouble: null } });
+    expect(rows.units).toEqual([
+      ['3', 'answers (address 0: exception 2)', 'readable', '0'],
+      ['7', 'answers (address 0: exception 2)', 'answers (address 0: exception 2)', '1'],
+    ]);
+    expect(rows.blocks).toEqual([
+      ['3', 'input', '0–199', '30001–30200', '200', '0000 0001 0002 0003 …', '0', ''],
+      ['7', 'holding', '160–164', '40161–40165', '5', '0901 4142 0002 0001 …', '1', ''],
+    ]);
+  });
+
+  test('goes between the polls, over the connection that the link holds', async () => {
+    await run();
+    const { rows } = await scan({ units: '7', tables: 'holding', to: '300' });
+    expect(rows.blocks).toHaveLength(1);
+    expect(device.connectionsMade).toBe(1);
+    const asked = device.requests.findLastIndex(({ address }) => address === 300);
+    const polls = device.requests.slice(0, asked).filter(({ address, count }) => address === 160 && count === 1);
+    expect(polls.length).toBeGreaterThan(3);
+  });
+
+  test('finds how much a device gives at once, and bits', async () => {
+    device.maxCount = 10;
+    device.set(METER_UNIT, 'coil', 0, 1, 0, 1);
+    device.set(METER_UNIT, 'holding', 165, ...Array.from({ length: 20 }, () => 1));
+    const { rows } = await scan({ units: '7', tables: 'holding,coil', to: '200' });
+    expect(rows.blocks?.map((cells) => [cells[1], cells[2], cells[5], cells[7]])).toEqual([
+      ['holding', '160–184', '0901 4142 0002 0001 …', 'at most 10 at once'],
+      ['coil', '0–2', '101', ''],
+    ]);
+  });
+
+  test('knows a device that keeps silent where it should refuse, and gives it up in the end', async () => {
+    for (let address = 165; address < 400; address++) device.fault(METER_UNIT, 'holding', address, 'silent');
+    for (let address = 165; address < 400; address++) device.set(METER_UNIT, 'holding', address, 0);
+    const { answer, rows } = await scan({ units: '7', tables: 'holding', from: '160', to: '300', timeout: '20ms' });
+    expect(rows.blocks?.map((cells) => cells[2])).toEqual(['160–164']);
+    expect(answer).toMatchObject({ end: { complete: false } });
+    expect(JSON.stringify(answer)).toContain('keeps silent about addresses');
+  });
+
+  test('a unit that dies under way ends its table, and is told', async () => {
+    device.set(METER_UNIT, 'holding', 300, 1);
+    const { answer, rows } = await scan(
+      { units: '7', tables: 'holding', from: '160', to: '320' },
+      undefined,
+      (event) => {
+        if (event.kind === 'row' && event.table === 'blocks') device.silentUnits.add(METER_UNIT);
+      },
+    );
+    expect(rows.blocks).toHaveLength(1);
+    expect(JSON.stringify(answer)).toContain('no answer from holding:');
+  });
+
+  test('looks through so many units only where a device answers to all of them', async () => {
+    const { answer, rows } = await scan({ units: '1-40', tables: 'holding', from: '160', to: '165' });
+    expect(rows.units).toHaveLength(40);
+    // That of the site file is among them.
+    expect(rows.blocks?.map((cells) => cells[0])).toEqual(['7']);
+    expect(JSON.stringify(answer)).toContain('40 units answer; blocks were looked for on 16');
+  });
+
+  test('is over in time, and when whoever asked is gone', async () => {
+    device.silent = true;
+    const late = await scan({ for: '1s', timeout: '300ms' });
+    expect(late.answer).toMatchObject({ end: { complete: false } });
+    expect(JSON.stringify(late.answer)).toContain('not everything was looked through');
+    const stop = new AbortController();
+    const startMs = performance.now();
+    const gone = scan({}, stop.signal);
+    setTimeout(() => stop.abort(), 100);
+    expect((await gone).answer).toMatchObject({ end: { complete: false } });
+    expect(performance.now() - startMs).toBeLessThan(2000);
+  });
+
+  test('nobody answers: what to try', async () => {
+    device.silent = true;
+    const { answer } = await scan({ units: '1-2', timeout: '30ms' });
+    expect(answer).toMatchObject({ end: { complete: true, outcome: 'silent' } });
+    expect(JSON.stringify(answer)).toContain('no unit answered');
+  });
+
+  test.each([
+    [{ units: '0-256' }, '--units'],
+    [{ units: '5-1' }, '--units'],
+    [{ tables: 'holding,registers' }, '--tables'],
+    [{ from: '10', to: '5' }, '--from'],
+    [{ to: '65536' }, '--from'],
+    [{ timeout: '1' }, '--timeout'],
+    [{ depth: '3' }, '--depth'],
+  ])('%j is refused before anything is asked', async (options, part) => {
+    const { answer } = await scan(options);
+    expect(answer).toMatchObject({ ok: false, text: { en: expect.stringContaining(part) } });
     expect(device.connectionsMade).toBe(0);
   });
 });

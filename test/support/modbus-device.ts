@@ -33,6 +33,7 @@ const MAX_REQUESTS = 10_000;
  */
 export class ModbusDevice {
   readonly #places = new Map<string, number>();
+  readonly #seenAtMs = new WeakMap<SeenRequest, number>();
   readonly #faults = new Map<string, PlaceFault>();
   readonly #sockets = new Set<Socket>();
   readonly #server: Server;
@@ -41,6 +42,12 @@ export class ModbusDevice {
   readonly silentUnits = new Set<number>();
   /** Units for which a gateway answers with this exception (10, 11: nobody there). */
   readonly unitExceptions = new Map<number, number>();
+  /** Exceptions with which a unit answers its next requests, one each, before all else. */
+  readonly nextExceptions = new Map<number, number[]>();
+  /** `UNIT TABLE` that have no function to read it: exception 1. */
+  readonly missingTables = new Set<string>();
+  /** Units that take so long for each answer, real ms. */
+  readonly slowUnits = new Map<number, number>();
   /** True: nothing is answered on any connection. */
   silent = false;
   /** Longest read that it gives, as some devices have it. */
@@ -69,6 +76,11 @@ export class ModbusDevice {
 
   get connections(): number {
     return this.#sockets.size;
+  }
+
+  /** When a request came, by the real clock. */
+  seenAtMs(request: SeenRequest): number {
+    return this.#seenAtMs.get(request) ?? Number.NaN;
   }
 
   /** Sets registers (0 to 65535) or bits (0 or 1) from `address` on. */
@@ -132,11 +144,17 @@ export class ModbusDevice {
     if (table === undefined) return exception(1);
     const address = frame.readUInt16BE(8);
     const count = frame.readUInt16BE(10);
-    this.requests.push({ unit, table, address, count });
+    const seen: SeenRequest = { unit, table, address, count };
+    this.requests.push(seen);
+    this.#seenAtMs.set(seen, performance.now());
+
     if (this.requests.length > MAX_REQUESTS) this.requests.shift();
     if (this.silent || this.silentUnits.has(unit)) return undefined;
+    const next = this.nextExceptions.get(unit)?.shift();
+    if (next !== undefined) return exception(next);
     const unitException = this.unitExceptions.get(unit);
     if (unitException !== undefined) return exception(unitException);
+    if (this.missingTables.has(`${unit} ${table}`)) return exception(1);
     const bits = table === 'coil' || table === 'discrete';
     if (count < 1 || count > Math.min(this.maxCount, bits ? 2000 : 125)) return exception(3);
     const values: number[] = [];
@@ -149,7 +167,7 @@ export class ModbusDevice {
     }
     const data = bits ? packBits(values) : packWords(values);
     const good = Buffer.concat([Buffer.from([code, data.length]), data]);
-    if (fault === undefined) return now(framed(transaction, unit, good));
+    if (fault === undefined) return { reply: framed(transaction, unit, good), lateMs: this.slowUnits.get(unit) ?? 0 };
     if (typeof fault === 'string') {
       const spoilt = spoil(fault, transaction, unit, good);
       return spoilt === undefined ? undefined : now(spoilt);

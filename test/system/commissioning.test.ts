@@ -132,3 +132,33 @@ describe('read', () => {
     expect(response.status).toBe(401);
   });
 });
+
+describe('scan', () => {
+  const scan = (...args: string[]) =>
+    new Child('gateway/main.ts', ['scan', 'cabinet', '--tables', 'holding', '--pace', '1ms', ...args]);
+
+  test('finds units and blocks through the gateway, over the one connection that it holds, and directly', async () => {
+    const made = device.connectionsMade;
+    const options = ['--units', '7', '--from', '150', '--to', '170'];
+    const through = scan(...options, '--data', dataDir);
+    expect(await through.exit()).toBe(0);
+    expect(through.lines).toContainEqual(expect.stringMatching(/^ +7 +holding +160–164 +40161–40165 +5 /));
+    expect(device.connectionsMade).toBe(made);
+    const direct = scan(...options, '--json', '--data', join(folder, 'none'), '--site', siteFile);
+    expect(await direct.exit()).toBe(0);
+    expect(direct.lines.some((line) => line.includes('"7 holding 160"'))).toBe(true);
+    expect(JSON.parse(direct.lines.at(-1) ?? '')).toMatchObject({ kind: 'end', complete: true });
+  });
+
+  test('Ctrl-C ends it with what was found, and the gateway asks no more', async () => {
+    const child = scan('--units', '7', '--json', '--to', '65535', '--every', '--data', dataDir);
+    await until('a block is found', WITHIN_MS, () => child.lines.some((line) => line.includes('"blocks","key"')));
+    expect(await child.end('SIGINT')).toBe(1);
+    expect(child.lines.at(-1)).toContain('interrupted');
+    // The next scan of the link has room once the one before is over.
+    await until('the gateway has ended it', WITHIN_MS, async () => {
+      const next = scan('--units', '7', '--to', '0', '--data', dataDir);
+      return (await next.exit()) === 0;
+    });
+  });
+});
