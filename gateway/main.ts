@@ -1,9 +1,10 @@
-import { CommandFailed, type ExitCode, runToExit } from './exit.ts';
+import { type CommandName, commandHelps, helpOf, overview } from './command-help.ts';
+import { CommandFailed, type ExitCode, runToExit, terminalLanguage } from './exit.ts';
 
 type Command = (args: readonly string[]) => Promise<ExitCode>;
 
 /** The command line: one word, then what belongs to it. A command loads what it needs itself, and nothing else. */
-const commands: Readonly<Record<string, () => Promise<Command>>> = {
+const commands: Readonly<Record<CommandName, () => Promise<Command>>> = {
   backup: async () => (await import('./backup-command.ts')).backupCommand,
   check: async () => (await import('./check-command.ts')).checkCommand,
   export: async () => (await import('./export-command.ts')).exportCommand,
@@ -16,17 +17,35 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   scan: async () => (await import('./scan-command.ts')).scanCommand,
   simulate: async () => (await import('./simulate-command.ts')).simulateCommand,
   watch: async () => (await import('./watch-command.ts')).watchCommand,
+  write: async () => (await import('./write-command.ts')).writeCommand,
 };
 
 await runToExit(async () => {
   const [name = '', ...args] = process.argv.slice(2);
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (!command) {
+  const language = terminalLanguage(process.env);
+  if (isHelp(name)) {
+    process.stdout.write(overview(language));
+    return 0;
+  }
+  if (!isCommand(name)) {
     const names = Object.keys(commands).join(', ');
     throw new CommandFailed({
       zh: `没有命令“${name}”；可用：${names}`,
       en: `there is no command "${name}"; there are: ${names}`,
     });
   }
-  return (await command())(args);
+  if (args.some(isHelp)) {
+    process.stdout.write(helpOf(name, language));
+    return 0;
+  }
+  const command = await commands[name]();
+  return command(args);
 });
+
+function isCommand(name: string): name is CommandName {
+  return Object.hasOwn(commandHelps, name);
+}
+
+function isHelp(argument: string): boolean {
+  return argument === '--help' || argument === '-h';
+}

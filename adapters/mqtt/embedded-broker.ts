@@ -27,7 +27,8 @@ const CLOSE_TIMEOUT_MS = 2_000;
 /** Characters of an error in a text for people. */
 const MAX_SHOWN_ERROR = 120;
 
-const DEFAULT_LISTEN = 'tcp://127.0.0.1:1883';
+/** Where the broker listens unless the site file says so. */
+export const DEFAULT_LISTEN = 'tcp://127.0.0.1:1883';
 /** Return code of CONNACK: bad user name or password (MQTT 3.1.1, 3.2.2.3). */
 const BAD_USERNAME_OR_PASSWORD = 4;
 
@@ -216,7 +217,8 @@ interface ListenAddress {
   readonly port: number;
 }
 
-function listenAddress(listen: string): ListenAddress {
+/** Throws SetupRefused where it is none. */
+export function listenAddress(listen: string): ListenAddress {
   const match = /^tcp:\/\/(?:\[(?<v6>[^\]]+)\]|(?<name>[^:/]+)):(?<port>\d{1,5})$/.exec(listen);
   const host = match?.groups?.v6 ?? match?.groups?.name;
   const port = Number(match?.groups?.port);
