@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { resolveAddress } from '../../adapters/modbus/address.ts';
 import { modbusProtocol } from '../../adapters/modbus/protocol.ts';
 import type { Adapter, LinkPoint } from '../../model/adapter.ts';
@@ -7,24 +7,32 @@ import type { Finding, ScanAnswer, ScanEvent, ScanOptions } from '../../model/pr
 import { untoldWire } from '../../model/untold-wire.ts';
 import { METER_UNIT, setMeter } from '../support/cabinet-site.ts';
 import { ModbusDevice } from '../support/modbus-device.ts';
+import { describeWithServer, type ModbusTables, startPymodbus } from '../support/servers.ts';
 import { until } from '../support/until.ts';
 
 const WITHIN_MS = 5000;
 
 let device: ModbusDevice;
 let adapter: Adapter;
+let timeOuts: number;
 const ends: (() => Promise<unknown>)[] = [];
 
 beforeEach(async () => {
   device = await ModbusDevice.start();
   setMeter(device);
+  timeOuts = 0;
   adapter = modbusProtocol.create({
     key: 'cabinet',
     settings: { endpoint: device.endpoint, timeout: '150ms', poll: '50ms' },
     points: [voltage()],
     clock: systemClock(),
     log: { info: () => undefined, warn: () => undefined },
-    wire: untoldWire,
+    wire: {
+      ...untoldWire,
+      timedOut: () => {
+        timeOuts += 1;
+      },
+    },
   });
 });
 
@@ -80,6 +88,13 @@ describe('a read', () => {
     expect(mappedValue(finding)).toBe('230.5');
     await until('polling goes on', WITHIN_MS, () => device.requests.length > polled + 5);
     expect(device.connectionsMade).toBe(1);
+  });
+
+  test('is no fault of the link: a unit that is not there counts for nothing in its facts', async () => {
+    device.silentUnits.add(8);
+    await run();
+    expect((await read('40161@8')).outcome).toBe('silent');
+    expect(timeOuts).toBe(0);
   });
 
   test('opens a connection of its own where the link holds none, and closes it', async () => {
@@ -295,5 +310,35 @@ describe('a scan', () => {
     const { answer } = await scan(options);
     expect(answer).toMatchObject({ ok: false, text: { en: expect.stringContaining(part) } });
     expect(device.connectionsMade).toBe(0);
+  });
+});
+
+await describeWithServer('pymodbus', 'of a server written by others', () => {
+  const tables = (holding: readonly number[]): ModbusTables => ({ coil: [1], discrete: [0], holding, input: [7] });
+
+  test.each(['tcp', 'rtu+tcp'] as const)('a read and a scan over %s', async (mode) => {
+    const server = await startPymodbus(
+      { mode },
+      { 2: tables([2305, 1, 2]), 5: tables(Array.from({ length: 300 }, () => 9)) },
+    );
+    onTestFinished(() => server.remove());
+    const other = modbusProtocol.create({
+      key: 'cabinet',
+      settings: { endpoint: `${mode}://127.0.0.1:${server.port}`, timeout: '300ms' },
+      points: [],
+      clock: systemClock(),
+      log: { info: () => undefined, warn: () => undefined },
+      wire: untoldWire,
+    });
+    const { signal } = new AbortController();
+    const answer = await other.probe?.({ where: '40001@2' }, signal);
+    expect(answer).toMatchObject({ ok: true, finding: { outcome: 'answered' } });
+    const rows: string[] = [];
+    const options = { units: '1-6', to: '400', pace: '0ms', timeout: '150ms', tables: 'holding' };
+    const scanned = await other.scan?.(options, signal, (event) => {
+      if (event.kind === 'row') rows.push(event.key);
+    });
+    expect(scanned).toMatchObject({ ok: true, end: { complete: true, outcome: 'answered' } });
+    expect([...new Set(rows)]).toEqual(['2', '5', '2 holding 0', '5 holding 0']);
   });
 });
