@@ -228,7 +228,9 @@ class Scan {
         busy += 1;
         await this.#pause(BUSY_PAUSE_MS);
       } else {
-        await this.#pause(this.#wanted.paceMs);
+        // Nobody else got a word in while the silence lasted: the polls get as much time for themselves after it.
+        const restMs = reply.kind === 'timeout' && this.#line.isShared ? this.#wanted.timeoutMs : 0;
+        await this.#pause(Math.max(restMs, this.#wanted.paceMs));
         return reply;
       }
     }

@@ -237,6 +237,29 @@ describe('a scan', () => {
     expect(polls.length).toBeGreaterThan(3);
   });
 
+  test('leaves the polls half of the time while nobody answers it', async () => {
+    const pollMs = 50;
+    const units = [11, 12, 13, 14];
+    for (const unit of units) device.set(unit, 'holding', 0, 1);
+    for (let unit = 20; unit < 30; unit++) device.silentUnits.add(unit);
+    const points = units.map((unit, number) => {
+      const context = { asset: 'a', point: 'p', kind: 'double', index: 0 } as const;
+      const resolved = resolveAddress({ table: 'holding', address: 0 }, { unit }, context);
+      if (!resolved.ok) throw new Error('the place of the test is none');
+      return { number, key: `a/${unit}`, kind: 'double', address: resolved.value } as const;
+    });
+    const settings = { endpoint: device.endpoint, timeout: '150ms', poll: `${pollMs}ms` };
+    const log = { info: () => undefined, warn: () => undefined };
+    adapter = modbusProtocol.create({ key: 'cabinet', settings, points, clock: systemClock(), log, wire: untoldWire });
+    await run();
+    device.requests = [];
+    const startMs = performance.now();
+    await scan({ units: '20-29', tables: 'holding', timeout: '100ms' });
+    const polls = (performance.now() - startMs) / pollMs;
+    const asked = device.requests.filter(({ unit }) => unit === units[0]).length;
+    expect(asked / polls).toBeGreaterThan(0.35);
+  });
+
   test('finds how much a device gives at once, and bits', async () => {
     device.maxCount = 10;
     device.set(METER_UNIT, 'coil', 0, 1, 0, 1);
