@@ -29,11 +29,15 @@ export async function checkCommand(args: readonly string[]): Promise<ExitCode> {
     const points = assets.reduce((sum, asset) => sum + asset.points.length, 0);
     const counts = {
       zh: `${links.length} 条链路，${assets.length} 个资产，${points} 个点`,
-      en: `${links.length} links, ${assets.length} assets, ${points} points`,
+      en: [counted(links.length, 'link'), counted(assets.length, 'asset'), counted(points, 'point')].join(', '),
     };
     process.stderr.write(`${file}: ${counts[language]}\n`);
   }
   return result.ok && !(values.strict && problems.length > 0) ? 0 : 1;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /** Lists problems on stdout: a line for each, or all as JSON. */

@@ -6,6 +6,7 @@ import { type Clock, steadyClock } from '../model/clock.ts';
 import type { Leap } from '../model/leaps.ts';
 import type { Site } from '../model/site.ts';
 import { acknowledgeKey } from './acknowledge-key.ts';
+import { caughtUp } from './catch-up.ts';
 import { signPermission, TOKEN_LIFE_MS } from './duty/acknowledge-token.ts';
 import { type Duty, startDuty } from './duty/duty.ts';
 import { noticesFor } from './duty/notices.ts';
@@ -46,6 +47,8 @@ export interface GatewayOptions {
   readonly host: string;
   readonly port: number;
   readonly token: string | undefined;
+  /** What a request shows to write to controllers; nobody may where it is absent. */
+  readonly writeToken: string | undefined;
   /** Address that the links in notices begin with; the page's own if absent. */
   readonly publicUrl: string | undefined;
   /** InfluxDB for history, `http://user:password@host:8086/database`; the embedded store if absent. */
@@ -93,6 +96,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     });
     const log = await openLog({
       dir: join(dataDir, 'log'),
+      dataDir,
       clock,
       log: logger.child({ part: 'log' }),
       bounds: options.logBounds,
@@ -105,8 +109,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
     const engine = startEngine({ log, state, logger: logger.child({ part: 'engine' }), outboxRows: noticesFor });
     ending.push(() => engine.close());
-    ending.push(releaseWorkedIn(log, engine));
-    const present = new PresentSite(site, await adoptSite(log, engine, site, options.version));
+    ending.push(releaseWorkedIn(log, engine, () => clock.leaps()));
+    const present = new PresentSite(site, await adoptSite(log, engine, options));
     const live = new LiveValues();
     live.adopt(site, present.numbers);
 
@@ -213,10 +217,9 @@ interface PathParts {
 async function adoptSite(
   log: DurableLog,
   engine: Engine,
-  site: Site,
-  version: string,
+  { site, version, logger }: GatewayOptions,
 ): Promise<ReadonlyMap<string, number>> {
-  await engine.reached(log.last.logSeq);
+  await caughtUp({ engine, throughSeq: log.last.logSeq, logger, now: () => performance.now() });
   await log.hand({ kind: 'start', version }).taken;
   const numbers = await numbersOf(site, log);
   await engine.reached(log.shownSeq);

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Leap } from '../model/leaps.ts';
 import { openStateDbForReading } from './engine/read-state-db.ts';
 import { readIdentity, readOffset } from './history/offset-file.ts';
 import type { DurableLog } from './log/open-log.ts';
@@ -37,10 +38,11 @@ function stateSeq(dataDir: string): number {
 export function releaseWorkedIn(
   log: Pick<DurableLog, 'keepFrom' | 'last'>,
   engine: { readonly state: { readonly logSeq: number }; readonly snapshotSeq: number },
+  leaps: () => readonly Leap[],
 ): () => void {
   const look = () => {
     const fileSeq = Math.min(engine.state.logSeq, log.last.logSeq);
-    log.keepFrom({ fileSeq, restartSeq: Math.min(engine.snapshotSeq, fileSeq) });
+    log.keepFrom({ fileSeq, restartSeq: Math.min(engine.snapshotSeq, fileSeq), leaps: leaps() });
   };
   look();
   const timer = setInterval(look, LOOK_EVERY_MS);

@@ -3,25 +3,16 @@ import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { type Static, type TSchema, Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { protocolOf } from '../adapters/registry.ts';
-import type { LinkPoint, Protocol } from '../model/adapter.ts';
-import { systemClock } from '../model/clock.ts';
-import { resolveSettings } from '../model/environment.ts';
-import type { Commissioning, Finding, ProbeRequest, ScanEnd, ScanEvent, ScanOptions } from '../model/probe.ts';
-import type { Link, Site } from '../model/site.ts';
-import type { Text } from '../model/text.ts';
-import { untoldWire } from '../model/untold-wire.ts';
+import type { Finding, ProbeRequest, ScanEnd, ScanEvent, ScanOptions } from '../model/probe.ts';
 import { CommandFailed, terminalLanguage } from './exit.ts';
+
 import { ErrorReply, LinkReply, ReadReply, ScanLine } from './http/contract.ts';
 import { type Instance, presentInstance, reachableUrl } from './instance.ts';
-import { loadSite } from './site/load-site.ts';
-import { formatProblem } from './site/problem.ts';
+import { unknownLink } from './unknown-link.ts';
 
 /** Real ms for a gateway to say that it is there, and to answer a read besides what the read itself may wait. */
 const ANSWER_WITHIN_MS = 5000;
 const READ_WITHIN_MS = 60_000;
-/** Links that a message names. */
-const MAX_NAMED = 30;
 
 /** The way to a link's controllers: through the gateway that holds the link, or, where none runs, directly. */
 export interface LinkAccess {
@@ -63,7 +54,9 @@ export async function accessLink(wanted: WantedLink): Promise<LinkAccess> {
     en: `no gateway runs: connecting directly, by ${siteFile}`,
   };
   process.stderr.write(`-- ${direct[terminalLanguage(process.env)]}\n`);
-  return directAccess(readSite(siteFile), wanted.link);
+  // The site file's loader takes a while to load, and with a gateway nobody needs it.
+  const { directAccess } = await import('./direct-link.ts');
+  return directAccess(siteFile, wanted.link);
 }
 
 /** Whether the instance that the folder tells of is there: it answers, or its process lives. */
@@ -189,88 +182,4 @@ async function getJson<T extends TSchema>(instance: Instance, path: string, sche
 
 function notOurs(status: number): CommandFailed {
   return new CommandFailed({ zh: `应答有误（${status}）`, en: `this is no answer of a gateway (${status})` });
-}
-
-function unknownLink(link: string, known: readonly string[]): CommandFailed {
-  const names = `${known.slice(0, MAX_NAMED).join(', ')}${known.length > MAX_NAMED ? ' …' : ''}`;
-  return new CommandFailed({
-    zh: `没有链路 ${link}；有：${names}`,
-    en: `there is no link ${link}; there are: ${names}`,
-  });
-}
-
-/** Directly, by the site file: the adapter opens a connection of its own for each read. */
-function directAccess(site: Site, key: string): LinkAccess {
-  const link = site.links.find((candidate) => candidate.key === key);
-  if (link === undefined) {
-    throw unknownLink(
-      key,
-      site.links.map((candidate) => candidate.key),
-    );
-  }
-  const adapter = adapterOf(site, link);
-  return {
-    async probe(request, signal) {
-      if (adapter.probe === undefined) throw notPossible(link.protocol);
-      const answer = await adapter.probe(request, signal);
-      if (!answer.ok) throw new CommandFailed(answer.text);
-      return answer.finding;
-    },
-    async scan(options, signal, tell) {
-      if (adapter.scan === undefined) throw notPossible(link.protocol);
-      const answer = await adapter.scan(options, signal, tell);
-      if (!answer.ok) throw new CommandFailed(answer.text);
-      return answer.end;
-    },
-  };
-}
-
-/** The link's adapter, which does not run: it knows settings and points. */
-function adapterOf(site: Site, link: Link): Commissioning {
-  const protocol: Protocol | undefined = protocolOf(link.protocol);
-  if (protocol === undefined) throw notPossible(link.protocol);
-  const resolved = resolveSettings(link.settings, process.env);
-  if (!resolved.ok) {
-    const names = resolved.unset.join(', ');
-    throw new CommandFailed({ zh: `未设置环境变量：${names}`, en: `environment variables are not set: ${names}` });
-  }
-  const [mistake] = Value.Errors(protocol.settingsSchema, resolved.settings);
-  if (mistake !== undefined) {
-    const where = mistake.instancePath.replace(/^\//, '');
-    throw new CommandFailed({
-      zh: `链路 ${link.key} 的设置 ${where} 有误：${mistake.message}`,
-      en: `setting ${where} of link ${link.key} is wrong: ${mistake.message}`,
-    });
-  }
-  return protocol.create({
-    key: link.key,
-    settings: resolved.settings,
-    points: pointsOf(site, link.key),
-    clock: systemClock(),
-    log: { info: () => undefined, warn: () => undefined },
-    wire: untoldWire,
-  });
-}
-
-function pointsOf(site: Site, link: string): LinkPoint<unknown>[] {
-  return site.assets
-    .filter((asset) => asset.link === link)
-    .flatMap(({ points }) => points)
-    .map(({ key, kind, states, address }, number) => ({ number, key, kind, address, ...(states && { states }) }));
-}
-
-function readSite(path: string): Site {
-  const result = loadSite(path);
-  if (result.ok) return result.site;
-  const language: keyof Text = terminalLanguage(process.env);
-  for (const problem of result.problems) process.stderr.write(`${formatProblem(problem, language)}\n`);
-  const count = result.problems.length;
-  throw new CommandFailed(
-    { zh: `站点文件 ${path} 有 ${count} 处错误`, en: `site file ${path} has ${count} mistakes` },
-    { exitCode: 1 },
-  );
-}
-
-function notPossible(protocol: string): CommandFailed {
-  return new CommandFailed({ zh: `协议 ${protocol} 不支持此操作`, en: `protocol ${protocol} cannot do this` });
 }

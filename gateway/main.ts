@@ -1,42 +1,50 @@
-import { backupCommand } from './backup-command.ts';
-import { checkCommand } from './check-command.ts';
-import { CommandFailed, type ExitCode, runToExit } from './exit.ts';
-import { exportCommand } from './export-command.ts';
-import { readCommand } from './read-command.ts';
-import { reloadCommand } from './reload-command.ts';
-import { replayCommand } from './replay-command.ts';
-import { restoreCommand } from './restore-command.ts';
-import { runCommand } from './run.ts';
-import { scanCommand } from './scan-command.ts';
-import { simulateCommand } from './simulate-command.ts';
-import { watchCommand } from './watch-command.ts';
+import { type CommandName, commandHelps, helpOf, overview } from './command-help.ts';
+import { CommandFailed, type ExitCode, runToExit, terminalLanguage } from './exit.ts';
 
-/** The command line: one word, then what belongs to it. */
-const commands: Readonly<Record<string, (args: readonly string[]) => Promise<ExitCode>>> = {
-  backup: backupCommand,
-  check: checkCommand,
-  export: exportCommand,
-  // Spreadsheets take a quarter of a second to load: only where one is read.
-  import: async (args) => (await import('./import-command.ts')).importCommand(args),
-  read: readCommand,
-  reload: reloadCommand,
-  replay: replayCommand,
-  restore: restoreCommand,
-  run: runCommand,
-  scan: scanCommand,
-  simulate: simulateCommand,
-  watch: watchCommand,
+type Command = (args: readonly string[]) => Promise<ExitCode>;
+
+/** The command line: one word, then what belongs to it. A command loads what it needs itself, and nothing else. */
+const commands: Readonly<Record<CommandName, () => Promise<Command>>> = {
+  backup: async () => (await import('./backup-command.ts')).backupCommand,
+  check: async () => (await import('./check-command.ts')).checkCommand,
+  export: async () => (await import('./export-command.ts')).exportCommand,
+  import: async () => (await import('./import-command.ts')).importCommand,
+  read: async () => (await import('./read-command.ts')).readCommand,
+  reload: async () => (await import('./reload-command.ts')).reloadCommand,
+  replay: async () => (await import('./replay-command.ts')).replayCommand,
+  restore: async () => (await import('./restore-command.ts')).restoreCommand,
+  run: async () => (await import('./run.ts')).runCommand,
+  scan: async () => (await import('./scan-command.ts')).scanCommand,
+  simulate: async () => (await import('./simulate-command.ts')).simulateCommand,
+  watch: async () => (await import('./watch-command.ts')).watchCommand,
 };
 
 await runToExit(async () => {
   const [name = '', ...args] = process.argv.slice(2);
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (!command) {
+  const language = terminalLanguage(process.env);
+  if (isHelp(name)) {
+    process.stdout.write(overview(language));
+    return 0;
+  }
+  if (!isCommand(name)) {
     const names = Object.keys(commands).join(', ');
     throw new CommandFailed({
       zh: `没有命令“${name}”；可用：${names}`,
       en: `there is no command "${name}"; there are: ${names}`,
     });
   }
+  if (args.some(isHelp)) {
+    process.stdout.write(helpOf(name, language));
+    return 0;
+  }
+  const command = await commands[name]();
   return command(args);
 });
+
+function isCommand(name: string): name is CommandName {
+  return Object.hasOwn(commandHelps, name);
+}
+
+function isHelp(argument: string): boolean {
+  return argument === '--help' || argument === '-h';
+}

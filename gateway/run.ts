@@ -14,11 +14,9 @@ import { loadSite } from './site/load-site.ts';
 import { formatProblem } from './site/problem.ts';
 import { fileMarks } from './site-watch.ts';
 import { makeFolder } from './storage/make-folder.ts';
+import { MIN_TOKEN_LENGTH, writeToken } from './write-token.ts';
 
 export const DEFAULT_PORT = 8080;
-
-/** Characters of an access token at least. */
-const MIN_TOKEN_LENGTH = 16;
 
 /** Real ms for an orderly end; then the process ends all the same. */
 const END_MS = 10_000;
@@ -53,6 +51,7 @@ export async function runCommand(args: readonly string[]): Promise<ExitCode> {
   const dataDir = writableFolder(values.data);
   refuseUnfinished(dataDir);
   const token = accessToken(values.host);
+  const tokenForWriting = writeToken(process.env, token);
   const logger = pino({ level: logLevel(), base: null }, pino.destination({ dest: 2, sync: false }));
   const told = whenTold();
   let running: Gateway | undefined;
@@ -65,6 +64,7 @@ export async function runCommand(args: readonly string[]): Promise<ExitCode> {
     host: values.host,
     port: portNumber(values.port),
     token,
+    writeToken: tokenForWriting,
     publicUrl: values['public-url'],
     influxUrl: values.influx ?? (process.env.LAMPLIGHTER_INFLUX_URL || undefined),
     logBounds: logBounds(process.env),

@@ -11,7 +11,7 @@ import { accessLink, type WantedLink } from './link-access.ts';
 const LINE_EVERY_MS = 10_000;
 
 /** Options of all protocols; each says of those that are not its own. */
-const protocolOptions = ['units', 'tables', 'from', 'to', 'timeout', 'pace', 'for', 'depth'] as const;
+const protocolOptions = ['units', 'tables', 'from', 'to', 'timeout', 'pace', 'for', 'depth', 'topic'] as const;
 
 /**
  * `scan LINK [--units 1-247] [--tables holding,input] [--from N] [--to N] [--every] …`: what there is on a link, within
@@ -61,8 +61,8 @@ function readArguments(args: readonly string[]): Arguments {
   const [link, ...more] = positionals;
   if (link === undefined || more.length > 0) {
     throw new CommandFailed({
-      zh: '用法：scan 链路 [--units 1-247] [--tables holding,input] [--from 地址] [--to 地址] [--every] [--timeout 时长] [--pace 时长] [--for 时长] [--depth 层数] [--json] [--data 目录] [--site 文件]',
-      en: 'usage: scan LINK [--units 1-247] [--tables holding,input] [--from N] [--to N] [--every] [--timeout DURATION] [--pace DURATION] [--for DURATION] [--depth N] [--json] [--data DIR] [--site FILE]',
+      zh: '用法：scan 链路 [--units 1-247] [--tables holding,input] [--from 地址] [--to 地址] [--every] [--timeout 时长] [--pace 时长] [--for 时长] [--depth 层数] [--topic 主题] [--json] [--data 目录] [--site 文件]',
+      en: 'usage: scan LINK [--units 1-247] [--tables holding,input] [--from N] [--to N] [--every] [--timeout DURATION] [--pace DURATION] [--for DURATION] [--depth N] [--topic FILTER] [--json] [--data DIR] [--site FILE]',
     });
   }
   const { data, site: siteFile, json, every, ...rest } = values;

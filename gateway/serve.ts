@@ -1,3 +1,4 @@
+import { protocols } from '../adapters/registry.ts';
 import type { SteadyClock } from '../model/clock.ts';
 import type { Action } from '../model/log.ts';
 import { refusalOf } from '../rules/actions.ts';
@@ -18,12 +19,14 @@ import type { HealthReply, SiteReply } from './http/contract.ts';
 import type { LiveFeed } from './http/live-feed.ts';
 import type { LiveValues } from './http/live-values.ts';
 import { type HttpServer, startHttp } from './http/server.ts';
+import type { WritesSource } from './http/write-routes.ts';
 import type { Links } from './links/supervisor.ts';
 import type { DurableLog } from './log/open-log.ts';
 import { createMetrics } from './metrics.ts';
 import type { PresentSite } from './present-site.ts';
 import { reloadAnswer, shownRefusal } from './reload-answer.ts';
 import type { Reloads } from './reloads.ts';
+import { Writes } from './writes.ts';
 
 /** Records that the engine may be behind before `/readyz` says so. */
 const MAX_ENGINE_LAG = 5000;
@@ -103,6 +106,7 @@ function httpOptions(options: GatewayOptions, parts: ServeParts): Parameters<typ
       refusal: (action) => refusalOf(engine.state, action, clock.now()),
       act: (action) => act(action, log, engine),
     },
+    writes: { token: options.writeToken, write: wireWrites(options, parts) },
     commissioning: { link: (key) => askedLink(key, parts) },
     reload: async () => reloadAnswer(await reloads.reload()),
     readPermission: (permission) => readPermission(permission, key, Date.now()),
@@ -111,6 +115,22 @@ function httpOptions(options: GatewayOptions, parts: ServeParts): Parameters<typ
     notReady: () => notReady(parts),
     pageDir,
   };
+}
+
+/** What writes values to controllers, as the site file that holds at each moment allows it. */
+function wireWrites({ logger }: GatewayOptions, { present, heldLink, log, engine }: ServeParts): WritesSource['write'] {
+  const writes = new Writes({
+    site: () => present.site,
+    protocols,
+    held: heldLink,
+    // Nothing waits for the rules before it is sent; what became of it is to be seen at once by whoever asked.
+    record: async (action) =>
+      action.type === 'written'
+        ? (await act(action, log, engine)).logSeq
+        : (await log.hand({ kind: 'action', action }).taken).logSeq,
+    logger: logger.child({ part: 'writes' }),
+  });
+  return (wanted) => writes.write(wanted);
 }
 
 /** A link as a person may ask of it; undefined where there is none. */

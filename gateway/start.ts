@@ -38,7 +38,7 @@ function positiveNumber(text: string): string {
 
 /** Throws a StorageError that names the gateway which runs on this folder, before anything in it is touched. */
 function refuseUsedFolder(dataDir: string): void {
-  lockFolder(join(dataDir, 'log')).release();
+  lockFolder(join(dataDir, 'log'), dataDir).release();
 }
 
 async function refuseTakenPort(port: number): Promise<void> {

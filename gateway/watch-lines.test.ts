@@ -52,12 +52,14 @@ describe('a line for people', () => {
 
   test.each([
     [{ kind: 'bool', value: true, unit: null, states: { 1: { zh: '合', en: 'closed' } } }, 'true closed'],
+    [{ value: 16_084.790_039_062_5, unit: 'kWh' }, '16084.79004 kWh'],
+    [{ value: 123_456_789_012, unit: null }, '123456789012'],
     [{ kind: 'enum', value: 2, unit: null, states: { 1: { zh: '合', en: 'closed' } } }, '2'],
     [
       { kind: 'bitset', value: 5, unit: null, states: { 0: { zh: '甲', en: 'A' }, 2: { zh: '丙', en: 'C' } } },
       '5 A; C',
     ],
-  ] as const)('names states: %j', (part, text) => {
+  ] as const)('names states, units and no more digits than there are: %j', (part, text) => {
     expect(textLine({ ...point, ...part }, 0, en)).toContain(`  ${text}  `);
   });
 });

@@ -4,6 +4,8 @@ import { textWidth } from './replay/text-table.ts';
 
 /** Cells that a value takes at least, so that qualities stand below each other. */
 const VALUE_WIDTH = 14;
+/** Digits of a number that is not whole. */
+const SHOWN_DIGITS = 10;
 
 const qualityTexts: Readonly<Record<PointReply['quality'], Text>> = {
   good: { zh: '好', en: 'good' },
@@ -80,7 +82,13 @@ export function valueText({ value, unit, states, kind }: PointReply, language: k
   }
   const state = states?.[String(typeof value === 'boolean' ? Number(value) : value)];
   if (state !== undefined) return `${value} ${state[language]}`;
-  return unit === null ? String(value) : `${value} ${unit}`;
+  const shown = typeof value === 'number' ? numberText(value) : String(value);
+  return unit === null ? shown : `${shown} ${unit}`;
+}
+
+/** Ten digits: what a float of 32 bits adds behind them is no reading of the device's. */
+function numberText(value: number): string {
+  return String(Number.isInteger(value) ? value : Number(value.toPrecision(SHOWN_DIGITS)));
 }
 
 function reasonText({ reason }: PointReply, language: keyof Text): string {

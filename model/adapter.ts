@@ -1,6 +1,6 @@
 import type { TSchema } from 'typebox';
 import type { Clock } from './clock.ts';
-import type { PointKey, PointNumber, ValueKind } from './point.ts';
+import type { PointKey, PointNumber, PointValue, ValueKind } from './point.ts';
 import type { Commissioning } from './probe.ts';
 import type { Batch } from './sample.ts';
 import type { Text } from './text.ts';
@@ -28,7 +28,29 @@ export interface Adapter extends Commissioning {
    * never a throw.
    */
   run(emit: Emit, signal: AbortSignal, up: () => void): Promise<void>;
+  /**
+   * Writes a value to a point that its map allows to be written, on the connection that `run` holds, and reads it back.
+   * Whether anybody may is decided before. Rejects only for a mistake of the adapter; `signal` ends the waiting.
+   */
+  write?(point: PointKey, value: PointValue, signal: AbortSignal): Promise<WriteOutcome>;
 }
+
+/**
+ * What became of a value that was to be written. `before` and `after` are what the point read then; null where that was
+ * no value, or could not be read.
+ */
+export type WriteOutcome =
+  /** It was taken: read back, raw, it is what was written. */
+  | { readonly outcome: 'done'; readonly before: PointValue | null; readonly after: PointValue | null }
+  /** Nothing was changed, and why: nothing was sent, or the device refused. */
+  | { readonly outcome: 'refused'; readonly why: Text }
+  /** It was sent, and what is there is something else, or not known. */
+  | {
+      readonly outcome: 'failed';
+      readonly why: Text;
+      readonly before: PointValue | null;
+      readonly after: PointValue | null;
+    };
 
 /** The link is gone or could not be made; it is tried again with back-off. */
 export class LinkLost extends Error {
@@ -159,4 +181,14 @@ export interface Protocol<Settings = unknown, Address = unknown, MapPoint = unkn
    */
   settingsProblems?(settings: Settings): readonly Problem[];
   create(plan: LinkPlan<Settings, Address>): Adapter;
+  /** What is to be known of an address before anything is written there; absent where the protocol does not write. */
+  readonly writes?: {
+    /** The map says that the controller takes a value here. */
+    allowed(address: Address): boolean;
+    /**
+     * Names the controller, so that it has the same name on every link that leads to it: what is written to one of its
+     * points is done to all of it. `${ENV}` in `settings` stands as it is written.
+     */
+    device(address: Address, settings: Settings): string;
+  };
 }

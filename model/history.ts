@@ -4,6 +4,7 @@ import type { LedgerChange } from './ledger.ts';
 import type { PointInfo, PointKey, PointNumber } from './point.ts';
 import type { RateChange } from './rate.ts';
 import type { Batch } from './sample.ts';
+import type { Text } from './text.ts';
 
 /** What the engine says of the world; all of it follows from the log. */
 export type Change = LedgerChange | AlarmChange | RateChange | FloodChange;
@@ -32,11 +33,11 @@ export function ordinalAt({ firstOrdinal, ordinals }: SampleBlock, row: number):
 
 /**
  * What became of a hand-over. `retry`: later, unchanged. `refused`: never, and why; only `count` samples or changes of it
- * if given, and the others are done.
+ * if given, and the others are done. `text` says in both languages what `reason` does, where the home knows.
  */
 export type Outcome =
   | { readonly outcome: 'done' }
-  | { readonly outcome: 'retry'; readonly afterMs: number; readonly reason: string }
+  | { readonly outcome: 'retry'; readonly afterMs: number; readonly reason: string; readonly text?: Text }
   | { readonly outcome: 'refused'; readonly reason: string; readonly count?: number };
 
 /**

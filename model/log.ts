@@ -1,3 +1,5 @@
+import type { WriteOutcome } from './adapter.ts';
+import type { PointKey, PointValue } from './point.ts';
 import type { Batch } from './sample.ts';
 import type { Site } from './site.ts';
 import type { Text } from './text.ts';
@@ -41,6 +43,24 @@ export type Action = { readonly by: string } & (
   /** Somebody works at the asset: its alarms of priority 1 are labelled TEST and told to `by` first. */
   | { readonly type: 'open-job'; readonly asset: string; readonly untilMs: number }
   | { readonly type: 'close-job'; readonly asset: string }
+  /** A value is about to be written to a controller; stands in the log before anything is sent. */
+  | {
+      readonly type: 'write';
+      readonly asset: string;
+      readonly point: PointKey;
+      readonly value: PointValue;
+      readonly reason: string;
+    }
+  /** What became of the write whose record is `writeSeq`; `before` and `after` as in {@link WriteOutcome}. */
+  | {
+      readonly type: 'written';
+      readonly asset: string;
+      readonly writeSeq: number;
+      readonly outcome: WriteOutcome['outcome'];
+      readonly before: PointValue | null;
+      readonly after: PointValue | null;
+      readonly why: Text | null;
+    }
 );
 
 /** An entry as a writer hands it to the log. */

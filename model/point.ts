@@ -10,6 +10,9 @@ export type PointNumber = number;
  */
 export type ValueKind = 'double' | 'bool' | 'enum' | 'bitset' | 'text';
 
+/** A point's value: a text of a text point, a number of every other. */
+export type PointValue = number | string;
+
 /** Bound on a text value, in bytes of UTF-8; a longer one is a bad sample with reason `text-too-long`. */
 export const MAX_TEXT_BYTES = 256;
 

@@ -51,6 +51,8 @@ export interface System {
   readonly key: string;
   readonly name: Text;
   readonly rates: readonly RateDefinition[];
+  /** All of it is fire equipment: nothing is ever written to it. */
+  readonly fireSafety?: true;
 }
 
 /**
@@ -110,6 +112,8 @@ export interface Asset {
   readonly warrantyUntil?: string;
   /** Not handed over yet: pages nobody and enters no figure until all its points are signed off. */
   readonly commissioning?: boolean;
+  /** Names of the points that the site file allows to be written. */
+  readonly writable?: readonly string[];
   readonly points: readonly AssetPoint[];
   readonly formerly?: string;
 }
@@ -137,6 +141,8 @@ export interface Profile {
   readonly key: string;
   readonly name: Text;
   readonly points: Readonly<Record<string, ProfilePoint>>;
+  /** Fire equipment: it is observed, and nothing is ever written to it. */
+  readonly fireSafety?: true;
   /** Why its points may stay silent for longer than three intervals of their link before they are stale. */
   readonly staleReason?: Text;
   /** True while the asset does what it is there for. */

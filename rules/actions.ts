@@ -23,6 +23,9 @@ export const MAX_JOB_MS = 12 * 3_600_000;
 export const MAX_PLANS = 1000;
 export const MAX_EXCLUSIONS = 1000;
 
+/** Writes to controllers that are shown; older ones are in the log. */
+export const MAX_WRITES = 500;
+
 /** Exclusions are shown for as long as the sums that they changed are kept; the log has them for good. */
 const EXCLUSIONS_KEPT_MS = 13 * 31 * 86_400_000;
 
@@ -42,6 +45,10 @@ export function refusalOf(state: EngineState, action: Action, nowMs: number): Te
       return refusalOfShelf(state, action, nowMs);
     case 'sign-off':
       return refusalOfSignOff(state, action.points);
+    case 'write':
+    case 'written':
+      // Whether it may be written was decided before it was sent; what was done is noted.
+      return noAsset(state, action.asset);
     case 'exclude':
     case 'plan':
     case 'cancel-plan':
@@ -101,7 +108,26 @@ function apply(work: Work, action: Action): void {
     case 'sign-off':
       for (const point of action.points) decisions.signedOff.add(point);
       return followCommissioning(work);
+    case 'write':
+    case 'written':
+      return noteWrite(state, action);
   }
+}
+
+/** Writes to controllers change nothing by themselves: what they do is seen in the samples. */
+function noteWrite(state: EngineState, action: Extract<Action, { type: 'write' | 'written' }>): void {
+  const { decisions, logMs, logSeq } = state;
+  if (action.type === 'write') {
+    const { asset, point, value, by, reason } = action;
+    const open = { outcome: null, before: null, after: null, why: null };
+    const write = { asset, point, value, by, reason, atMs: logMs, logSeq, ...open };
+    decisions.writes = [...decisions.writes, write].slice(-MAX_WRITES);
+    return;
+  }
+  const { writeSeq, outcome, before, after, why } = action;
+  decisions.writes = decisions.writes.map((write) =>
+    write.logSeq === writeSeq ? { ...write, outcome, before, after, why } : write,
+  );
 }
 
 /** Ends jobs whose time is over. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { BatchBuilder } from '../model/sample.ts';
 import type { AlarmDefinition, Asset, Profile, Site } from '../model/site.ts';
 import { alarm, asset, healthy, lampKeys, plan, site, Timeline, text } from '../test/support/timeline.ts';
+import { MAX_WRITES } from './actions.ts';
 import { openActivations } from './alarms/activation.ts';
 import { className } from './ledger/ledger.ts';
 import { restoreSnapshot, type Snapshot, takeSnapshot } from './snapshot.ts';
@@ -282,6 +283,43 @@ describe('decisions', () => {
     line.run(5, { 'a/failed': 1 });
     expect([...line.state.decisions.outOfService.keys()]).toEqual([]);
     expect(line.classOf('a')).toBe('notRequired');
+  });
+
+  test('writes to controllers are shown with what became of them, and outlive a restart and a renaming', () => {
+    const of = siteOf([machine()]);
+    const line = new Timeline(of);
+    const write = (value: number) => {
+      line.act({ type: 'write', asset: 'a', point: 'a/failed', value, reason: 'test' });
+      return line.state.logSeq;
+    };
+    const [first, second] = [write(1), write(2)];
+    const why = text('read back differs');
+    const outcome = { outcome: 'failed', before: 0, after: 5, why } as const;
+    line.act({ type: 'written', asset: 'a', writeSeq: first, ...outcome });
+    // Of an asset that there is not, nothing is noted.
+    line.act({ type: 'write', asset: 'none', point: 'none/failed', value: 1, reason: 'test' });
+    const noted = [
+      { asset: 'a', point: 'a/failed', value: 1, logSeq: first, ...outcome },
+      { asset: 'a', point: 'a/failed', value: 2, logSeq: second, outcome: null, before: null, after: null, why: null },
+    ];
+    expect(line.state.decisions.writes).toMatchObject(noted);
+
+    const saved = JSON.parse(JSON.stringify(takeSnapshot(line.state))) as Snapshot;
+    expect(restoreSnapshot(saved)?.decisions.writes).toEqual(line.state.decisions.writes);
+    const { writes: _, ...before } = saved.decisions;
+    expect(restoreSnapshot({ ...saved, decisions: before })?.decisions.writes).toEqual([]);
+    const renamed = of.assets.map((one) => ({ ...one, key: 'b', formerly: 'a', points: [] }));
+    line.put({ kind: 'site', site: { ...of, assets: renamed, hash: 'renamed' } });
+    expect(line.state.decisions.writes).toMatchObject(noted.map((one) => ({ ...one, asset: 'b', point: 'b/failed' })));
+  });
+
+  test('of the writes the newest are shown', () => {
+    const line = new Timeline(siteOf([machine()]));
+    for (let value = 0; value < MAX_WRITES + 2; value++) {
+      line.act({ type: 'write', asset: 'a', point: 'a/failed', value, reason: 'test' });
+    }
+    expect(line.state.decisions.writes).toHaveLength(MAX_WRITES);
+    expect(line.state.decisions.writes[0]).toMatchObject({ value: 2 });
   });
 
   test('a thousand exclusions make room once the sums that they changed are gone', () => {

@@ -11,6 +11,12 @@ export const profilesFolder = new URL('./profiles/', import.meta.url);
 /** The alarm that has no `when`: it stands while the asset's ledger class is unknown although data is expected. */
 export const dataLostKey = 'data-lost';
 
+/**
+ * Kinds of equipment that people's lives hang on in a fire. Nothing is written to them, whoever writes a profile of the
+ * same name beside a site file; a profile of another name says so by `fireSafety`.
+ */
+const fireSafetyProfiles: ReadonlySet<string> = new Set(['fire-alarm', 'fire-pump', 'smoke-fan', 'broadcast']);
+
 /** A text in both languages, as YAML files have it. */
 export const TextSchema = Type.Object(
   {
@@ -94,6 +100,9 @@ export const keyPattern = '^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$';
 export const ProfileFileSchema = Type.Object(
   {
     name: TextSchema,
+    fireSafety: Type.Optional(
+      Type.Boolean({ description: 'true for fire equipment: it is observed, and nothing is ever written to it' }),
+    ),
     points: Type.Record(Type.String({ pattern: pointNamePattern }), ProfilePointFile, { minProperties: 1 }),
     staleReason: Type.Optional({
       ...TextSchema,
@@ -117,6 +126,7 @@ export function toProfile(key: string, file: ProfileFile): Profile {
   return {
     key,
     name: file.name,
+    ...((file.fireSafety === true || fireSafetyProfiles.has(key)) && { fireSafety: true as const }),
     points: Object.fromEntries(Object.entries(file.points).map(([name, point]) => [name, toPoint(point)])),
     ...(file.staleReason !== undefined && { staleReason: file.staleReason }),
     up: file.up,

@@ -55,6 +55,8 @@ interface SavedDecisions {
   readonly signedOff: readonly string[];
   readonly plans: Decisions['plans'];
   readonly exclusions: Decisions['exclusions'];
+  /** Absent where a program wrote it that did not write to controllers. */
+  readonly writes?: Decisions['writes'];
 }
 
 export function takeSnapshot(state: EngineState): Snapshot {
@@ -127,8 +129,8 @@ function saveRecent(state: EngineState): Snapshot['assets']['recent'] {
   });
 }
 
-function saveDecisions({ outOfService, jobs, signedOff, plans, exclusions }: Decisions): SavedDecisions {
-  return { outOfService: [...outOfService], jobs: [...jobs], signedOff: [...signedOff], plans, exclusions };
+function saveDecisions({ outOfService, jobs, signedOff, ...lists }: Decisions): SavedDecisions {
+  return { outOfService: [...outOfService], jobs: [...jobs], signedOff: [...signedOff], ...lists };
 }
 
 /** The state as it was; undefined where the snapshot is of another format. */
@@ -183,6 +185,10 @@ function carryDecisions(state: EngineState, before: SavedDecisions, site: Site):
   const now = new Map(site.assets.flatMap(({ key, formerly }) => (formerly ? [[formerly, key] as const] : [])));
   const keys = new Set(site.assets.map(({ key }) => key));
   const keyOf = (key: string) => (keys.has(key) ? key : (now.get(key) ?? key));
+  const renamed = (point: string) => {
+    const cut = point.indexOf('/');
+    return keyOf(point.slice(0, cut)) + point.slice(cut);
+  };
   const { decisions } = state;
   decisions.outOfService.clear();
   decisions.jobs.clear();
@@ -191,10 +197,15 @@ function carryDecisions(state: EngineState, before: SavedDecisions, site: Site):
   for (const [key, value] of before.outOfService) if (isKept(key)) decisions.outOfService.set(keyOf(key), value);
   for (const [key, value] of before.jobs) if (isKept(key)) decisions.jobs.set(keyOf(key), value);
   for (const point of before.signedOff) {
-    const [asset = '', name = ''] = point.split('/');
-    if (isKept(asset)) decisions.signedOff.add(`${keyOf(asset)}/${name}`);
+    const [asset = ''] = point.split('/');
+    if (isKept(asset)) decisions.signedOff.add(renamed(point));
   }
   decisions.plans = before.plans.map((plan) => ({ ...plan, asset: keyOf(plan.asset) }));
+  decisions.writes = (before.writes ?? []).map((write) => ({
+    ...write,
+    asset: keyOf(write.asset),
+    point: renamed(write.point),
+  }));
   decisions.exclusions = before.exclusions.map((exclusion) => ({ ...exclusion, asset: keyOf(exclusion.asset) }));
 }
 

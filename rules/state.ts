@@ -1,4 +1,6 @@
-import type { PointKey, PointNumber } from '../model/point.ts';
+import type { WriteOutcome } from '../model/adapter.ts';
+import type { PointKey, PointNumber, PointValue } from '../model/point.ts';
+import type { Text } from '../model/text.ts';
 import type { AlarmMemory } from './alarms/alarm.ts';
 import { createHealthMemory, type HealthMemory } from './alarms/alarm-health.ts';
 import { type Plan, STRIDE, VALUE } from './compile.ts';
@@ -20,6 +22,25 @@ export interface Decisions {
   readonly signedOff: Set<PointKey>;
   plans: readonly RegisteredPlan[];
   exclusions: readonly Exclusion[];
+  /** What people wrote to controllers, the newest of it; the log has it all. */
+  writes: readonly Write[];
+}
+
+/** A value that somebody wrote to a controller, or tried to. */
+export interface Write {
+  readonly asset: string;
+  readonly point: PointKey;
+  readonly value: PointValue;
+  readonly by: string;
+  readonly reason: string;
+  readonly atMs: number;
+  /** Number of its record in the log. */
+  readonly logSeq: number;
+  /** Null while it is not known, which it stays where the gateway ended in between. */
+  readonly outcome: WriteOutcome['outcome'] | null;
+  readonly before: PointValue | null;
+  readonly after: PointValue | null;
+  readonly why: Text | null;
 }
 
 /** Planned work that somebody registered before it began. */
@@ -100,7 +121,7 @@ export interface EngineState {
 }
 
 export function createDecisions(): Decisions {
-  return { outOfService: new Map(), jobs: new Map(), signedOff: new Set(), plans: [], exclusions: [] };
+  return { outOfService: new Map(), jobs: new Map(), signedOff: new Set(), plans: [], exclusions: [], writes: [] };
 }
 
 export function createEngineState(): EngineState {

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { Text } from '../../model/text.ts';
 import { isBitTable } from './address.ts';
 import { ClientCodec } from './client-codec.ts';
-import { type Endpoint, type SerialSettings, shownEndpoint } from './endpoint.ts';
+import { type Endpoint, noModbusText, type SerialSettings, shownEndpoint } from './endpoint.ts';
 import { expectedReply } from './expected-reply.ts';
 import type { Framing, FramingHost, Outcome } from './framing.ts';
 import { MbapFraming } from './mbap-framing.ts';
@@ -71,6 +71,10 @@ export class Connection {
       write: (bytes) => transport.write(bytes),
       broken: () => {
         this.#broken = true;
+        void transport.close();
+      },
+      noModbus: () => {
+        this.#lost ??= noModbusText(endpoint);
         void transport.close();
       },
       timedOut: () => this.#closeIfStuck(),
@@ -169,7 +173,7 @@ export class Connection {
   }
 
   #onClosed(cause: string): void {
-    this.#lost = this.#lostText(this.#stuck ? 'EPIPE' : cause);
+    this.#lost ??= this.#lostText(this.#stuck ? 'EPIPE' : cause);
     this.#framing.abandon();
     this.#onLost?.(this.#lost);
   }

@@ -84,6 +84,7 @@ describe('values', () => {
     expect(text('gb18030', 'cbae b1c3')).toBe('水泵');
     // Four bytes for one character, which GBK does not have.
     expect(text('gb18030', '9439 fc36')).toBe('😀');
+    expect(text('ascii', 'c3a9'), 'though it is UTF-8').toEqual({ reason: 'wrong-type', detail: 'not ascii' });
     expect(text('ascii', '41b0')).toEqual({ reason: 'wrong-type', detail: 'not ascii' });
     expect(text('utf-8', '41c3')).toEqual({ reason: 'wrong-type', detail: 'not utf-8' });
     expect(text('gb18030', 'cbff')).toEqual({ reason: 'wrong-type', detail: 'not gb18030' });

@@ -115,6 +115,12 @@ describe('golden vectors', () => {
   });
 });
 
+test('`wire` says which byte of the value comes when, also where that is not the same the other way round', () => {
+  const place = form({ type: 'uint32', count: 2, wire: [2, 3, 4, 1] });
+  expect(decoder(place)(Buffer.from('02030401', 'hex'), 0)).toBe(0x01020304);
+  expect(written(place, 0x01020304)).toBe('0203 0401');
+});
+
 describe('what is written', () => {
   test('scaled values go back to the steps that the device has', () => {
     expect(written(form({ scale: 0.1 }), 412.3)).toBe('101b');

@@ -64,6 +64,12 @@ export function shownEndpoint(endpoint: Endpoint): string {
   return endpoint.kind === 'serial' ? endpoint.path : `${endpoint.host}:${endpoint.port}`;
 }
 
+/** What comes from there is something else. */
+export function noModbusText(endpoint: Endpoint): Text {
+  const where = shownEndpoint(endpoint);
+  return { zh: `${where} 的应答不是 Modbus`, en: `what ${where} answers is not Modbus` };
+}
+
 /** What is wrong with settings whose single values are right. No text repeats a value: it may be from the environment. */
 export function endpointProblems(settings: ModbusSettings): readonly Problem[] {
   const endpoint = readEndpoint(settings);

@@ -41,4 +41,6 @@ export interface FramingHost {
   timedOut(): void;
   /** The stream cannot be made out any more: it must be begun anew. */
   broken(): void;
+  /** Much has come, and nothing of it was Modbus: somebody else is there. */
+  noModbus(): void;
 }

@@ -1,7 +1,7 @@
 import { LinkLost, SetupRefused, type Wire } from '../../model/adapter.ts';
 import type { Text } from '../../model/text.ts';
 import { Connection, type ReadRequest, type Reply, type WriteRequest } from './connection.ts';
-import { type Endpoint, shownEndpoint } from './endpoint.ts';
+import { type Endpoint, noModbusText } from './endpoint.ts';
 import { exceptionText, isPatience } from './exceptions.ts';
 import { PERSON, RequestQueue } from './request-queue.ts';
 
@@ -205,7 +205,7 @@ export class Line {
   async #openAnew(): Promise<void> {
     const nowMs = performance.now();
     this.#reopenedAtMs = this.#reopenedAtMs.filter((atMs) => atMs > nowMs - REOPEN_WINDOW_MS);
-    if (this.#reopenedAtMs.length >= MAX_REOPENS) return this.#lose(rubbishText(this.#endpoint));
+    if (this.#reopenedAtMs.length >= MAX_REOPENS) return this.#lose(noModbusText(this.#endpoint));
     this.#reopenedAtMs.push(nowMs);
     await this.#connection.close();
     try {
@@ -235,11 +235,6 @@ export class Line {
   get #ended(): boolean {
     return this.#lost !== undefined || this.#signal.aborted;
   }
-}
-
-function rubbishText(endpoint: Endpoint): Text {
-  const where = shownEndpoint(endpoint);
-  return { zh: `${where} 的应答不是 Modbus`, en: `what ${where} answers is not Modbus` };
 }
 
 function malformedText(detail: string): Text {

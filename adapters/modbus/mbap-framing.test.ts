@@ -18,6 +18,7 @@ function framing(parallel = 1, first = 0) {
     broken: () => {
       seen.broken += 1;
     },
+    noModbus: () => expect.unreachable('a stream is broken at once'),
     timedOut: () => {
       seen.timeouts += 1;
     },

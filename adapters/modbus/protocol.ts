@@ -35,6 +35,10 @@ export const modbusProtocol: ModbusProtocol = {
   resolve: resolveAddress,
   written: writtenModbus,
   conflicts: findConflicts,
+  writes: {
+    allowed: ({ writable }) => writable === true,
+    device: ({ unit }, { endpoint }) => `${endpoint} unit ${unit}`,
+  },
   expectedIntervalMs: ({ poll }) => parseDuration(poll ?? DEFAULT_POLL),
   ownIntervalMs: ({ poll }) => (poll === undefined ? undefined : parseDuration(poll)),
   settingsProblems: endpointProblems,
@@ -50,6 +54,14 @@ export const modbusProtocol: ModbusProtocol = {
         });
       },
       ask,
+      write: async (key, value, signal) => {
+        const point = plan.points.find((candidate) => candidate.key === key);
+        if (point === undefined) throw new RangeError(`link ${plan.key} has no point ${key}`);
+        const { wordOrder = 'big', byteOrder = 'big' } = plan.settings;
+        const { address, kind, states } = point;
+        const { writePoint } = await import('./write.ts');
+        return writePoint({ address, kind, states, wordOrder, byteOrder }, value, ask, signal);
+      },
       probe: async (request, signal) => {
         const { probeModbus } = await import('./probe.ts');
         return probeModbus(plan, personsLine(plan.settings, ask), request, signal);

@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { crc16, withCrc } from './crc16.ts';
 import { expectedReply } from './expected-reply.ts';
 import type { Outcome } from './framing.ts';
-import { LATE_TIMEOUTS, RtuFraming } from './rtu-framing.ts';
+import { LATE_MS } from './owed-replies.ts';
+import { RtuFraming } from './rtu-framing.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -14,12 +15,16 @@ const PAUSE_MS = 2;
 
 function framing() {
   const written: Buffer[] = [];
+  const seen = { noModbus: 0 };
   const host = {
     write: (bytes: Buffer) => void written.push(bytes),
     broken: () => expect.unreachable('a line has no header to break'),
+    noModbus: () => {
+      seen.noModbus += 1;
+    },
     timedOut: () => undefined,
   };
-  return { it: new RtuFraming(host, { quietMs: QUIET_MS, pauseMs: PAUSE_MS, byteMs: 0 }), written };
+  return { it: new RtuFraming(host, { quietMs: QUIET_MS, pauseMs: PAUSE_MS, byteMs: 0 }), written, seen };
 }
 
 function send(it: RtuFraming, ...request: number[]): Outcome[] {
@@ -85,19 +90,59 @@ test('between a reply and the next request the line has its pause', () => {
 describe('what is no reply', () => {
   test.each([
     ['a wrong CRC', Buffer.from([1, 3, 2, 0, 5, 0, 0]), 'the CRC is wrong'],
-    ['another unit', reply(5, 2), 'a reply of unit 2 in place of 1'],
-    ['another function', frame(1, 4, 2, 0, 5), 'function 4 in place of 3'],
     ['another byte count', frame(1, 3, 4, 0, 5, 0, 6), '4 bytes in place of 2'],
-    ['an exception to another function', frame(1, 0x84, 2), 'function 132 in place of 3'],
-    ['rubbish', Buffer.from('HTTP/1.1 400 Bad Request'), /^no Modbus frame: 4854/],
-    ['its own echo', frame(1, 3, 0, 0, 0, 1), 'the request itself came back: the line echoes'],
-  ])('%s is malformed once the line is silent', (_, bytes, text) => {
+  ])('a reply with %s is malformed once the line is silent', (_, bytes, text) => {
     const { it } = framing();
     const asked = ask(it);
     it.receive(bytes);
     expect(value(asked)).toBe('open');
     vi.advanceTimersByTime(QUIET_MS);
     expect(value(asked)).toEqual(detail(text));
+  });
+
+  const strange: readonly (readonly [string, Buffer, string | RegExp])[] = [
+    ['a frame of another unit', reply(5, 2), 'a reply of unit 2 in place of 1'],
+    ['a frame with another function', frame(1, 4, 2, 0, 5), 'function 4 in place of 3'],
+    ['an exception to another function', frame(1, 0x84, 2), 'function 132 in place of 3'],
+    ['rubbish', Buffer.from('HTTP/1.1 400 Bad Request'), /^no Modbus frame: 4854/],
+    ['our own request', frame(1, 3, 0, 0, 0, 1), 'the request itself came back: the line echoes'],
+  ];
+
+  test.each(strange)('%s is malformed if nothing better comes', (_, bytes, text) => {
+    const { it } = framing();
+    const asked = ask(it);
+    it.receive(bytes);
+    vi.advanceTimersByTime(TIMEOUT_MS - 1);
+    expect(value(asked)).toBe('open');
+    vi.advanceTimersByTime(1);
+    expect(value(asked)).toEqual(detail(text));
+  });
+
+  test.each(strange)('behind %s the reply is still found', (_, bytes) => {
+    const { it } = framing();
+    const asked = ask(it);
+    it.receive(bytes);
+    vi.advanceTimersByTime(TIMEOUT_MS - 1);
+    it.receive(reply(5));
+    expect(value(asked)).toBe(5);
+  });
+
+  test('where nothing else comes in many exchanges, somebody else is there; one frame, and it is a noisy line', () => {
+    const { it, seen } = framing();
+    const spoilt = () => {
+      const asked = ask(it);
+      vi.advanceTimersByTime(PAUSE_MS);
+      it.receive(Buffer.from('login: '));
+      vi.advanceTimersByTime(TIMEOUT_MS);
+      expect(value(asked)).toMatchObject({ kind: 'malformed' });
+    };
+    for (let i = 0; i < 4; i++) spoilt();
+    ask(it, 2);
+    it.receive(reply(5, 2));
+    for (let i = 0; i < 4; i++) spoilt();
+    expect(seen.noModbus).toBe(0);
+    spoilt();
+    expect(seen.noModbus).toBe(1);
   });
 
   test('a reply that ends too soon is malformed at the time-out, as the rest may be slow', () => {
@@ -137,31 +182,78 @@ describe('what is no reply', () => {
 });
 
 describe('a reply that comes too late', () => {
+  /** What was sent last: unit, function, address, count. */
+  const sent = (written: readonly Buffer[]) => {
+    const last = written.at(-1);
+    return last === undefined ? [] : [last[0], last[1], last.readUInt16BE(2), last.readUInt16BE(4)];
+  };
+  const two = (...registers: [number, number]) =>
+    frame(1, 3, 4, ...registers.flatMap((value) => [value >> 8, value & 0xff]));
+
   test('grid-x/modbus#78: is not taken for that to the next request, of the same unit and as long', () => {
     const { it, written } = framing();
     const first = ask(it, 1, 0);
     vi.advanceTimersByTime(TIMEOUT_MS);
     expect(value(first)).toEqual({ kind: 'timeout' });
     const second = ask(it, 1, 1000);
-    vi.advanceTimersByTime(TIMEOUT_MS / 2);
-    expect(written.length, 'the unit is not asked while it owes a reply').toBe(1);
+    expect(sent(written), 'something as long is not asked yet').toEqual([1, 3, 1000, 2]);
     it.receive(reply(111));
     expect(value(second)).toBe('open');
-    vi.advanceTimersByTime(QUIET_MS);
-    expect(written.length, 'now it is').toBe(2);
+    it.receive(two(222, 223));
+    vi.advanceTimersByTime(PAUSE_MS);
+    expect(sent(written), 'the unit owes nothing any more').toEqual([1, 3, 1000, 1]);
     it.receive(reply(222));
     expect(value(second)).toBe(222);
+    ask(it, 1, 7);
+    vi.advanceTimersByTime(PAUSE_MS);
+    expect(sent(written)).toEqual([1, 3, 7, 1]);
   });
 
-  test('is not waited for without end', () => {
+  test('grid-x/modbus#78: a device that is always too late never gives a value, in whatever order it is asked', () => {
+    const { it, written } = framing();
+    const lateMs = 4.5 * TIMEOUT_MS;
+    const due: { atMs: number; bytes: Buffer }[] = [];
+    const outcomes: unknown[] = [];
+    for (let i = 0; i < 40; i++) {
+      const asked = ask(it, 1, i % 3);
+      while (value(asked) === 'open') {
+        vi.advanceTimersByTime(10);
+        for (const request of written.splice(0)) {
+          const count = request.readUInt16BE(4);
+          const registers = Array.from({ length: count }, (_, at) => 1000 + request.readUInt16BE(2) + at);
+          const content = [1, 3, 2 * count, ...registers.flatMap((one) => [one >> 8, one & 0xff])];
+          due.push({ atMs: performance.now() + lateMs, bytes: frame(...content) });
+        }
+        while ((due[0]?.atMs ?? Number.POSITIVE_INFINITY) <= performance.now()) {
+          const next = due.shift();
+          if (next !== undefined) it.receive(next.bytes);
+        }
+      }
+      outcomes.push(value(asked));
+    }
+    expect(outcomes).toEqual(outcomes.map(() => ({ kind: 'timeout' })));
+  });
+
+  test('a unit that is back after a long silence is read at once', () => {
+    const { it, written } = framing();
+    for (let i = 0; i < 20; i++) {
+      ask(it);
+      vi.advanceTimersByTime(TIMEOUT_MS);
+    }
+    const asked = ask(it);
+    const [, , , count = 0] = sent(written);
+    it.receive(frame(1, 3, 2 * Number(count), ...new Array(2 * Number(count)).fill(0)));
+    vi.advanceTimersByTime(PAUSE_MS);
+    it.receive(reply(5));
+    expect(value(asked)).toBe(5);
+  });
+
+  test('is reckoned with for a minute, not for ever', () => {
     const { it, written } = framing();
     ask(it);
-    vi.advanceTimersByTime(TIMEOUT_MS);
-    const second = ask(it);
-    vi.advanceTimersByTime((LATE_TIMEOUTS - 1) * TIMEOUT_MS + 1);
-    expect(written.length).toBe(2);
-    it.receive(reply(5));
-    expect(value(second)).toBe(5);
+    vi.advanceTimersByTime(TIMEOUT_MS + LATE_MS);
+    ask(it);
+    expect(sent(written)).toEqual([1, 3, 0, 1]);
   });
 
   test('neuron#1602: another unit is asked at once, and does not get it', () => {
@@ -169,19 +261,58 @@ describe('a reply that comes too late', () => {
     ask(it, 1);
     vi.advanceTimersByTime(TIMEOUT_MS);
     const other = ask(it, 2);
-    expect(written.length).toBe(2);
+    expect(sent(written)).toEqual([2, 3, 0, 1]);
     it.receive(Buffer.concat([reply(111, 1), reply(222, 2)]));
     expect(value(other)).toBe(222);
   });
 
-  test('may be an exception, which is not that to the next request either', () => {
+  test('of another length is known by it, and the request is sent without more ado', () => {
     const { it, written } = framing();
-    ask(it, 1, 0);
+    send(it, 1, 3, 0, 0, 0, 2);
+    vi.advanceTimersByTime(TIMEOUT_MS);
+    const second = ask(it, 1, 1000);
+    expect(sent(written)).toEqual([1, 3, 1000, 1]);
+    it.receive(two(1, 2));
+    it.receive(reply(222));
+    expect(value(second)).toBe(222);
+  });
+
+  test('may be an exception: it is believed to be the next request’s only if nothing else comes', () => {
+    const { it } = framing();
+    send(it, 1, 3, 0, 0, 0, 2);
     vi.advanceTimersByTime(TIMEOUT_MS);
     const second = ask(it, 1, 1000);
     it.receive(frame(1, 0x83, 2));
-    vi.advanceTimersByTime(QUIET_MS);
-    expect([written.length, value(second)]).toEqual([2, 'open']);
+    expect(value(second)).toBe('open');
+    it.receive(reply(222));
+    expect(value(second)).toBe(222);
+
+    send(it, 1, 3, 0, 0, 0, 2);
+    vi.advanceTimersByTime(TIMEOUT_MS + PAUSE_MS);
+    const third = ask(it, 1, 1000);
+    it.receive(frame(1, 0x83, 2));
+    vi.advanceTimersByTime(TIMEOUT_MS);
+    expect(third).toMatchObject([{ kind: 'frame' }]);
+  });
+
+  test('a table that is refused throughout is told as refused, not as silent', () => {
+    const { it, written } = framing();
+    ask(it);
+    vi.advanceTimersByTime(TIMEOUT_MS);
+    for (let i = 0; i < 6; i++) {
+      const asked = ask(it);
+      for (let ms = 0; value(asked) === 'open' && ms < 5 * TIMEOUT_MS; ms++) {
+        if (written.splice(0).length > 0) it.receive(frame(1, 0x83, 2));
+        vi.advanceTimersByTime(1);
+      }
+      expect(asked, `request ${i}`).toMatchObject([{ kind: 'frame' }]);
+    }
+    const startMs = performance.now();
+    const asked = ask(it);
+    vi.advanceTimersByTime(PAUSE_MS);
+    it.receive(frame(1, 0x83, 2));
+    expect(asked).toMatchObject([{ kind: 'frame' }]);
+    expect(performance.now() - startMs, 'and at once, in the end').toBeLessThan(TIMEOUT_MS);
   });
 });
 

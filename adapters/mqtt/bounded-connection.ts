@@ -42,6 +42,11 @@ export class BoundedConnection extends Duplex {
     socket.on('close', () => this.#end());
   }
 
+  /** Whether it is read; not while something waits for room. */
+  get isRead(): boolean {
+    return !this.#waiting;
+  }
+
   /** Goes on after a `wait`. */
   resumeReading(): void {
     if (!this.#waiting || this.destroyed) return;

@@ -12,6 +12,8 @@ export interface DirectOptions {
   readonly reader: MessageReader;
   /** Site time. */
   readonly now: () => number;
+  /** Called when something has come in, whatever it is. */
+  readonly heard?: () => void;
   /** Whether a message of this topic needs nothing but to be read. */
   readonly isDirect: (topic: Topic, retain: boolean) => boolean;
   /** As {@link Receiver.taken}. */
@@ -54,6 +56,7 @@ export class DirectPublishes implements Tap, Receiver {
   received(): void {
     // The time of receipt must not depend on how long the disk makes a message wait.
     this.#receivedMs = this.#options.now();
+    this.#options.heard?.();
   }
 
   offer(publish: Publish): Verdict {

@@ -24,7 +24,8 @@ const TCP_KEEPALIVE_MS = 60_000;
 /** Real ms for the broker to say goodbye to its clients. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
-const DEFAULT_LISTEN = 'tcp://127.0.0.1:1883';
+/** Where the broker listens unless the site file says so. */
+export const DEFAULT_LISTEN = 'tcp://127.0.0.1:1883';
 /** Return code of CONNACK: bad user name or password (MQTT 3.1.1, 3.2.2.3). */
 const BAD_USERNAME_OR_PASSWORD = 4;
 
@@ -206,7 +207,8 @@ interface ListenAddress {
   readonly port: number;
 }
 
-function listenAddress(listen: string): ListenAddress {
+/** Throws SetupRefused where it is none. */
+export function listenAddress(listen: string): ListenAddress {
   const match = /^tcp:\/\/(?:\[(?<v6>[^\]]+)\]|(?<name>[^:/]+)):(?<port>\d{1,5})$/.exec(listen);
   const host = match?.groups?.v6 ?? match?.groups?.name;
   const port = Number(match?.groups?.port);

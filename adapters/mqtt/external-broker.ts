@@ -68,6 +68,7 @@ export async function runExternalBroker(
       maxPacketBytes: MAX_PACKET_BYTES,
       reader,
       now: () => plan.clock.now(),
+      heard: () => answered(),
       isDirect: () => true,
       taken: (_kept, error) => {
         if (error !== undefined) cannotStore(error);
@@ -84,7 +85,7 @@ export async function runExternalBroker(
     clientId: plan.settings.clientId ?? `lamplighter-${hostname()}-${plan.key}`,
     clean: false,
     keepalive: KEEPALIVE_S,
-    // Pings go out also while data flows: only an answer proves that the broker lives.
+    // Pings go out also while we send: only what comes from the broker proves that it lives.
     reschedulePings: false,
     connectTimeout: CONNECT_TIMEOUT_MS,
     // One connection for each call: the supervisor tries again.
@@ -96,6 +97,7 @@ export async function runExternalBroker(
   });
   const over = new AbortController();
   const ended = connectionEnd(client, endpoint.text, signal, over.signal);
+  const answered = anythingAnswersPings(client, () => direct?.connection.isRead ?? true);
   client.handleMessage = messageHandler(client, reader, settled);
   try {
     client.connect();
@@ -117,14 +119,16 @@ export async function runExternalBroker(
   }
 }
 
-interface Endpoint {
+/** Where a broker is. */
+export interface Endpoint {
   readonly text: string;
   readonly host: string;
   readonly port: number;
   readonly secure: boolean;
 }
 
-function endpointOf(text: string): Endpoint {
+/** Throws SetupRefused where it is none. */
+export function endpointOf(text: string): Endpoint {
   const match = /^(?<scheme>mqtts?):\/\/(?:\[(?<v6>[^\]]+)\]|(?<name>[^:/@]+))(?::(?<port>\d{1,5}))?$/.exec(text);
   const host = match?.groups?.v6 ?? match?.groups?.name;
   const secure = match?.groups?.scheme === 'mqtts';
@@ -138,12 +142,17 @@ function endpointOf(text: string): Endpoint {
   return { text, host, port, secure };
 }
 
-function openSocket({ host, port, secure }: Endpoint): Socket {
+export function openSocket({ host, port, secure }: Endpoint): Socket {
   return secure ? connectTls({ host, port, servername: host }) : connectTcp({ host, port, noDelay: true });
 }
 
 /** Resolves on abort; rejects when the connection fails, is refused or ends. */
-function connectionEnd(client: MqttClient, endpoint: string, signal: AbortSignal, over: AbortSignal): Promise<void> {
+export function connectionEnd(
+  client: MqttClient,
+  endpoint: string,
+  signal: AbortSignal,
+  over: AbortSignal,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     signal.addEventListener('abort', () => resolve(), { once: true, signal: over });
     client.on('error', (error) => {
@@ -252,6 +261,31 @@ function messageHandler(
   };
 }
 
+/**
+ * Gives the function to be called when something has come in: after a ping it is as good as the answer to it. A broker
+ * that reads one packet of each connection in turn, as Mosquitto does, answers a ping only after thousands of
+ * acknowledgements before it, while its messages come all the time; and leaving it would have it send everything again
+ * whose acknowledgement it has not read. While we do not read it (`isRead`), it cannot be said to be silent.
+ */
+function anythingAnswersPings(client: MqttClient, isRead: () => boolean): () => void {
+  const sendPing = client.sendPing.bind(client);
+  let asked = false;
+  client.sendPing = () => {
+    asked = true;
+    sendPing();
+  };
+  const isSilent = client.onKeepaliveTimeout.bind(client);
+  client.onKeepaliveTimeout = () => {
+    if (isRead()) isSilent();
+    else client.reschedulePing(true);
+  };
+  return () => {
+    if (!asked) return;
+    asked = false;
+    client.reschedulePing(true);
+  };
+}
+
 /** Writes acknowledgements in the order of the messages; those of one commit as one piece. */
 function acknowledger(client: MqttClient): (messageId: number) => void {
   let ids: number[] = [];
@@ -267,7 +301,7 @@ function acknowledger(client: MqttClient): (messageId: number) => void {
 }
 
 /** Resolves when the connection is closed. */
-function close(client: MqttClient): Promise<void> {
+export function close(client: MqttClient): Promise<void> {
   return new Promise((resolve) => {
     const { stream } = client;
     if (stream === undefined || stream.closed) return resolve();

@@ -24,5 +24,7 @@ export const mqttProtocol: Protocol<MqttSettings, MqttAddress, MqttMapPoint, Mqt
   create: (plan) => ({
     // The libraries are loaded only where a site has such a link.
     run: async (emit, signal, up) => (await import('./link.ts')).runMqttLink(plan, emit, signal, up),
+    probe: async (request, signal) => (await import('./probe.ts')).probeMqtt(plan, request, signal),
+    scan: async (options, signal, tell) => (await import('./scan.ts')).scanMqtt(plan, options, signal, tell),
   }),
 };

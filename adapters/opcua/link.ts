@@ -55,6 +55,7 @@ interface Watched {
 export class OpcuaLink {
   readonly #plan: LinkPlan<OpcuaSettings, OpcuaAddress>;
   #identity: Promise<ClientIdentity> | undefined;
+  #session: ClientSession | undefined;
 
   constructor(plan: LinkPlan<OpcuaSettings, OpcuaAddress>) {
     this.#plan = plan;
@@ -78,7 +79,48 @@ export class OpcuaLink {
     const fail = (zh: string, en: string, cause?: unknown) =>
       lost.reject(new LinkLost({ zh: `${zh}：${settings.endpoint}`, en: `${en}: ${settings.endpoint}` }, { cause }));
     const reporter = new Reporter(this.#plan, emit);
-    const client = OPCUAClient.create({
+    const client = this.#createClient(identity);
+    client.on('connection_lost', () => fail('连接中断', 'connection lost'));
+    client.on('close', () => fail('连接已关闭', 'connection closed'));
+    try {
+      const hold = async () => {
+        const session = await within(CONNECT_TIMEOUT_MS, this.#connect(client), 'connect');
+        session.on('session_closed', () => fail('会话已关闭', 'session closed'));
+        this.#session = session;
+        await this.#hold(session, reporter, over.signal, up, fail);
+      };
+      // Only the first of these ends the call; the others may still fail after it, and nobody waits for them then.
+      await Promise.race([aborted, lost.promise, hold()]);
+    } catch (error) {
+      // What still fails because of the abort is no fault of the link.
+      if (!signal.aborted) throw this.#explained(error);
+    } finally {
+      this.#session = undefined;
+      over.abort();
+      reporter.close();
+      await closed(client);
+    }
+  }
+
+  /**
+   * Does something for a person on the session that `run` holds; where it holds none, on one of its own that is closed
+   * afterwards, since small servers have few. Rejects with LinkLost or SetupRefused where there is no session.
+   */
+  async withSession<T>(work: (session: ClientSession) => Promise<T>): Promise<T> {
+    if (this.#session !== undefined) return await work(this.#session);
+    this.#identity ??= createClientIdentity();
+    const client = this.#createClient(await this.#identity);
+    try {
+      return await work(await within(CONNECT_TIMEOUT_MS, this.#connect(client), 'connect'));
+    } catch (error) {
+      throw this.#explained(error);
+    } finally {
+      await closed(client);
+    }
+  }
+
+  #createClient(identity: ClientIdentity): OPCUAClient {
+    return OPCUAClient.create({
       ...identity,
       clientName: this.#plan.key,
       securityMode: MessageSecurityMode.None,
@@ -91,24 +133,6 @@ export class OpcuaLink {
       transportTimeout: REQUEST_TIMEOUT_MS,
       defaultTransactionTimeout: REQUEST_TIMEOUT_MS,
     });
-    client.on('connection_lost', () => fail('连接中断', 'connection lost'));
-    client.on('close', () => fail('连接已关闭', 'connection closed'));
-    try {
-      const hold = async () => {
-        const session = await within(CONNECT_TIMEOUT_MS, this.#connect(client), 'connect');
-        session.on('session_closed', () => fail('会话已关闭', 'session closed'));
-        await this.#hold(session, reporter, over.signal, up, fail);
-      };
-      // Only the first of these ends the call; the others may still fail after it, and nobody waits for them then.
-      await Promise.race([aborted, lost.promise, hold()]);
-    } catch (error) {
-      // What still fails because of the abort is no fault of the link.
-      if (!signal.aborted) throw this.#explained(error);
-    } finally {
-      over.abort();
-      reporter.close();
-      await closed(client);
-    }
   }
 
   async #connect(client: OPCUAClient): Promise<ClientSession> {
@@ -309,7 +333,7 @@ function chunks<T>(all: readonly T[]): T[][] {
 }
 
 /** Rejects where `work` takes longer than `limitMs` of real time. */
-async function within<T>(limitMs: number, work: Promise<T>, what: string): Promise<T> {
+export async function within<T>(limitMs: number, work: Promise<T>, what: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer within ${limitMs} ms (${what})`)), limitMs);

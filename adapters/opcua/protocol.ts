@@ -32,6 +32,14 @@ export const opcuaProtocol: Protocol<OpcuaSettings, OpcuaAddress, OpcuaMapPoint,
         link ??= opening();
         await (await link).run(emit, signal, up);
       },
+      async probe(request, signal) {
+        link ??= opening();
+        return (await import('./probe.ts')).probeOpcua(plan, await link, request, signal);
+      },
+      async scan(options, signal, tell) {
+        link ??= opening();
+        return (await import('./scan.ts')).scanOpcua(plan, await link, options, signal, tell);
+      },
     };
   },
 };

@@ -69,7 +69,7 @@ function LogFact({ log }: { log: HealthReply['log'] }) {
 }
 
 function HistoryFact({ history }: { history: HealthReply['history'] }) {
-  const { messages, format } = useApp();
+  const { messages, format, text } = useApp();
   const t = messages.value;
   const isBehind = history.behindMs >= SHOWN_BEHIND_MS;
   const lost = history.lostRecords + history.lostChanges;
@@ -80,7 +80,7 @@ function HistoryFact({ history }: { history: HealthReply['history'] }) {
         : history.lastError === null
           ? t.historyCurrent
           : t.historyNotWritten}
-      {history.lastError !== null && <> · {history.lastError}</>}
+      {history.lastError !== null && <> · {text(history.lastError)}</>}
       {history.rejectedRows > 0 && <> · {t.rowsRefused(history.rejectedRows)}</>}
       {lost > 0 && <> · {t.recordsMissed(lost)}</>}
     </Fact>

@@ -397,7 +397,9 @@ describe('a restore', () => {
     await makeBackup(job());
     await expect(restoring(dir, dataDir)).rejects.toThrow('has data already');
     const lock = lockFolder(join(dataDir, 'log'));
-    await expect(restoring(dir, dataDir)).rejects.toThrow(`in use by process ${process.pid}`);
+    await expect(restoring(dir, dataDir)).rejects.toThrow(
+      `the data folder ${dataDir} is in use by process ${process.pid}`,
+    );
     lock.release();
   });
 

@@ -14,7 +14,7 @@ export function refuseUsed(dataDir: string, boxFiles: readonly BoxFile[]): void 
   const ours = names.find((name) => isOurs(name, boxFiles));
   if (ours === undefined) return;
   // Whoever runs on it is a better reason than what lies in it.
-  if (existsSync(join(dataDir, 'log', 'lock.db'))) lockFolder(join(dataDir, 'log')).release();
+  if (existsSync(join(dataDir, 'log', 'lock.db'))) lockFolder(join(dataDir, 'log'), dataDir).release();
   throw new StorageError('in-use', {
     zh: `数据目录 ${dataDir} 中已有数据（${ours}），不会覆盖；请用 --data 另选目录，或先移走它`,
     en: `the data folder ${dataDir} has data already (${ours}), which is not overwritten; choose another with --data, or move it away`,

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { PlacedChange } from '../../model/history.ts';
+import type { OutboxRow } from '../../model/outbox.ts';
 import { ChangeJournal, type JournalWriter } from './change-journal.ts';
 import { Outbox } from './outbox.ts';
 import type { StateCommit } from './state-messages.ts';
@@ -41,4 +42,27 @@ test('of what a failing disk does not take, the writer is given all but the last
   await work(5, 0);
   expect(given).toEqual([1, 2, 4, 5]);
   await journal.handOver();
+});
+
+test('notices of lost records are bounded while the loss lasts: what is settled goes first, and life safety last', () => {
+  const outbox = new Outbox({ stored: () => undefined, activation: () => undefined, write: () => undefined }, []);
+  const journal = new ChangeJournal({ failing: false, write: () => undefined }, outbox, () => 0);
+  const add = (from: number, count: number, priority: 1 | 3) => {
+    const rows = Array.from({ length: count }, (_, n): OutboxRow => {
+      const id = `n-${from + n}`;
+      return { id, kind: 'raised', activationId: id, alarm: 'x', priority, person: 'zhang', channel: 0 };
+    });
+    journal.addLost({ ...commitOf(from, 0), outbox: rows });
+    return rows.map(({ id }) => id);
+  };
+  const isPending = (id: string) =>
+    outbox.entry(id)?.state === 'pending' && outbox.due(who, 0, 200_000).some((of) => of.id === id);
+  const who = { person: 'zhang', channel: 0 };
+  outbox.settle(add(0, 40_000, 3), 'sent', null);
+  add(40_000, 1, 1);
+  add(40_001, 30_000, 3);
+  expect([isPending('n-40000'), isPending('n-40001'), isPending('n-70000')]).toEqual([true, false, true]);
+  expect(outbox.due(who, 0, 200_000)).toHaveLength(25_001);
+  journal.forgetLost();
+  expect(outbox.due(who, 0, 10)).toEqual([]);
 });

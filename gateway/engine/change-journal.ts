@@ -15,6 +15,11 @@ const MAX_WAITING_SIZE = 50_000;
 /** Real ms after which is looked whether the disk fails. */
 const LOOK_AGAIN_MS = 500;
 
+/** Notices, and activations, of lost records that are remembered to be taken back; beyond them what is settled goes first. */
+const MAX_LOST = 50_000;
+/** Ends of lost alarms that are told and not yet sent; of more, the oldest are not sent. */
+const MAX_ENDED = 10_000;
+
 /** Told what the engine says; called with changes in their order, each once. */
 export type ChangeListener = (changes: readonly PlacedChange[]) => void;
 
@@ -44,8 +49,10 @@ export class ChangeJournal {
   readonly #untold: Group[] = [];
   /** Activations as they are, of changes that are not on disk. */
   readonly #unwritten = new Map<string, { readonly activation: Activation; readonly seq: number }>();
-  /** Notices of records that are lost. */
+  /** Notices of records that are lost, and activations as those records left them. */
   #lostRows: OutboxRow[] = [];
+  readonly #lost = new Map<string, Activation>();
+  readonly #ended = new Map<string, Activation>();
   /** What the writer has, a transaction each; in order. */
   readonly #writing: (readonly Group[])[] = [];
   #size = 0;
@@ -74,7 +81,12 @@ export class ChangeJournal {
 
   /** The activation as the engine last told it, if that is not on disk yet. */
   unwritten(activationId: string): Activation | undefined {
-    return this.#unwritten.get(activationId)?.activation;
+    return this.#lost.get(activationId) ?? this.#unwritten.get(activationId)?.activation;
+  }
+
+  /** An activation of lost records whose end was told. */
+  ended(activationId: string): Activation | undefined {
+    return this.#ended.get(activationId);
   }
 
   /** Takes what records up to `commit.seq` changed. */
@@ -91,18 +103,44 @@ export class ChangeJournal {
   /** Tells what follows from records that are lost; it is never written. */
   addLost(commit: StateCommit): void {
     const group: Group = { ...commit, madeAt: performance.now(), told: false, queued: false };
-    this.#remember(group);
+    for (const { change } of group.changes) {
+      if (change.kind === 'alarm') setLast(this.#lost, change.activation.activationId, change.activation, MAX_LOST);
+    }
     this.#untold.push(group);
     this.#tellThrough(group);
     for (const row of group.outbox) this.#lostRows.push(row);
+    if (this.#lostRows.length > MAX_LOST) this.#boundLostRows();
   }
 
-  /** Takes back what followed from records that are lost, which the disk knows of now. */
-  forgetLost(): void {
+  /** To half of what may be, so that this is done now and then only. Where nobody takes notices, life safety goes last. */
+  #boundLostRows(): void {
+    const pending = this.#outbox.dropSettled(this.#lostRows);
+    const older = pending.slice(0, -MAX_LOST / 2);
+    this.#outbox.drop(older.filter(({ priority }) => priority > 1));
+    const urgent = older.filter(({ priority }) => priority === 1);
+    this.#outbox.drop(urgent.slice(0, -MAX_LOST / 4));
+    this.#lostRows = [...urgent.slice(-MAX_LOST / 4), ...pending.slice(-MAX_LOST / 2)];
+  }
+
+  /**
+   * Takes back what followed from records that are lost, which the disk knows of now. Gives the activations that were
+   * told of, as they were told last.
+   */
+  forgetLost(): readonly Activation[] {
     this.#outbox.drop(this.#lostRows);
     this.#lostRows = [];
-    const held = new Set(this.#held.concat(...this.#writing).map(({ seq }) => seq));
-    for (const [id, { seq }] of this.#unwritten) if (!held.has(seq)) this.#unwritten.delete(id);
+    const told = [...this.#lost.values()];
+    this.#lost.clear();
+    return told;
+  }
+
+  /** Tells of ends that follow from no record; never written. */
+  tellEnds(changes: readonly PlacedChange[], rows: readonly OutboxRow[]): void {
+    for (const { change } of changes) {
+      if (change.kind === 'alarm') setLast(this.#ended, change.activation.activationId, change.activation, MAX_ENDED);
+    }
+    this.#outbox.takeUnwritten(rows);
+    for (const listener of this.#tellers) listener(changes);
   }
 
   /** Hands everything that can be written to the writer at once, for what is written after it. */
@@ -240,6 +278,14 @@ export class ChangeJournal {
       Math.max(1, leftMs),
     );
   }
+}
+
+/** Sets a value as the newest of a map that holds so many at most. */
+function setLast<Value>(map: Map<string, Value>, key: string, value: Value, max: number): void {
+  map.delete(key);
+  map.set(key, value);
+  const [oldest] = map.keys();
+  if (map.size > max && oldest !== undefined) map.delete(oldest);
 }
 
 function sizeOf({ changes, outbox }: StateCommit): number {

@@ -348,14 +348,26 @@ test('goes back to what the log knows where the disk failed for too long, and ca
   await bench.reportVolatile(0, 10_000);
   const lost = bench.calling();
   expect(lost).toBeDefined();
-  expect(bench.owed().filter(({ activationId }) => activationId === lost?.activationId)).toHaveLength(1);
+  const ofLost = () => bench.owed().filter(({ activationId }) => activationId === lost?.activationId);
+  const [call] = ofLost();
+  expect(ofLost()).toMatchObject([{ kind: 'raised' }]);
+  bench.engine.outbox.settle([call?.id ?? ''], 'sent', null);
   disk.mend();
   await until('the engine goes back', 10_000, () => wentBack.mock.calls.length > 0);
   await bench.put({ kind: 'tick' });
   expect(wentBack).toHaveBeenCalledOnce();
   expect(bench.calling()).toBeUndefined();
   expect(bench.engine.activation(lost?.activationId ?? '')).toBeUndefined();
-  expect(bench.owed().filter(({ activationId }) => activationId === lost?.activationId)).toEqual([]);
+  // Whoever was told of it is told that nobody knows of it any more; that they were told is known.
+  const [end] = ofLost();
+  expect(ofLost()).toMatchObject([{ kind: 'returned', state: 'pending' }]);
+  expect(bench.engine.outbox.entry(call?.id ?? '')).toMatchObject({ state: 'sent' });
+  expect(bench.engine.outbox.activation(lost?.activationId ?? '')).toMatchObject({
+    state: 'normal',
+    consequence: { en: expect.stringContaining('never kept') },
+  });
+  bench.engine.outbox.settle([end?.id ?? ''], 'sent', null);
+  expect(ofLost()).toEqual([]);
   // Its source was not acknowledged and says it again.
   await bench.report(0);
   expect(bench.calling()).toBeDefined();

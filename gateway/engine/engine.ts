@@ -1,6 +1,6 @@
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import type { AdapterLog } from '../../model/adapter.ts';
-import type { Activation } from '../../model/alarm.ts';
+import type { Activation, AlarmChange } from '../../model/alarm.ts';
 import type { Change, PlacedChange } from '../../model/history.ts';
 import type { Log, LogRecord } from '../../model/log.ts';
 import type { OutboxRow, OutboxStore } from '../../model/outbox.ts';
@@ -91,6 +91,8 @@ class LogEngine implements Engine {
   readonly #stored: number;
   /** What was known before the first record that is lost, to go back to once the log says that it is. */
   #beforeLoss: { readonly snapshot: Snapshot; readonly lostSeq: number } | undefined;
+  /** What was told of because of records that are lost, until all that is kept of that time is worked in. */
+  #toldOfLost: { readonly activations: readonly Activation[]; readonly throughSeq: number } | undefined;
   #snapshotMs: number;
   #snapshotRealMs = performance.now();
   #samples = 0;
@@ -105,7 +107,7 @@ class LogEngine implements Engine {
     this.#snapshotMs = this.state.logMs;
     const world = {
       stored: (id: string) => state.db.entry(id),
-      activation: (activationId: string) => this.activation(activationId),
+      activation: (activationId: string) => this.activation(activationId) ?? this.#journal.ended(activationId),
       write: (work: StateWork, done: () => void) => state.writer.write(work, done),
     };
     this.outbox = new Outbox(world, state.db.pendingOutbox());
@@ -230,7 +232,8 @@ class LogEngine implements Engine {
     if (!state) throw new Error('a snapshot of this very program cannot be restored');
     this.#beforeLoss = undefined;
     this.state = state;
-    this.#journal.forgetLost();
+    const activations = [...(this.#toldOfLost?.activations ?? []), ...this.#journal.forgetLost()];
+    this.#toldOfLost = { activations, throughSeq: log.last.logSeq };
     logger.warn({ logSeq: state.logSeq }, 'what the disk did not take is unknown; going on from what the log has');
     for (const listener of this.#goneBack) listener();
     return true;
@@ -256,9 +259,26 @@ class LogEngine implements Engine {
       this.#step(record, made);
     }
     add();
+    this.#endLost();
     this.#journal.flush();
     for (const waiter of this.#waiters) waiter();
     this.#snapshotIfDue();
+  }
+
+  /** Whoever was told of an alarm that is on no record hears so; what kept records raise goes on under its own id. */
+  #endLost(): void {
+    const told = this.#toldOfLost;
+    const { plan, logSeq, logMs } = this.state;
+    if (!told || !plan || logSeq < told.throughSeq) return;
+    this.#toldOfLost = undefined;
+    const ended = told.activations
+      .filter(({ activationId }) => this.activation(activationId) === undefined)
+      .map((activation) => endOfLost(activation, logMs));
+    const changes = ended.map((change, ordinal): PlacedChange => ({ logSeq, ordinal, change }));
+    this.#journal.tellEnds(
+      changes,
+      ended.flatMap((change) => this.#options.outboxRows(change, plan.site)),
+    );
   }
 
   /** Works one record in, and adds what it changed to `made`. */
@@ -315,6 +335,20 @@ class LogEngine implements Engine {
     });
     return true;
   }
+}
+
+/** What is told of an activation that followed from lost records: nobody knows whether it still stands. */
+function endOfLost(activation: Activation, atMs: number): AlarmChange {
+  const consequence = {
+    zh: '触发它的数据未能保存，现在是否仍然存在不得而知；若仍存在，会重新报警',
+    en: 'What it followed from was never kept, and whether it still stands is not known; if it does, it is called again',
+  };
+  return {
+    kind: 'alarm',
+    event: 'returned',
+    atMs,
+    activation: { ...activation, state: 'normal', returnedMs: atMs, consequence },
+  };
 }
 
 /** Resolves after `ms` of real time, or when `signal` aborts. */

@@ -1,4 +1,4 @@
-import { existsSync, renameSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AdapterLog } from '../../model/adapter.ts';
 import { isDamagedFile } from '../storage/storage-error.ts';
@@ -8,6 +8,9 @@ import { type StateWriter, startStateWriter } from './state-writer.ts';
 
 /** What SQLite keeps beside a database. */
 const COMPANIONS = ['', '-wal', '-shm'];
+
+/** Files that are kept of those set aside for one reason; older ones are removed. */
+const MAX_SET_ASIDE = 2;
 
 /** The engine's database: read here, written in a thread of its own. */
 export interface State {
@@ -71,4 +74,14 @@ function setAside(dir: string, { as, fields, message }: Fault, logger: AdapterLo
     if (existsSync(from)) renameSync(from, join(dir, aside + companion));
   }
   logger.warn({ ...fields, aside }, message);
+  removeOldAside(dir, `${STATE_FILE}.${as}-`);
+}
+
+function removeOldAside(dir: string, prefix: string): void {
+  const found = readdirSync(dir).filter((name) => name.startsWith(prefix));
+  const times = new Set(found.map((name) => Number.parseInt(name.slice(prefix.length), 10)));
+  const old = [...times].sort((a, b) => a - b).slice(0, -MAX_SET_ASIDE);
+  for (const time of old) {
+    for (const companion of COMPANIONS) rmSync(join(dir, `${prefix}${time}${companion}`), { force: true });
+  }
 }

@@ -10,6 +10,9 @@ import {
 import type { StoredOutboxEntry } from './state-db.ts';
 import type { StateWork } from './state-messages.ts';
 
+/** Notices of lost records of which is remembered what became of them; of more, the oldest are forgotten. */
+const MAX_RECALLED = 10_000;
+
 /** What an outbox needs of the engine and its database. */
 export interface OutboxWorld {
   /** An entry as it is on disk. */
@@ -26,6 +29,8 @@ interface Held {
   placed: boolean;
   /** What became of it before that. */
   settled: { readonly state: Exclude<OutboxState, 'pending'>; readonly error: string | null } | undefined;
+  /** It is never written. */
+  readonly unwritten?: true;
 }
 
 /**
@@ -35,6 +40,8 @@ interface Held {
 export class Outbox implements OutboxStore {
   readonly #world: OutboxWorld;
   readonly #held = new Map<string, Held>();
+  /** Notices whose records are lost, as they stood: the records among them that are kept ask for the same again. */
+  readonly #recalled = new Map<string, OutboxEntry>();
   /** Pending ids of each recipient by priority, in the order in which they came. */
   readonly #pending = new Map<string, { readonly recipient: Recipient; readonly ids: Map<Priority, Set<string>> }>();
 
@@ -47,11 +54,27 @@ export class Outbox implements OutboxStore {
   take(rows: readonly OutboxRow[]): void {
     for (const row of rows) {
       if (this.#held.has(row.id)) continue;
+      const recalled = this.#recalled.get(row.id);
+      if (recalled && recalled.state !== 'pending') {
+        const { state, lastError } = recalled;
+        this.#held.set(row.id, { entry: recalled, notBefore: 0, placed: false, settled: { state, error: lastError } });
+        continue;
+      }
       const stored = this.#world.stored(row.id);
       // The same notice of a record that was worked in before: what became of it stays.
       if (stored && stored.state !== 'pending') continue;
       const entry = stored ?? { ...row, state: 'pending', attempts: 0, lastError: null };
       this.#add({ entry, notBefore: 0, placed: stored !== undefined, settled: undefined });
+    }
+  }
+
+  /** Takes rows that follow from no record: they are sent while the program runs, and never written. */
+  takeUnwritten(rows: readonly OutboxRow[]): void {
+    for (const row of rows) {
+      const known = this.entry(row.id);
+      if (this.#held.has(row.id) || (known && known.state !== 'pending')) continue;
+      const entry: OutboxEntry = { ...row, state: 'pending', attempts: 0, lastError: null };
+      this.#add({ entry, notBefore: 0, placed: false, settled: undefined, unwritten: true });
     }
   }
 
@@ -65,14 +88,29 @@ export class Outbox implements OutboxStore {
     }
   }
 
-  /** The rows are of alarms that never were: what they followed from is lost. */
+  /** What the rows followed from is lost: nothing of them is sent any more, and what was sent is remembered. */
   drop(rows: readonly OutboxRow[]): void {
     for (const { id } of rows) {
       const held = this.#held.get(id);
       if (!held || held.placed) continue;
       this.#forgetPending(held.entry);
       this.#held.delete(id);
+      this.#recall(held.entry);
     }
+  }
+
+  /** Gives those of the rows that are still to be sent; of the others is remembered what became of them. */
+  dropSettled(rows: readonly OutboxRow[]): readonly OutboxRow[] {
+    const isPending = ({ id }: OutboxRow) => this.#held.get(id)?.entry.state === 'pending';
+    this.drop(rows.filter((row) => !isPending(row)));
+    return rows.filter(isPending);
+  }
+
+  #recall(entry: OutboxEntry): void {
+    this.#recalled.delete(entry.id);
+    this.#recalled.set(entry.id, entry);
+    const [oldest] = this.#recalled.keys();
+    if (this.#recalled.size > MAX_RECALLED && oldest !== undefined) this.#recalled.delete(oldest);
   }
 
   recipients(): readonly Recipient[] {
@@ -106,7 +144,7 @@ export class Outbox implements OutboxStore {
   }
 
   entry(id: string): OutboxEntry | undefined {
-    return this.#held.get(id)?.entry ?? this.#world.stored(id);
+    return this.#held.get(id)?.entry ?? this.#recalled.get(id) ?? this.#world.stored(id);
   }
 
   activation(activationId: string): Activation | undefined {
@@ -117,10 +155,16 @@ export class Outbox implements OutboxStore {
     const placed: string[] = [];
     for (const id of ids) {
       const held = this.#held.get(id);
+      const recalled = this.#recalled.get(id);
+      // It was on its way while its record was found lost.
+      if (!held && recalled?.state === 'pending') this.#recall(settledEntry(recalled, state, error));
       if (held?.entry.state !== 'pending') continue;
       this.#forgetPending(held.entry);
-      held.entry = { ...held.entry, state, attempts: held.entry.attempts + 1, lastError: error };
-      if (held.placed) placed.push(id);
+      held.entry = settledEntry(held.entry, state, error);
+      if (held.unwritten) {
+        this.#held.delete(id);
+        this.#recall(held.entry);
+      } else if (held.placed) placed.push(id);
       else held.settled = { state, error };
     }
     if (placed.length > 0) this.#write(placed, state, error);
@@ -161,6 +205,10 @@ export class Outbox implements OutboxStore {
     pending?.ids.get(priority)?.delete(id);
     if (pending && [...pending.ids.values()].every((ids) => ids.size === 0)) this.#pending.delete(key);
   }
+}
+
+function settledEntry(entry: OutboxEntry, state: OutboxEntry['state'], lastError: string | null): OutboxEntry {
+  return { ...entry, state, attempts: entry.attempts + 1, lastError };
 }
 
 function keyOf({ person, channel }: Recipient): string {

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { firstMessage } from '../storage/first-message.ts';
 import { errorOf, StorageError } from '../storage/storage-error.ts';
 import type { StateReply, StateRequest, StateThreadData, StateWork } from './state-messages.ts';
 
@@ -112,8 +113,11 @@ export class StateWriter {
     if (!this.#busy || reply.type === 'ready' || reply.type === 'refused') return;
     this.#busy = false;
     if (reply.type === 'done') this.#written();
-    else if (reply.disk) this.#putOff();
-    else this.#fail(errorOf(reply.fault));
+    else {
+      // A bug ends the engine; until that has ended the process, the same is not asked for without a break.
+      if (!reply.disk) this.#fail(errorOf(reply.fault));
+      this.#putOff();
+    }
     for (const tell of [...this.#onIdle]) tell();
     this.#next();
   }
@@ -140,11 +144,7 @@ export async function startStateWriter(dir: string): Promise<StateWriter> {
   const thread = new Worker(new URL('./state-writer-thread.ts', import.meta.url), {
     workerData: { dir } satisfies StateThreadData,
   });
-  const { promise, resolve, reject } = Promise.withResolvers<StateReply>();
-  thread.once('message', resolve);
-  thread.once('error', reject);
-  const reply = await promise;
-  thread.off('error', reject);
+  const reply = await firstMessage<StateReply>(thread, "the state's writer");
   if (reply.type === 'ready') return new StateWriter(thread);
   await thread.terminate();
   if (reply.type === 'refused') throw errorOf(reply.fault);

@@ -6,7 +6,7 @@ import { openActivations } from '../../rules/alarms/activation.ts';
 import { nameOf, systemOfKey } from '../../rules/asset-names.ts';
 import { className } from '../../rules/ledger/ledger.ts';
 import { assetFigure, classCounts, dataAgeMs, rateDetail, systemFigures } from '../../rules/rates/figures.ts';
-import type { EngineState, Exclusion, RegisteredPlan } from '../../rules/state.ts';
+import type { EngineState, Exclusion, RegisteredPlan, Write } from '../../rules/state.ts';
 import { plannedUntil } from '../../rules/time/planned-work.ts';
 import type { StateDb } from './state-db.ts';
 
@@ -78,6 +78,7 @@ export function decisionsView(
 ): {
   readonly plans: readonly RegisteredPlan[];
   readonly exclusions: readonly Exclusion[];
+  readonly writes: readonly Write[];
   readonly signedOff: readonly string[];
 } {
   const concerns = (of: { readonly asset: string }) => asset === undefined || of.asset === asset;
@@ -87,6 +88,7 @@ export function decisionsView(
   return {
     plans: decisions.plans.filter(concerns),
     exclusions: decisions.exclusions.filter(concerns),
+    writes: decisions.writes.filter(concerns),
     signedOff: commissioned.flatMap(({ points }) =>
       points.map(({ key }) => key).filter((key) => decisions.signedOff.has(key)),
     ),

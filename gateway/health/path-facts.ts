@@ -1,6 +1,7 @@
 import type { HealthFigures } from '../../model/gateway-health.ts';
 import type { Leap } from '../../model/leaps.ts';
 import type { LogFacts } from '../../model/log.ts';
+import type { Text } from '../../model/text.ts';
 
 /** How history does. Counts are since the start of the program; null where the home does not count that. */
 export interface HistoryPathFacts {
@@ -19,7 +20,7 @@ export interface HistoryPathFacts {
   /** Records of the log that are not written yet. */
   readonly waitingRecords: number;
   /** Why the last try failed; null once one has gone through. */
-  readonly lastError: string | null;
+  readonly lastError: Text | null;
 }
 
 /** Room on the disk of the data folder, bytes that this program may use. */

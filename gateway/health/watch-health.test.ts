@@ -45,7 +45,7 @@ test('figures follow from facts; what nobody can tell is left out', () => {
       rejectedRows: 2,
       lostRecords: 4,
       lostChanges: 5,
-      lastError: 'refused',
+      lastError: { zh: '拒绝', en: 'refused' },
     },
     damagedFiles: ['log/a'],
     clockBehindMs: 20_000,

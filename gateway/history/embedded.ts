@@ -15,6 +15,7 @@ import {
 import type { Leap } from '../../model/leaps.ts';
 import type { PointInfo } from '../../model/point.ts';
 import { Quality } from '../../model/sample.ts';
+import { firstMessage } from '../storage/first-message.ts';
 import { errorOf, StorageError, type StorageFault } from '../storage/storage-error.ts';
 import type { CountedHome, Skipped } from './counted-home.ts';
 import type {
@@ -106,7 +107,7 @@ class Asking<Reply extends EmbeddedReply | EmbeddedQueryReply> {
     workerData: object,
   ): Promise<Asking<Reply>> {
     const thread = new Worker(new URL(file, import.meta.url), { workerData });
-    const [ready] = (await once(thread, 'message')) as [Reply];
+    const ready = await firstMessage<Reply>(thread, 'a thread of history');
     if (ready.type !== 'refused') return new Asking(thread, ready);
     await thread.terminate();
     throw errorOf(ready.fault);
@@ -261,6 +262,7 @@ class EmbeddedHistory implements EmbeddedHome {
         outcome: 'retry',
         afterMs: RETRY_AFTER_MS,
         reason: error instanceof Error ? error.message : String(error),
+        ...(error instanceof StorageError && { text: error.text }),
       };
     }
   }

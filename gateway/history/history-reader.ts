@@ -1,8 +1,10 @@
 import type { AdapterLog } from '../../model/adapter.ts';
 import type { Outcome, PlacedChange, PointLookup, SampleBlock } from '../../model/history.ts';
 import type { Log, LogRecord } from '../../model/log.ts';
+import type { Text } from '../../model/text.ts';
 import { StorageError } from '../storage/storage-error.ts';
 import type { CountedHome, SentRows } from './counted-home.ts';
+import { faultWords } from './fault-words.ts';
 import { batched } from './log-batches.ts';
 import { LogProgress, type Stretch } from './log-progress.ts';
 import { type HistoryOffset, readOffset, START_OFFSET, writeOffset } from './offset-file.ts';
@@ -70,7 +72,7 @@ export interface HistoryFacts {
   /** Changes at most that were no longer kept when they were to be written. */
   readonly lostChanges: number;
   /** Why the last try failed; null once one has gone through. */
-  readonly lastError: string | null;
+  readonly lastError: Text | null;
   /** The newest reason why a write failed or was refused, and when (real epoch ms), also once it is over; null for none. */
   readonly lastFault: { readonly reason: string; readonly atMs: number } | null;
 }
@@ -147,7 +149,7 @@ class Reader implements HistoryReader {
   #lost = { records: 0, samples: 0, changes: 0 };
   /** Writes that have failed and are tried again. */
   readonly #failing = new Set<object>();
-  #lastError: string | null = null;
+  #lastError: Text | null = null;
   #lastFault: HistoryFacts['lastFault'] = null;
   #saving: Promise<void> | undefined;
   #saveAgain = false;
@@ -301,7 +303,7 @@ class Reader implements HistoryReader {
         return await this.#follow(lane);
       } catch (error) {
         if (!(error instanceof StorageError) || error.code === 'closed') throw error;
-        this.#failed(lane, error.text.en);
+        this.#failed(lane, error.text.en, error.text);
         await pause(retryMs(attempt), signal);
         this.#recovered(lane);
       }
@@ -441,19 +443,19 @@ class Reader implements HistoryReader {
         return count - refused;
       }
       if (signal.aborted) return undefined;
-      this.#failed(write, outcome.reason);
+      this.#failed(write, outcome.reason, outcome.text ?? faultWords(outcome.reason));
       await pause(Math.max(outcome.afterMs, retryMs(attempt)), signal);
       if (signal.aborted) return undefined;
     }
   }
 
   /** `what` cannot be done for now. */
-  #failed(what: object, reason: string): void {
+  #failed(what: object, reason: string, text: Text): void {
     if (this.#failing.size === 0) {
       this.#options.logger.warn({ reason }, 'history cannot be written, will be tried again');
     }
     this.#failing.add(what);
-    this.#lastError = reason;
+    this.#lastError = text;
     this.#lastFault = { reason, atMs: Date.now() };
   }
 

@@ -220,6 +220,34 @@ export const ActionBody = Type.Union([
 ]);
 export type ActionBody = Wire<Static<typeof ActionBody>>;
 
+const PointValueSchema = Type.Union([Type.Number(), Type.String()]);
+const WriteOutcomeSchema = Type.Union([Type.Literal('done'), Type.Literal('refused'), Type.Literal('failed')], {
+  description: 'done: read back and the same; refused: nothing was changed; failed: sent, and it is not there',
+});
+
+/** What a person wants written: `POST /api/points/ASSET/POINT/write`, with the write token in {@link WRITE_TOKEN_HEADER}. */
+export const WriteBody = Type.Object(
+  {
+    value: Type.Union([Type.Number(), Type.Boolean(), Type.String({ maxLength: 256 })]),
+    by: Type.String({ minLength: 1, maxLength: 64, description: 'who writes' }),
+    reason: Reason,
+  },
+  { additionalProperties: false },
+);
+
+export type WriteBody = Static<typeof WriteBody>;
+
+/** A value that was written, and read back. */
+export const WriteReply = Type.Object({
+  logSeq: Type.Integer({ description: 'of the record of the write in the log' }),
+  before: Nullable(PointValueSchema),
+  after: Nullable(PointValueSchema),
+});
+export type WriteReply = Wire<Static<typeof WriteReply>>;
+
+/** Header that carries the write token, besides the access token. */
+export const WRITE_TOKEN_HEADER = 'x-lamplighter-write-token';
+
 /** What people decided that has no alarm: `GET /api/decisions`. */
 export const DecisionsReply = Type.Object({
   plans: Type.Array(
@@ -242,6 +270,25 @@ export const DecisionsReply = Type.Object({
       atMs: Type.Number({ description: 'when it was excluded' }),
       excludedMs: Type.Number({ description: 'how much of it had counted as down or unknown' }),
     }),
+  ),
+  writes: Type.Array(
+    Type.Object({
+      asset: Type.String(),
+      point: Type.String(),
+      value: PointValueSchema,
+      by: Type.String(),
+      reason: Type.String(),
+      atMs: Type.Number(),
+      logSeq: Type.Integer({ description: 'of its record in the log' }),
+      outcome: Nullable(WriteOutcomeSchema),
+      before: Nullable(PointValueSchema),
+      after: Nullable(PointValueSchema),
+      why: Nullable(TextSchema),
+    }),
+    {
+      description:
+        'values that people wrote to controllers, the newest 500; outcome null: not known, because the gateway ended in between',
+    },
   ),
   signedOff: Type.Array(Type.String(), { description: 'points of assets in commissioning that were checked' }),
 });
@@ -304,7 +351,9 @@ export const HealthReply = Type.Object({
       description: 'of ledger, alarms and rates, at most, that it never got: no longer kept',
     }),
     waitingRecords: Type.Integer({ description: 'of the log, that are not written yet' }),
-    lastError: Nullable(Type.String({ description: 'why the last try failed; null once one has gone through' })),
+    lastError: Nullable(
+      Type.Object(TextSchema.properties, { description: 'why the last try failed; null once one has gone through' }),
+    ),
   }),
   disk: Nullable(Type.Object({ freeBytes: Type.Number(), sizeBytes: Type.Number() })),
   clockBehindMs: Type.Number({ description: 'of the machine’s clock behind what it showed before' }),

@@ -71,6 +71,25 @@ const catalogue = {
       en: 'recorded, but the engine is behind and will work it in later',
     },
   },
+  'writing-off': {
+    status: 403,
+    text: {
+      zh: '本网关未开启写入（环境变量 LAMPLIGHTER_WRITE_TOKEN 未设置）',
+      en: 'this gateway does not write (LAMPLIGHTER_WRITE_TOKEN is not set)',
+    },
+  },
+  'write-token-needed': {
+    status: 403,
+    text: { zh: '需要写入令牌', en: 'the write token is needed' },
+  },
+  'too-many-writes': {
+    status: 429,
+    text: {
+      zh: '这条链路一分钟内写入过多，没有写入',
+      en: 'too many writes on this link within a minute; nothing was written',
+    },
+  },
+  'write-failed': { status: 502, text: { zh: '写入未成功', en: 'the value was not written' } },
   'log-failed': {
     status: 503,
     text: { zh: '无法写入日志，操作未生效', en: 'the log cannot be written; nothing was done' },

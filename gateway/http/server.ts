@@ -1,4 +1,3 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import fastifyStatic from '@fastify/static';
@@ -21,7 +20,9 @@ import { errorReply, fail } from './errors.ts';
 import { type FiguresSource, figureRoutes } from './figure-routes.ts';
 import { type HistoryRouteOptions, historyRoutes } from './history-routes.ts';
 import { LiveFeed, type LiveSource } from './live-feed.ts';
+import { sameSecret } from './same-secret.ts';
 import { type SiteSource, siteRoutes } from './site-routes.ts';
+import { type WritesSource, writeRoutes } from './write-routes.ts';
 
 /** Bytes of a request's body at most; nothing that is asked here is larger. */
 const MAX_BODY_BYTES = 64 * 1024;
@@ -57,6 +58,7 @@ export interface HttpOptions {
   readonly pointStates: HistoryRouteOptions['pointStates'];
   readonly figures: FiguresSource;
   readonly actions: ActionsSource;
+  readonly writes: WritesSource;
   readonly reload: SiteSource['reload'];
   readonly commissioning: CommissioningSource;
   readonly readPermission: (token: string) => { activationId: string; person: string } | 'forged' | 'expired';
@@ -103,6 +105,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     siteRoutes(app, { site: options.source.site, reload: options.reload });
     figureRoutes(app, options.figures, () => options.source.site().nowMs);
     actionRoutes(app, options.actions);
+    writeRoutes(app, options.writes);
     commissioningRoutes(app, options.commissioning);
     live(app, feed);
     health(app, options);
@@ -174,11 +177,6 @@ function decodeCookie(text: string): string {
     // A malformed cookie is no token.
     return '';
   }
-}
-
-function sameSecret(given: string, right: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(given), digest(right));
 }
 
 /** Answers what the framework found wrong, or what was thrown, in the form of every other error. */

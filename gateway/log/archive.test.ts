@@ -14,6 +14,7 @@ import { basename, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Clock } from '../../model/clock.ts';
+import type { Leap } from '../../model/leaps.ts';
 import type { LogRecord } from '../../model/log.ts';
 import { BatchBuilder } from '../../model/sample.ts';
 import { tempFolder } from '../../test/support/temp-folder.ts';
@@ -30,6 +31,7 @@ class Bench {
   readonly dir = tempFolder();
   readonly warnings: { fields: object; message: string }[] = [];
   nowMs = 1_800_000_000_000;
+  leaps: Leap[] = [];
   log!: DurableLog;
 
   async open(bounds: LogBounds = SMALL, minimumSeq = 0): Promise<void> {
@@ -42,7 +44,7 @@ class Bench {
 
   /** The engine has worked in records up to there, and its newest stored snapshot is of `snapshotSeq`. */
   workedIn(fileSeq: number, snapshotSeq = fileSeq): void {
-    this.log.keepFrom({ fileSeq, restartSeq: snapshotSeq });
+    this.log.keepFrom({ fileSeq, restartSeq: snapshotSeq, leaps: this.leaps });
   }
 
   /** Appends so many records, a second apart: ticks and batches of noise, which does not compress. */
@@ -221,6 +223,25 @@ test('segments older than the bound go', async () => {
   one.workedIn(1600);
   await until('more are gone', 5000, () => one.log.diskFacts().oldestArchived.logSeq > 400);
   expect(one.segments()[0]).not.toBe(files[0]);
+});
+
+test('a leap of the clock makes nothing too old, neither in the log nor in the archive', async () => {
+  const one = await bench({ ...DEFAULT_LOG_BOUNDS, logAgeMs: 600_000, archiveAgeMs: 900_000, segmentBytes: 4 * KIB });
+  await one.fill(500, 3);
+  one.leaps = [{ fromMs: one.nowMs, toMs: one.nowMs + 1e9 }];
+  one.nowMs += 1e9;
+  await one.fill(50, 3);
+  one.workedIn(550);
+  await one.fill(200, 3);
+  one.workedIn(750);
+  // Ten minutes that were seen to pass, and less than a sixteenth more, after which it begins to move.
+  await until('the oldest have moved', 5000, () => one.log.diskFacts().oldest.logSeq > 112);
+  expect(one.log.diskFacts().oldest.logSeq).toBeLessThanOrEqual(150);
+  expect(one.log.diskFacts().oldestArchived.logSeq).toBe(1);
+  await one.fill(400, 3);
+  one.workedIn(1150);
+  await until('the oldest of the archive are gone', 5000, () => one.log.diskFacts().oldestArchived.logSeq > 100);
+  expect(one.log.diskFacts().oldestArchived.logSeq).toBeLessThan(251);
 });
 
 test('a crash between the segment and the removal of its rows doubles nothing', async () => {

@@ -54,14 +54,14 @@ function move(throughSeq: number): number {
 }
 
 /** Removes the oldest segments until the archive is within its bounds; the newest one stays, and what a restart needs. */
-function trim(nowMs: number, restartSeq: number): { dropped: DroppedSpan[]; archiveBytes: number } {
+function trim(keptFromMs: number, restartSeq: number): { dropped: DroppedSpan[]; archiveBytes: number } {
   const reader = new ArchiveReader(folder);
   const segments = reader.list().map((segment) => ({ segment, bytes: segmentBytes(segment) }));
   let archiveBytes = segments.reduce((sum, { bytes }) => sum + bytes, 0);
   const dropped: DroppedSpan[] = [];
   for (const { segment, bytes } of segments.slice(0, -1)) {
     if (segment.lastSeq > restartSeq) break;
-    if (archiveBytes <= bounds.archiveBytes && nowMs - segment.lastMs <= bounds.archiveAgeMs) break;
+    if (archiveBytes <= bounds.archiveBytes && segment.lastMs >= keptFromMs) break;
     const headers = reader.headers(segment);
     const samples = (headers.at(-1)?.nextOrdinal ?? 0) - (headers[0]?.firstOrdinal ?? 0);
     rmSync(segment.path, { force: true });
@@ -71,10 +71,10 @@ function trim(nowMs: number, restartSeq: number): { dropped: DroppedSpan[]; arch
   return { dropped, archiveBytes };
 }
 
-port.on('message', ({ throughSeq, restartSeq, nowMs }: ArchiverRequest) => {
+port.on('message', ({ throughSeq, restartSeq, keptFromMs }: ArchiverRequest) => {
   let reply: ArchiverReply;
   try {
-    reply = { type: 'moved', throughSeq: move(throughSeq), ...trim(nowMs, restartSeq) };
+    reply = { type: 'moved', throughSeq: move(throughSeq), ...trim(keptFromMs, restartSeq) };
   } catch (error) {
     const full = error instanceof Error && 'code' in error && error.code === 'ENOSPC';
     reply = { type: 'failed', fault: faultOf(error, 'write-failed'), full };

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { Worker } from 'node:worker_threads';
+import { keptFromMs } from '../../model/leaps.ts';
 import type { Stamp } from '../../model/log.ts';
 import { isDamagedFile } from '../storage/storage-error.ts';
 import { archiveFolder, listSegments, segmentBytes } from './archive-folder.ts';
@@ -55,7 +56,7 @@ export class LogKeeper {
   readonly #timer: NodeJS.Timeout;
   readonly #sql: Record<'pages' | 'free' | 'removable' | 'remove', StatementSync>;
   readonly #pageSize: number;
-  #kept: KeptFrom = { fileSeq: 0, restartSeq: 0 };
+  #kept: KeptFrom = { fileSeq: 0, restartSeq: 0, leaps: [] };
   #archiver: Worker | undefined;
   /** A move or its removal is under way. */
   #busy = false;
@@ -104,10 +105,11 @@ export class LogKeeper {
   }
 
   /** Until this is called, all records stay. */
-  keepFrom({ fileSeq, restartSeq }: KeptFrom): void {
+  keepFrom({ fileSeq, restartSeq, leaps }: KeptFrom): void {
     this.#kept = {
       fileSeq: Math.max(this.#kept.fileSeq, fileSeq),
       restartSeq: Math.max(this.#kept.restartSeq, restartSeq),
+      leaps,
     };
   }
 
@@ -139,13 +141,14 @@ export class LogKeeper {
     const { bounds } = this.#options;
     const tooLarge = this.#usedBytes() > bounds.logBytes;
     const slackMs = Math.min(MAX_AGE_SLACK_MS, bounds.logAgeMs / 16);
-    const tooOld = newest.logMs - oldest.logMs > bounds.logAgeMs + slackMs;
+    const { leaps, restartSeq } = this.#kept;
+    const tooOld = oldest.logMs < keptFromMs(leaps, newest.logMs, bounds.logAgeMs + slackMs);
     this.#overfull = null;
     if (!tooLarge && !tooOld) return;
     // The newest record stays: the numbering goes on from it.
     let throughSeq = Math.min(this.#kept.fileSeq, newest.logSeq - 1);
     if (!tooLarge) {
-      const oldMs = newest.logMs - bounds.logAgeMs;
+      const oldMs = keptFromMs(leaps, newest.logMs, bounds.logAgeMs);
       throughSeq = Math.min(throughSeq, this.#rows.lastSeqBefore(oldMs, oldest.logSeq, newest.logSeq));
     }
     const canMove = throughSeq >= oldest.logSeq;
@@ -153,11 +156,11 @@ export class LogKeeper {
     const isFarOver = this.#usedBytes() > OVERFULL * bounds.logBytes;
     if (tooLarge && canMove && (this.#failing || isFarOver)) this.#overfull = 'disk';
     // What the newest stored snapshot needs is never dropped, or a restart would not know what happened after it.
-    const droppableSeq = Math.min(throughSeq, this.#kept.restartSeq);
+    const droppableSeq = Math.min(throughSeq, restartSeq);
     if (tooLarge && canMove && this.#full && droppableSeq < oldest.logSeq) this.#overfull = 'restart';
     if (!canMove || this.#busy) return;
-    const { restartSeq } = this.#kept;
-    if (performance.now() >= this.#retryAt) this.#move({ throughSeq, restartSeq, nowMs: newest.logMs });
+    const archivedFromMs = keptFromMs(leaps, newest.logMs, bounds.archiveAgeMs);
+    if (performance.now() >= this.#retryAt) this.#move({ throughSeq, restartSeq, keptFromMs: archivedFromMs });
     else if (tooLarge && this.#full) this.#drop(droppableSeq);
   }
 

@@ -1,3 +1,4 @@
+import type { Leap } from '../../model/leaps.ts';
 import type { Stamp } from '../../model/log.ts';
 import type { StorageFault } from '../storage/storage-error.ts';
 import type { LogBounds } from './log-bounds.ts';
@@ -50,12 +51,14 @@ export interface DiskFacts {
   readonly setAside: readonly string[];
 }
 
-/** What has to stay, whatever the bounds: `logSeq` before the first such record. */
+/** What has to stay, whatever the bounds. */
 export interface KeptFrom {
-  /** Records after it stay in the log's file: the engine has not worked them in. */
+  /** Records after this `logSeq` stay in the log's file: the engine has not worked them in. */
   readonly fileSeq: number;
   /** Records after it stay in file or archive: a restart runs them again from the newest stored snapshot. */
   readonly restartSeq: number;
+  /** Leaps of the clock up to now, which make no record older. */
+  readonly leaps: readonly Leap[];
 }
 
 /** To the writer: one commit. `points` are all pairs of the points records among `records`, in order. */
@@ -98,12 +101,13 @@ export interface ArchiverThreadData extends LogThreadData {
   readonly bounds: LogBounds;
 }
 
-/** To the archiver: move a segment of the oldest records, at most through `throughSeq`. `nowMs` is log time. */
+/** To the archiver: move a segment of the oldest records, at most through `throughSeq`. */
 export interface ArchiverRequest {
   readonly throughSeq: number;
   /** Segments with records after it stay, see {@link KeptFrom}. */
   readonly restartSeq: number;
-  readonly nowMs: number;
+  /** Segments whose records are all before this time, epoch ms of log time, are too old. */
+  readonly keptFromMs: number;
 }
 
 /** What is no longer kept anywhere. */

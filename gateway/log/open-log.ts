@@ -28,6 +28,8 @@ const MAX_TOLD_DAMAGED = 100;
 export interface OpenLogOptions {
   /** Folder of the log; made if missing. */
   readonly dir: string;
+  /** The folder that an error names in which the log's lies; `dir` itself if absent. */
+  readonly dataDir?: string;
   readonly clock: Clock;
   readonly log: AdapterLog;
   /** How much is kept, and where; {@link DEFAULT_LOG_BOUNDS} if absent. */
@@ -64,7 +66,7 @@ export interface DurableLog extends Log {
  * holder), `newer`, `unreadable`.
  */
 export async function openLog(options: OpenLogOptions): Promise<DurableLog> {
-  const lock = lockFolder(options.dir);
+  const lock = lockFolder(options.dir, options.dataDir);
   const path = join(options.dir, LOG_FILE);
   const writer = new Worker(new URL('./log-writer-thread.ts', import.meta.url), {
     workerData: {

@@ -8,6 +8,7 @@ import type { Link, Person, Profile, RateDefinition, Site, System } from '../../
 import { checkExpression, nearest } from '../../rules/expressions/expression.ts';
 import { channelSettings } from './channel-settings.ts';
 import { checkSettings, withHead } from './check-settings.ts';
+import { checkWritable } from './check-writable.ts';
 import { expandAssets } from './expand-assets.ts';
 import { PackShelf, shownPath } from './packs.ts';
 import { isMistake, mistakes, ProblemCollector, type SiteProblem, withSuggestion } from './problem.ts';
@@ -99,6 +100,11 @@ class Loader {
       intervalsMs: links.intervalsMs,
       systems: systemKeys,
     });
+    checkWritable(expansion, {
+      reporter: this.#reporter,
+      site: { systems: systems.values, links: links.values, assets: assets.assets, profiles: this.#profiles(assets) },
+      protocols: this.#protocols,
+    });
     const planned = readPlanned(listOf(sections.planned), {
       reporter: this.#reporter,
       expansion,
@@ -174,14 +180,16 @@ class Loader {
     for (const [index, data] of entries.entries()) {
       const path = ['systems', index];
       const sound = this.#reporter.shape(SystemEntry, data, path);
-      const { key, name, rates: rateEntries } = (data ?? {}) as Partial<SystemEntry>;
+      const { key, name, rates: rateEntries, fireSafety } = (data ?? {}) as Partial<SystemEntry>;
       const isNew = typeof key === 'string' && lines.isNew(key, [...path, 'key']);
       const rateLines = new KeyLines({ zh: '指标', en: 'rate' }, this.#reporter);
       const rates = listOf(rateEntries).flatMap((rate, rateIndex) => {
         return this.#rate(rate, [...path, 'rates', rateIndex], rateLines, campaigns) ?? [];
       });
       if (isNew) keys.set(key, true);
-      if (sound && isNew && name !== undefined) values.push({ key, name, rates });
+      if (sound && isNew && name !== undefined) {
+        values.push({ key, name, rates, ...(fireSafety === true && { fireSafety }) });
+      }
     }
     return { values, keys };
   }

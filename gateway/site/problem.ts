@@ -307,6 +307,20 @@ export const mistakes = {
     zh: `点 "${point}" 已由 "${other}" 给出`,
     en: `point "${point}" is already given by "${other}"`,
   })),
+  notWritable: entry('E074', (point: string, protocol: string, writes: boolean) => ({
+    zh: writes ? `点表没有允许写 "${point}"（writable: true）` : `协议 ${protocol} 不支持写入，"${point}" 不能写`,
+    en: writes
+      ? `the map does not say that "${point}" takes values (writable: true)`
+      : `protocol ${protocol} does not write, so "${point}" cannot be written`,
+  })),
+  writableUnknown: entry('E075', (point: string, profile: string) => ({
+    zh: `writable：类型为 "${profile}" 的设备没有点 "${point}"，或点表没有给出`,
+    en: `writable: equipment of profile "${profile}" has no point "${point}", or the map does not give it`,
+  })),
+  fireWritable: entry('E076', (point: string, reason: Text) => ({
+    zh: `"${point}" 不能写：${reason.zh}`,
+    en: `"${point}" is never written: ${reason.en}`,
+  })),
   badTimeZone: entry('E080', (zone: string) => ({
     zh: `没有时区 "${zone}"，例：Asia/Shanghai`,
     en: `there is no time zone "${zone}"; an example is Asia/Shanghai`,

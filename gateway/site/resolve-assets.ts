@@ -393,7 +393,7 @@ function checkConflicts(pointsOfLink: ReadonlyMap<string, readonly LinkPoint[]>,
 
 function toAsset(member: Member, points: readonly AssetPoint[]): Asset | undefined {
   const { key, name, parent, location, group, formerly } = member;
-  const { profile, system, link, contractor, warrantyUntil, commissioning } = member.entry;
+  const { profile, system, link, contractor, warrantyUntil, commissioning, writable } = member.entry;
   if (!member.wellFormed || profile === undefined || system === undefined || link === undefined) return undefined;
   return {
     key,
@@ -407,6 +407,7 @@ function toAsset(member: Member, points: readonly AssetPoint[]): Asset | undefin
     ...(group !== undefined && { group }),
     ...(warrantyUntil !== undefined && { warrantyUntil }),
     ...(commissioning === true && { commissioning }),
+    ...(writable !== undefined && { writable }),
     points,
     ...(formerly !== undefined && { formerly }),
   };

@@ -110,6 +110,9 @@ export const SystemEntry = Type.Object(
     key: Key('short name of the system'),
     name: TextSchema,
     rates: Type.Array(Type.Unknown(), { description: 'what is promised; the first one is the headline' }),
+    fireSafety: Type.Optional(
+      Type.Boolean({ description: 'true: all of it is fire equipment, to which nothing is ever written' }),
+    ),
   },
   closed,
 );
@@ -166,6 +169,13 @@ export const AssetEntry = Type.Object(
     commissioning: Type.Optional(
       Type.Boolean({
         description: 'true: not handed over yet; pages nobody and enters no figure until its points are signed off',
+      }),
+    ),
+    writable: Type.Optional(
+      Type.Array(Type.String({ description: 'name of a point' }), {
+        minItems: 1,
+        description: 'points that people may write, where the map says that the controller takes it; none if absent',
+        expected: { zh: '至少要有一个点名', en: 'at least one name of a point is needed' },
       }),
     ),
     formerly: Type.Optional(Template('key that it had before; its history goes on')),

@@ -12,9 +12,10 @@ export interface FolderLock {
 /**
  * Takes `dir` (made if missing) for this process. The lock is one of the operating system, on an empty SQLite file
  * `lock.db`, so it ends with the process however that ends; `lock.json` beside it only tells who holds it. Throws a
- * {@link StorageError}: `in-use` naming the holder, or `unreadable` where the folder cannot be written.
+ * {@link StorageError}: `in-use` naming the holder, or `unreadable` where the folder cannot be written. `told` is the
+ * folder as the person knows it whom the error is told, where `dir` lies within that.
  */
-export function lockFolder(dir: string): FolderLock {
+export function lockFolder(dir: string, told = dir): FolderLock {
   const holderFile = join(dir, 'lock.json');
   let lock: DatabaseSync | undefined;
   try {
@@ -24,7 +25,7 @@ export function lockFolder(dir: string): FolderLock {
     writeFileSync(holderFile, `${JSON.stringify({ pid: process.pid, since: new Date().toISOString() })}\n`);
   } catch (error) {
     lock?.close();
-    throw isBusy(error) ? inUse(dir, holderFile) : unusable(dir, error);
+    throw isBusy(error) ? inUse(told, holderFile) : unusable(told, error);
   }
   const held = lock;
   return {

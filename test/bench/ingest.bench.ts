@@ -6,6 +6,7 @@ import type { Figure, Measurement, Measuring } from '../support/measurement.ts';
 import { freePort, type RunningServer, startInfluxd, startMosquitto } from '../support/servers.ts';
 import { measureLog } from './log-appends.ts';
 import { METER_SYSTEM, writeMeterSite } from './meter-site.ts';
+import { droppedMessages } from './mosquitto-drops.ts';
 import { type Published, publish } from './mqtt-load.ts';
 import { installNodeRed, startNodeRed } from './node-red.ts';
 import { processorSeconds, residentMb } from './process-usage.ts';
@@ -34,8 +35,11 @@ const COUNT_EVERY_MS = 100;
 const LOOK_EVERY_MS = 10;
 /** Share of the offered rate that the generator must have got rid of. */
 const KEPT_PACE = 0.99;
-/** Mosquitto's own bounds would drop what one fast subscriber has not taken yet. */
-const MOSQUITTO = 'max_inflight_messages 2000\nmax_queued_messages 200000\n';
+/**
+ * Mosquitto's own bounds would drop what one fast subscriber has not taken yet. It drops it beyond these, too, for in
+ * each turn it reads one packet of each connection: of eight publishers as many messages, of the subscriber one PUBACK.
+ */
+const MOSQUITTO = 'max_inflight_messages 2000\nmax_queued_messages 200000\nsys_interval 1\n';
 
 type Qos = 0 | 1;
 
@@ -46,6 +50,10 @@ interface Pipeline {
   readonly brokerPort: number;
   /** p99 of the event loop's delay since the last call, ms; undefined where it does not tell. */
   loopDelayMs(): Promise<number | undefined>;
+  /** How often the link has come back since the start: a broker then sends again whose PUBACK it has not read. */
+  reconnects(): Promise<number>;
+  /** Messages that a broker between generator and pipeline has dropped since its start. */
+  dropped(): Promise<number>;
   end(): Promise<void>;
 }
 
@@ -59,6 +67,9 @@ interface Step {
   readonly rssMb: number;
   readonly influxdRssMb: number;
   readonly loopDelayMs: number | undefined;
+  /** Of the step only, as {@link Pipeline} has them. */
+  readonly reconnects: number;
+  readonly dropped: number;
 }
 
 /**
@@ -176,6 +187,7 @@ function figuresOf(name: string, best: Step | undefined): Figure[] {
 
 async function measureStep(pipeline: Pipeline, influxd: RunningServer, qos: Qos, offered: number): Promise<Step> {
   const pids = [pipeline.process.pid, influxd.pid] as const;
+  const [reconnectsBefore, droppedBefore] = [await pipeline.reconnects(), await pipeline.dropped()];
   let before: number[] = [];
   const load = {
     port: pipeline.brokerPort,
@@ -205,6 +217,8 @@ async function measureStep(pipeline: Pipeline, influxd: RunningServer, qos: Qos,
     rssMb: residentMb(pipeline.process.pid),
     influxdRssMb: residentMb(influxd.pid),
     loopDelayMs,
+    reconnects: (await pipeline.reconnects()) - reconnectsBefore,
+    dropped: (await pipeline.dropped()) - droppedBefore,
   };
 }
 
@@ -265,6 +279,8 @@ async function startGateway(
     process: child,
     brokerPort,
     loopDelayMs: () => loopDelayMs(url),
+    reconnects: async () => (await linkOf(url)).reconnects,
+    dropped: async () => (mosquitto === undefined ? 0 : droppedMessages(mosquitto.port)),
     async end() {
       await child.end();
       rmSync(folder, { recursive: true, force: true });
@@ -277,11 +293,16 @@ function profiling(args: readonly string[]): Readonly<Record<string, string>> {
   return dir === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${dir}` };
 }
 
+async function linkOf(url: string): Promise<{ readonly state: string; readonly reconnects: number }> {
+  const [link] = (await (await fetch(`${url}/api/links`)).json()) as { state: string; reconnects: number }[];
+  if (link === undefined) throw new Error('the gateway has no link');
+  return link;
+}
+
 async function linkUp(url: string): Promise<void> {
   const untilMs = performance.now() + 30_000;
   while (performance.now() < untilMs) {
-    const [link] = (await (await fetch(`${url}/api/links`)).json()) as { state: string }[];
-    if (link?.state === 'up') return;
+    if ((await linkOf(url)).state === 'up') return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error('the link did not come up');
@@ -311,6 +332,8 @@ async function nodeRedPipeline(influxd: RunningServer, mosquitto: RunningServer)
     process: child,
     brokerPort: mosquitto.port,
     loopDelayMs: async () => undefined,
+    reconnects: async () => 0,
+    dropped: () => droppedMessages(mosquitto.port),
     async end() {
       await child.end();
       rmSync(userDir, { recursive: true, force: true });
@@ -318,13 +341,15 @@ async function nodeRedPipeline(influxd: RunningServer, mosquitto: RunningServer)
   };
 }
 
-function shown({ offered, published, arrived, lateMs, cores, influxdCores, rssMb, loopDelayMs }: Step): string {
+function shown(step: Step): string {
+  const { offered, published, arrived, lateMs, cores, influxdCores, rssMb, loopDelayMs, reconnects, dropped } = step;
   const lost = published.sent - arrived;
   return [
     `offered ${offered}/s`,
     `sent ${published.sent} in ${published.endedMs - published.beganMs} ms, lost ${lost}, last after ${lateMs} ms`,
     `cores ${cores} + influxd ${influxdCores} + generator ${rounded(published.processorSeconds)} s`,
     `${rssMb} MB`,
+    ...(reconnects + dropped === 0 ? [] : [`broker dropped ${dropped}, link came back ${reconnects} times`]),
     ...(loopDelayMs === undefined ? [] : [`event loop p99 ${loopDelayMs} ms`]),
   ].join('; ');
 }

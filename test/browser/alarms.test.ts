@@ -258,16 +258,26 @@ await describeWithServer('chromium', 'alarms on the page', () => {
     await line.getByText('History is behind').waitFor();
     gateway.path = {
       ...gateway.path,
-      history: { ...gateway.path.history, behindMs: 12 * 60_000, lastError: 'connect ECONNREFUSED', rejectedRows: 3 },
+      history: {
+        ...gateway.path.history,
+        behindMs: 12 * 60_000,
+        lastError: { zh: '历史库没有运行', en: 'it does not run' },
+        rejectedRows: 3,
+      },
     };
     await page.goto(`${gateway.url}#/alarms`);
     await card(page, 'History is behind').getByRole('link', { name: 'Gateway' }).click();
     await page.waitForURL(/#\/links$/);
-    await page.getByText('12 min behind · connect ECONNREFUSED · 3 rows refused').waitFor();
+    await page.getByText('12 min behind · it does not run · 3 rows refused').waitFor();
     await page.getByText('41.3 GB free of 118.8 GB').waitFor();
     gateway.path = {
       ...gateway.path,
-      history: { ...gateway.path.history, behindMs: 800, lastError: 'the disk is full', rejectedRows: 0 },
+      history: {
+        ...gateway.path.history,
+        behindMs: 800,
+        lastError: { zh: '磁盘已满', en: 'the disk is full' },
+        rejectedRows: 0,
+      },
       disk: { freeBytes: 0, sizeBytes: 31.5e6 },
     };
     await page.reload();

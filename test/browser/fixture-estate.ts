@@ -745,6 +745,7 @@ export function fixtureDecisions(): DecisionsReply {
         excludedMs: 41 * MINUTE_MS,
       },
     ],
+    writes: [],
     signedOff: [],
   };
 }

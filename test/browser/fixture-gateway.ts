@@ -51,7 +51,7 @@ export class FixtureGateway {
   /** The next actions are refused with this text. */
   refuseActionsWith: AlarmReply['text'] | undefined;
   /** What people decided so far, of all assets. */
-  decisions: DecisionsReply = { plans: [], exclusions: [], signedOff: [] };
+  decisions: DecisionsReply = { plans: [], exclusions: [], writes: [], signedOff: [] };
   health: AlarmHealthReply = fixtureAlarmHealth();
   path: HealthReply = fixturePath();
   /** Number of `/api/live` connections that were ever opened. */
@@ -247,10 +247,11 @@ export class FixtureGateway {
 
   #decisionsOf(asset: string | null): DecisionsReply {
     const isAsked = (of: { readonly asset: string }) => of.asset === (asset ?? of.asset);
-    const { plans, exclusions, signedOff } = this.decisions;
+    const { plans, exclusions, writes, signedOff } = this.decisions;
     return {
       plans: plans.filter(isAsked),
       exclusions: exclusions.filter(isAsked),
+      writes: writes.filter(isAsked),
       signedOff: signedOff.filter((key) => asset === null || key.startsWith(`${asset}/`)),
     };
   }

@@ -1,12 +1,18 @@
-import { connect as connectTcp } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, connect as connectTcp, createServer } from 'node:net';
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { KEEPALIVE_S } from '../../adapters/mqtt/external-broker.ts';
 import { mqttProtocol } from '../../adapters/mqtt/protocol.ts';
 import type { MqttSettings } from '../../adapters/mqtt/schema.ts';
 import { SEND_AGAIN_MS } from '../../adapters/mqtt/send-again.ts';
 import { systemClock } from '../../model/clock.ts';
 import { AdapterRun } from '../support/adapter-run.ts';
 import { describeWithServer, freePort, type RunningServer, startMosquitto } from '../support/servers.ts';
+
+/** Messages beyond those on their way to the log and in the buffers of a connection: then it is read no further. */
+const MORE_THAN_IS_READ = 100_000;
+const PINGREQ = Buffer.from([0xc0, 0]);
 
 /** How long something is watched that must not happen, real ms. */
 const WATCHED_MS = 300;
@@ -469,6 +475,47 @@ await describeWithServer('mosquitto', 'subscriber of mosquitto', () => {
     await expect.poll(() => heard).toContain('a/state');
     expect(heard).not.toContain('old/topic');
   });
+
+  test('a broker that answers no ping and sends all the time is not left, nor one that is not read', async () => {
+    const server = await started('max_inflight_messages 0\nmax_queued_messages 0');
+    const device = await client(server.url);
+    let pings = 0;
+    const gate = createServer((near) => {
+      const far = connectTcp({ port: server.port, host: '127.0.0.1', noDelay: true });
+      near.on('data', (bytes: Buffer) => {
+        if (!bytes.equals(PINGREQ)) far.write(bytes);
+        else pings++;
+      });
+      far.pipe(near);
+      for (const socket of [near, far]) {
+        socket.on('error', () => undefined);
+        socket.on('close', () => [near, far].forEach((one) => void one.destroy()));
+      }
+    }).listen(0, '127.0.0.1');
+    await once(gate, 'listening');
+    onTestFinished(() => void gate.close());
+    const endpoint = `mqtt://127.0.0.1:${(gate.address() as AddressInfo).port}`;
+    const { run } = await begin({ ...external(server), endpoint });
+    let sent = 0;
+    const talk = setInterval(() => device.publish('a/state', state(sent++), { qos: 1 }), 100);
+    onTestFinished(() => clearInterval(talk));
+    const { run: full } = await begin({ ...external(server), clientId: 'full' });
+    await full.until('it is subscribed', () => full.latest('power') !== undefined);
+    full.closeGate();
+    for (let n = 0; n < MORE_THAN_IS_READ; n++) device.publish('a/online', '{"online":true}', { qos: 1 });
+    // Without the messages it would be lost before the second one.
+    await run.until(
+      'it was pinged twice, or is lost',
+      () => pings === 2 || run.ending !== undefined,
+      3 * KEEPALIVE_S * 1000,
+    );
+    expect(run.ending).toBeUndefined();
+    expect(full.ending).toBeUndefined();
+    const before = sent;
+    full.openGate();
+    await full.until('it goes on', () => Number(full.latest('power')?.value) >= before);
+    await run.until('messages still come', () => Number(run.latest('power')?.value) >= before);
+  }, 20_000);
 
   test('a stream of messages is acknowledged in groups, none lost', async () => {
     const server = await started('max_inflight_messages 100\nmax_queued_messages 5000');

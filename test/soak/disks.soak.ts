@@ -19,13 +19,19 @@ export const run: Measurement = async ({ args, progress, signal }) => {
     if (signal.aborted) break;
     progress(name);
     try {
-      const found = await runBadDisk(name);
+      const isFull = name === 'full';
+      const found = await runBadDisk(name, { untilSilent: isFull });
       progress(JSON.stringify(found));
       if ('missing' in found) {
         figures.push({ name: `${name}: skipped, ${found.missing}`, value: 0, unit: 'runs' });
         continue;
       }
-      const { account, noticeAfterDueMs } = found;
+      const { account, noticeAfterDueMs, openWhileSilent } = found;
+      // Devices that wait for the disk are one alarm, of the gateway.
+      const flood = openWhileSilent?.filter((alarm) => alarm.endsWith('.data-lost')) ?? [];
+      if (flood.length > 0) wrong.push(`${name}: besides the gateway’s own alarm ${flood.join(', ')}`);
+      if (openWhileSilent?.includes('gateway:self.disk-not-written') === false)
+        wrong.push(`${name}: no alarm of the gateway`);
       wrong.push(
         ...mustBeNone.filter((what) => account[what] !== 0).map((what) => `${name}: ${what} ${account[what]}`),
       );

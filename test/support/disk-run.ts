@@ -19,6 +19,9 @@ const TRAPPED_LIFT = 'lift-2';
 /** Real ms for anything that is waited for. */
 const WITHIN_MS = 60_000;
 
+/** Site ms that the `data-lost` of a probe has to be raised in once it is unknown: its delay is 5 s. */
+const DATA_LOST_WITHIN_MS = 20_000;
+
 /** What the gateway says when its log cannot be written. */
 const TOLD = /the log cannot be written/;
 
@@ -32,11 +35,19 @@ export interface DiskRun {
   /** Real ms from mending until every message was acknowledged. */
   readonly acknowledgedAgainMs: number;
   readonly loopDelayP99Ms: number;
+  /** Alarms, as `asset.alarm`, that were open after the devices had fallen silent; null where nobody waited for that. */
+  readonly openWhileSilent: readonly string[] | null;
   readonly account: Account;
 }
 
-/** A passenger is trapped while the disk of the gateway is bad; then the disk is mended, and nothing was lost. */
-export async function runBadDisk(name: BadDiskName): Promise<DiskRun | { readonly missing: string }> {
+/**
+ * A passenger is trapped while the disk of the gateway is bad; then the disk is mended, and nothing was lost. With
+ * `untilSilent`, that is only once the devices, which wait to be acknowledged, are unknown and their alarms were due.
+ */
+export async function runBadDisk(
+  name: BadDiskName,
+  { untilSilent = false } = {},
+): Promise<DiskRun | { readonly missing: string }> {
   const disk = await badDisks[name]();
   if ('missing' in disk) return disk;
   const phone = await openDutyPhone();
@@ -66,6 +77,7 @@ export async function runBadDisk(name: BadDiskName): Promise<DiskRun | { readonl
     );
     const dueMs = estate.realMs(received.notice.sinceMs + ON_DELAY_MS);
     const unacknowledged = sum('made') - sum('acknowledged');
+    const openWhileSilent = untilSilent ? await alarmsOfSilence(estate) : null;
 
     estate.raiseFault(false);
     await disk.mend();
@@ -82,6 +94,7 @@ export async function runBadDisk(name: BadDiskName): Promise<DiskRun | { readonl
       unacknowledged,
       acknowledgedAgainMs,
       loopDelayP99Ms,
+      openWhileSilent,
       account: await accountOf(estate, embeddedRows(estate.dataDir), throughSeq, []),
     };
   } finally {
@@ -90,4 +103,11 @@ export async function runBadDisk(name: BadDiskName): Promise<DiskRun | { readonl
     await phone.close();
     await disk.remove();
   }
+}
+
+async function alarmsOfSilence(estate: ProbeEstate): Promise<readonly string[]> {
+  await until('the devices are silent', WITHIN_MS, async () => (await estate.unknownOf('probe')) === PROBES);
+  const unknownMs = estate.now();
+  await until('their alarms were due', WITHIN_MS, () => estate.now() - unknownMs > DATA_LOST_WITHIN_MS);
+  return await estate.openAlarms();
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 
 export type DeviceTable = 'holding' | 'input' | 'coil' | 'discrete';
 
@@ -14,7 +15,7 @@ export type PlaceFault =
   | 'wrong-unit'
   | 'garbage';
 
-/** A request as the device got it. */
+/** A read as the device got it. */
 export interface SeenRequest {
   readonly unit: number;
   readonly table: DeviceTable;
@@ -22,13 +23,26 @@ export interface SeenRequest {
   readonly count: number;
 }
 
+/** A write as the device got it, obeyed or not. */
+export interface SeenWrite extends SeenRequest {
+  readonly code: number;
+  readonly values: readonly number[];
+}
+
+/** How a device speaks: headers of Modbus TCP, or frames with CRC as on a serial line; with TLS or without. */
+export interface DeviceSpeech {
+  readonly framing?: 'mbap' | 'rtu';
+  readonly tls?: TlsOptions;
+}
+
 const tableOfFunction: Readonly<Record<number, DeviceTable>> = { 1: 'coil', 2: 'discrete', 3: 'holding', 4: 'input' };
+const tableOfWrite: Readonly<Record<number, DeviceTable>> = { 5: 'coil', 6: 'holding', 15: 'coil', 16: 'holding' };
 
 /** Bound on {@link ModbusDevice.requests}; older ones are dropped. */
 const MAX_REQUESTS = 10_000;
 
 /**
- * A Modbus TCP device (or a gateway with several units) on loopback, written from the protocol's own text. Places that
+ * A Modbus device (or a gateway with several units) on loopback, written from the protocol's own text. Places that
  * were never set do not exist and answer exception 2, as on a strict controller.
  */
 export class ModbusDevice {
@@ -37,6 +51,7 @@ export class ModbusDevice {
   readonly #faults = new Map<string, PlaceFault>();
   readonly #sockets = new Set<Socket>();
   readonly #server: Server;
+  readonly #speech: DeviceSpeech;
   #port = 0;
   /** Units that do not answer at all. */
   readonly silentUnits = new Set<number>();
@@ -53,15 +68,22 @@ export class ModbusDevice {
   /** Longest read that it gives, as some devices have it. */
   maxCount = 2000;
   requests: SeenRequest[] = [];
+  writes: SeenWrite[] = [];
+  /** True: writes are answered as if they were obeyed, but with another address. */
+  wrongEchoes = false;
   /** Connections made since the start. */
   connectionsMade = 0;
 
-  private constructor() {
-    this.#server = createServer((socket) => this.#serve(socket));
+  private constructor(speech: DeviceSpeech) {
+    this.#speech = speech;
+    const serve = (socket: Socket) => this.#serve(socket);
+    this.#server = speech.tls === undefined ? createServer(serve) : createTlsServer(speech.tls, serve);
+    // A client whose certificate is refused is the client's affair.
+    this.#server.on('tlsClientError', () => undefined);
   }
 
-  static async start(): Promise<ModbusDevice> {
-    const device = new ModbusDevice();
+  static async start(speech: DeviceSpeech = {}): Promise<ModbusDevice> {
+    const device = new ModbusDevice(speech);
     await device.revive();
     return device;
   }
@@ -71,7 +93,8 @@ export class ModbusDevice {
   }
 
   get endpoint(): string {
-    return `tcp://127.0.0.1:${this.#port}`;
+    const scheme = this.#speech.framing === 'rtu' ? 'rtu+tcp' : this.#speech.tls === undefined ? 'tcp' : 'tls';
+    return `${scheme}://127.0.0.1:${this.#port}`;
   }
 
   get connections(): number {
@@ -119,35 +142,54 @@ export class ModbusDevice {
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('data', (chunk) => {
       pending = Buffer.concat([pending, chunk]);
-      while (pending.length >= 6 && pending.length >= 6 + pending.readUInt16BE(4)) {
-        const length = 6 + pending.readUInt16BE(4);
+      for (let length = this.#requestLength(pending); length > 0; length = this.#requestLength(pending)) {
         this.#answer(pending.subarray(0, length), (reply) => socket.write(reply));
         pending = pending.subarray(length);
       }
     });
   }
 
-  #answer(frame: Buffer, send: (reply: Buffer) => void): void {
-    const answer = this.#replyTo(frame);
-    if (answer === undefined) return;
-    if (answer.lateMs === 0) send(answer.reply);
-    else setTimeout(() => send(answer.reply), answer.lateMs);
+  /** Length of the whole request at the beginning; 0 where it is not whole yet. */
+  #requestLength(bytes: Buffer): number {
+    if (this.#speech.framing !== 'rtu') {
+      return bytes.length >= 6 && bytes.length >= 6 + bytes.readUInt16BE(4) ? 6 + bytes.readUInt16BE(4) : 0;
+    }
+    if (bytes.length < 8) return 0;
+    const length = bytes.readUInt8(1) >= 15 ? 9 + bytes.readUInt8(6) : 8;
+    return bytes.length >= length ? length : 0;
   }
 
-  #replyTo(frame: Buffer): { reply: Buffer; lateMs: number } | undefined {
-    const transaction = frame.readUInt16BE(0);
-    const unit = frame.readUInt8(6);
-    const code = frame.readUInt8(7);
+  #answer(frame: Buffer, send: (reply: Buffer) => void): void {
+    const isRtu = this.#speech.framing === 'rtu';
+    const transaction = isRtu ? 0 : frame.readUInt16BE(0);
+    const content = isRtu ? frame.subarray(0, -2) : frame.subarray(6);
+    const unit = content.readUInt8(0);
+    const answer = this.#answerTo(unit, content.subarray(1));
+    if (answer === undefined) return;
+    const wrongUnit = answer.fault === 'wrong-unit' ? unit + 1 : unit;
+    const reply =
+      answer.fault === 'garbage'
+        ? Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')
+        : isRtu
+          ? rtuFrame(wrongUnit, answer.content)
+          : mbapFrame(transaction, wrongUnit, answer.content);
+    if (answer.lateMs === 0) send(reply);
+    else setTimeout(() => send(reply), answer.lateMs);
+  }
+
+  /** What is answered to a PDU; undefined where nothing is. */
+  #answerTo(unit: number, request: Buffer): Answer | undefined {
+    const code = request.readUInt8(0);
+    const exception = (number: number): Answer => ({ content: Buffer.from([code | 0x80, number]), lateMs: 0 });
+    const writes = tableOfWrite[code];
+    if (writes !== undefined) return this.#obey(unit, writes, request, exception);
     const table = tableOfFunction[code];
-    const now = (reply: Buffer) => ({ reply, lateMs: 0 });
-    const exception = (number: number) => now(framed(transaction, unit, Buffer.from([code | 0x80, number])));
     if (table === undefined) return exception(1);
-    const address = frame.readUInt16BE(8);
-    const count = frame.readUInt16BE(10);
+    const address = request.readUInt16BE(1);
+    const count = request.readUInt16BE(3);
     const seen: SeenRequest = { unit, table, address, count };
     this.requests.push(seen);
     this.#seenAtMs.set(seen, performance.now());
-
     if (this.requests.length > MAX_REQUESTS) this.requests.shift();
     if (this.silent || this.silentUnits.has(unit)) return undefined;
     const next = this.nextExceptions.get(unit)?.shift();
@@ -167,49 +209,71 @@ export class ModbusDevice {
     }
     const data = bits ? packBits(values) : packWords(values);
     const good = Buffer.concat([Buffer.from([code, data.length]), data]);
-    if (fault === undefined) return { reply: framed(transaction, unit, good), lateMs: this.slowUnits.get(unit) ?? 0 };
-    if (typeof fault === 'string') {
-      const spoilt = spoil(fault, transaction, unit, good);
-      return spoilt === undefined ? undefined : now(spoilt);
-    }
-    if ('exception' in fault) return exception(fault.exception);
-    return { reply: framed(transaction, unit, good), lateMs: fault.lateMs };
+    if (fault === 'silent') return undefined;
+    if (fault === undefined) return { content: good, lateMs: this.slowUnits.get(unit) ?? 0 };
+    if (typeof fault === 'string') return { content: spoil(fault, good), lateMs: 0, fault };
+    return 'exception' in fault ? exception(fault.exception) : { content: good, lateMs: fault.lateMs };
+  }
+
+  #obey(unit: number, table: DeviceTable, request: Buffer, exception: (number: number) => Answer): Answer | undefined {
+    const code = request.readUInt8(0);
+    const address = request.readUInt16BE(1);
+    const isOne = code === 5 || code === 6;
+    const count = isOne ? 1 : request.readUInt16BE(3);
+    const word = (i: number) => request.readUInt16BE((isOne ? 3 : 6) + 2 * i);
+    const bit = (i: number) => ((request[6 + (i >> 3)] ?? 0) >> (i & 7)) & 1;
+    const value = (i: number) => (table === 'holding' ? word(i) : isOne ? Number(word(0) === 0xff00) : bit(i));
+    const values = Array.from({ length: count }, (_, i) => value(i));
+    this.writes.push({ unit, code, table, address, count, values });
+    if (this.writes.length > MAX_REQUESTS) this.writes.shift();
+    if (this.silent || this.silentUnits.has(unit)) return undefined;
+    const there = values.map((_, i) => key(unit, table, address + i));
+    if (unit !== 0 && !there.every((place) => this.#places.has(place))) return exception(2);
+    for (const [i, place] of there.entries()) this.#places.set(place, values[i] ?? 0);
+    // A broadcast, which on a serial line nobody answers.
+    if (unit === 0 && this.#speech.framing === 'rtu') return undefined;
+    const echo = Buffer.from(request.subarray(0, 5));
+    if (this.wrongEchoes) echo.writeUInt16BE(address ^ 1, 1);
+    return { content: echo, lateMs: 0 };
   }
 }
 
-function spoil(
-  fault: Exclude<PlaceFault, object>,
-  transaction: number,
-  unit: number,
-  good: Buffer,
-): Buffer | undefined {
-  switch (fault) {
-    case 'silent':
-      return undefined;
-    case 'short':
-      return framed(transaction, unit, good.subarray(0, good.length - 1));
-    case 'wrong-count': {
-      const lying = Buffer.from(good);
-      lying.writeUInt8(good.length - 3, 1);
-      return framed(transaction, unit, lying);
-    }
-    case 'wrong-unit':
-      return framed(transaction, unit + 1, good);
-    case 'garbage':
-      return Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n');
-  }
+/** A PDU that is answered, after how long, and what becomes of it on the way. */
+interface Answer {
+  readonly content: Buffer;
+  readonly lateMs: number;
+  readonly fault?: Exclude<PlaceFault, object>;
+}
+
+function spoil(fault: Exclude<PlaceFault, object>, good: Buffer): Buffer {
+  if (fault === 'short') return good.subarray(0, good.length - 1);
+  const spoilt = Buffer.from(good);
+  if (fault === 'wrong-count') spoilt.writeUInt8(good.length - 3, 1);
+  return spoilt;
 }
 
 function key(unit: number, table: DeviceTable, address: number): string {
   return `${unit} ${table} ${address}`;
 }
 
-function framed(transaction: number, unit: number, content: Buffer): Buffer {
+function mbapFrame(transaction: number, unit: number, content: Buffer): Buffer {
   const header = Buffer.alloc(7);
   header.writeUInt16BE(transaction, 0);
   header.writeUInt16BE(content.length + 1, 4);
   header.writeUInt8(unit & 0xff, 6);
   return Buffer.concat([header, content]);
+}
+
+/** The CRC bit by bit, as the specification has it, so that it shares no table with what is tested. */
+function rtuFrame(unit: number, content: Buffer): Buffer {
+  const frame = Buffer.concat([Buffer.from([unit & 0xff]), content, Buffer.alloc(2)]);
+  let crc = 0xffff;
+  for (const byte of frame.subarray(0, -2)) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >> 1) ^ 0xa001 : crc >> 1;
+  }
+  frame.writeUInt16LE(crc, frame.length - 2);
+  return frame;
 }
 
 function packWords(values: readonly number[]): Buffer {

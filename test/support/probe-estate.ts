@@ -128,6 +128,13 @@ export class ProbeEstate {
     return systems.find(({ key }) => key === system)?.counts.unknown ?? Number.NaN;
   }
 
+  /** The open alarms, as `asset.alarm`. */
+  async openAlarms(): Promise<string[]> {
+    const response = await fetch(`${this.url}/api/alarms`, { signal: AbortSignal.timeout(ASK_MS) });
+    const alarms = (await response.json()) as AlarmReply[];
+    return alarms.map(({ asset, alarm }) => `${asset}.${alarm}`);
+  }
+
   get brokerUrl(): string {
     return `mqtt://127.0.0.1:${this.brokerPort}`;
   }

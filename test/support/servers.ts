@@ -1,26 +1,61 @@
 /** The real servers that tests meet: found on this machine, or installed from Debian's packages where that is allowed. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, appendFileSync, constants, existsSync } from 'node:fs';
+import {
+  accessSync,
+  appendFileSync,
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+} from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe } from 'vitest';
 import { SKIPS_VARIABLE } from './skip-reporter.ts';
 
 const run = promisify(execFile);
 
-/** Programs that tests need, with the Debian package that has each, and the service that it would start by itself. */
+interface DebianPackage {
+  readonly package: string;
+  /** What else it needs, which the package itself only recommends. */
+  readonly besides?: readonly string[];
+  /** The service that it would start by itself. */
+  readonly service?: string;
+  /** Where a library is, which is no program; the first of these that exists. */
+  readonly files?: readonly string[];
+}
+
+/** Programs and libraries that tests need, with the Debian package that has each. */
 const debianPackages = {
   influxd: { package: 'influxdb', service: 'influxdb' },
   mosquitto: { package: 'mosquitto', service: 'mosquitto' },
-  chromium: { package: 'chromium', service: 'chromium' },
-  strace: { package: 'strace', service: 'strace' },
-} as const;
+  chromium: { package: 'chromium' },
+  strace: { package: 'strace' },
+  socat: { package: 'socat' },
+  mbpoll: { package: 'mbpoll' },
+  pymodbus: {
+    package: 'python3-pymodbus',
+    besides: ['python3-serial', 'python3-serial-asyncio'],
+    files: ['/usr/lib/python3/dist-packages/pymodbus/__init__.py'],
+  },
+  libmodbus: {
+    package: 'libmodbus5',
+    besides: ['python3'],
+    files: ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu/libmodbus.so.5`),
+  },
+} as const satisfies Readonly<Record<string, DebianPackage>>;
 export type ServerName = keyof typeof debianPackages;
+
+/** Debian's own Python, which is the one that has Debian's modules. */
+export const DEBIAN_PYTHON = '/usr/bin/python3';
 
 /** Folders besides PATH in which Debian keeps servers. */
 const SERVER_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/usr/bin'];
@@ -36,21 +71,30 @@ const KEPT_LINES = 20;
 /** Tries to find a free port that nobody takes before the server does. */
 const PORT_TRIES = 5;
 
-/** Path of the program; installed first if it must be and may be (root, apt-get). Undefined where it cannot be had. */
+/**
+ * Path of the program or library; installed first if it must be and may be (root, apt-get). Undefined where it cannot be
+ * had.
+ */
 export async function findServer(name: ServerName): Promise<string | undefined> {
-  const found = onThisMachine(name);
+  const { package: packageName, besides = [], service, files }: DebianPackage = debianPackages[name];
+  const find = () => (files === undefined ? onThisMachine(name) : files.find((file) => existsSync(file)));
+  const found = find();
   if (found !== undefined || process.getuid?.() !== 0 || onThisMachine('apt-get') === undefined) return found;
-  const { package: packageName, service } = debianPackages[name];
   // Apt's own lock lets one process of the machine install at a time; those after it find the package installed.
   const install = () =>
-    apt('install', '--yes', '--no-install-recommends', '-o', `DPkg::Lock::Timeout=${APT_LOCK_TIMEOUT_S}`, packageName);
+    apt(
+      ...['install', '--yes', '--no-install-recommends', '-o', `DPkg::Lock::Timeout=${APT_LOCK_TIMEOUT_S}`],
+      ...[packageName, ...besides],
+    );
   if (!(await install())) {
     await apt('update', '-o', `DPkg::Lock::Timeout=${APT_LOCK_TIMEOUT_S}`);
     await install();
   }
   // Tests start the server with settings of their own; the one that the package may have started is not wanted.
-  if (existsSync('/run/systemd/system')) await run('systemctl', ['stop', service]).catch(() => undefined);
-  return onThisMachine(name);
+  if (service !== undefined && existsSync('/run/systemd/system')) {
+    await run('systemctl', ['stop', service]).catch(() => undefined);
+  }
+  return find();
 }
 
 /** Whether apt-get succeeded; what it said is of no use to a test that is skipped by name. */
@@ -89,10 +133,15 @@ export async function describeWithServer(name: ServerName, suite: string, define
     describe(suite, define);
     return;
   }
+  noteMissing(name, suite);
+  describe.skip(suite, define);
+}
+
+/** Names in the closing summary what is not run because a server is missing. */
+export function noteMissing(name: ServerName, suite: string): void {
   const reason = `${name} (Debian package ${debianPackages[name].package}) is not installed and could not be`;
   const file = process.env[SKIPS_VARIABLE];
   if (file !== undefined) appendFileSync(file, `${JSON.stringify({ suite, reason })}\n`);
-  describe.skip(suite, define);
 }
 
 /** A server that is ready, with everything that it stores in a folder of its own. */
@@ -152,8 +201,139 @@ export function startMosquitto(settings = ''): Promise<RunningServer> {
   });
 }
 
+/** A serial line without wires: what is written to one end is read at the other. */
+export interface SerialLine {
+  /** The end for the program under test. */
+  readonly path: string;
+  /** The end for the device; that of no use where the line was led to a port. */
+  readonly farPath: string;
+  /** How often this process has the near end open. */
+  openings(): number;
+  /** Pulls it out: both ends are gone. */
+  kill(): Promise<void>;
+  /** Plugs it in again, under the same paths. */
+  start(): Promise<void>;
+  remove(): Promise<void>;
+}
+
+/**
+ * Starts a serial line of two pseudo-terminals by socat, or one that is led to a TCP port of loopback. It is as fast as
+ * it can be, whatever its baud rate. Throws where socat is not installed.
+ */
+export async function startSerialLine(leadTo?: { readonly port: number }): Promise<SerialLine> {
+  let path = '';
+  let farPath = '';
+  const server = await startServer('socat', async (folder) => {
+    path = join(folder, 'near');
+    farPath = join(folder, 'far');
+    const far = leadTo === undefined ? `PTY,link=${farPath},rawer` : `TCP:127.0.0.1:${leadTo.port},nodelay`;
+    const options = ['-d', '-d', `PTY,link=${path},rawer`, far];
+    return { options, ready: /starting data transfer loop/, scheme: 'serial' };
+  });
+  // Socat ends when the last who has an end open closes it: we keep both open, and read neither.
+  let holders: number[] = [];
+  const hold = () => {
+    const ends = leadTo === undefined ? [path, farPath] : [path];
+    holders = ends.map((end) => openSync(end, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK));
+  };
+  const letGo = () => {
+    for (const holder of holders.splice(0)) closeSync(holder);
+  };
+  hold();
+  return {
+    path,
+    farPath,
+    openings: () => openFiles().filter((file) => file === readlinkSync(path)).length - holders.length,
+    async kill() {
+      letGo();
+      await server.kill();
+      // Ended at once, socat leaves its links behind.
+      await Promise.all([path, farPath].map((end) => rm(end, { force: true })));
+    },
+    async start() {
+      await server.start();
+      hold();
+    },
+    async remove() {
+      letGo();
+      await server.remove();
+    },
+  };
+}
+
+/** What this process has open, by path. */
+function openFiles(): string[] {
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      return [readlinkSync(join('/proc/self/fd', fd))];
+    } catch {
+      // Closed since it was listed.
+      return [];
+    }
+  });
+}
+
+/** How one speaks to a server written by others. */
+export type ModbusWay =
+  | { readonly mode: 'tcp' }
+  | { readonly mode: 'rtu+tcp' }
+  | { readonly mode: 'rtu'; readonly path: string; readonly baud: number };
+
+/** Bits and registers of one unit, each table from wire address 0 on. */
+export interface ModbusTables {
+  readonly coil: readonly number[];
+  readonly discrete: readonly number[];
+  readonly holding: readonly number[];
+  readonly input: readonly number[];
+}
+
+/** Starts pymodbus as a server for these units; `python` is the one that has it. */
+export function startPymodbus(
+  way: ModbusWay,
+  units: Readonly<Record<number, ModbusTables>>,
+  python = DEBIAN_PYTHON,
+): Promise<RunningServer> {
+  return startServer('pymodbus', async (_, port) => ({
+    program: python,
+    options: [
+      script('pymodbus-server.py'),
+      ...(way.mode === 'rtu' ? ['rtu', way.path, `${way.baud}`] : [way.mode, `${port}`]),
+    ],
+    input: `${JSON.stringify(units)}\n`,
+    ready: /^ready$/,
+    scheme: way.mode,
+  }));
+}
+
+/** Starts libmodbus as a server for one unit; over TCP it answers as any. */
+export async function startLibmodbus(
+  way: Exclude<ModbusWay, { readonly mode: 'rtu+tcp' }>,
+  unit: number,
+  tables: ModbusTables,
+): Promise<RunningServer> {
+  const library = (await findServer('libmodbus')) ?? '';
+  return startServer('libmodbus', async (_, port) => ({
+    program: DEBIAN_PYTHON,
+    options: [
+      ...[script('libmodbus-server.py'), library],
+      ...(way.mode === 'rtu' ? ['rtu', way.path, `${way.baud}`, `${unit}`] : ['tcp', `${port}`]),
+    ],
+    input: `${JSON.stringify(tables)}\n`,
+    ready: /^ready$/,
+    scheme: way.mode,
+  }));
+}
+
+function script(name: string): string {
+  return fileURLToPath(new URL(name, import.meta.url));
+}
+
 interface Setup {
+  /** What is started, if it is not the server itself. */
+  readonly program?: string;
   readonly options: readonly string[];
+  /** What it reads from its standard input. */
+  readonly input?: string;
   /** Line of the output that says that connections are taken. */
   readonly ready: RegExp;
   readonly scheme: string;
@@ -170,8 +350,8 @@ async function startServer(
     const port = await freePort();
     const setup = await prepare(folder, port);
     try {
-      const child = await launch(binary, setup);
-      return runningServer({ binary, folder, port, setup, child });
+      const child = await launch(setup.program ?? binary, setup);
+      return runningServer({ binary: setup.program ?? binary, folder, port, setup, child });
     } catch (error) {
       // Somebody else may have taken the port meanwhile.
       if (attempt < PORT_TRIES) continue;
@@ -220,7 +400,10 @@ function runningServer(parts: {
 
 /** Starts the program and waits until it says that it is ready; rejects, with its last words, if it ends before. */
 async function launch(binary: string, setup: Setup): Promise<ChildProcess> {
-  const child = spawn(binary, setup.options, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(binary, setup.options, { stdio: ['pipe', 'ignore', 'pipe'] });
+  // Whoever ends before having read it says why by ending.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(setup.input);
   const lines: string[] = [];
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const timer = setTimeout(

@@ -184,12 +184,14 @@ test('a second gateway on the same data folder is told who holds it', async () =
       dir,
     ]);
     expect(await second.exit()).toBe(2);
-    expect(second.lines.join('\n')).toContain(String(instance.pid));
+    expect(second.lines.join('\n')).toContain(`the data folder ${dir} is in use by process ${instance.pid}`);
     const log = join(dir, 'simulators.log');
     const before = readFileSync(log, 'utf8');
     const demo = new Child('gateway/start.ts', ['--port', '0', '--data', dir]);
     expect(await demo.exit()).toBe(2);
-    expect(demo.lines).toEqual([expect.stringMatching(`^lamplighter: .* in use by process ${instance.pid} `)]);
+    expect(demo.lines).toEqual([
+      expect.stringMatching(`^lamplighter: .*data folder ${dir} is in use by process ${instance.pid} `),
+    ]);
     expect(readFileSync(log, 'utf8').startsWith(before)).toBe(true);
     expect(readFileSync(log, 'utf8').match(/ simulators starts$/gm)).toHaveLength(1);
   } finally {

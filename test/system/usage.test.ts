@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import { Child } from '../support/child.ts';
+import { writeProbeSite } from '../support/probe-site.ts';
+import { tempFolder } from '../support/temp-folder.ts';
 
 const zh = { LANG: 'zh_CN.UTF-8', LC_ALL: 'zh_CN.UTF-8' };
 
@@ -17,4 +19,22 @@ test.each([
     expect(await child.exit()).toBe(2);
     expect(child.lines).toEqual([`lamplighter: ${line}`]);
   }
+});
+
+test('--help prints the commands, and the options of one, on stdout', async () => {
+  const help = async (args: readonly string[], environment = {}) => {
+    const child = new Child('gateway/main.ts', args, environment);
+    expect(await child.exit()).toBe(0);
+    return child.lines.join('\n');
+  };
+  expect(await help(['--help'])).toContain('  replay    run the log again');
+  // Also beside what would be refused.
+  expect(await help(['check', 'a', 'b', '--help'], zh)).toContain('--strict  有警告也算不通过');
+});
+
+test('check counts what a site has, one of it as one', async () => {
+  const file = writeProbeSite(tempFolder(), { probes: 1, brokerPort: 1 });
+  const child = new Child('gateway/main.ts', ['check', file]);
+  expect(await child.exit()).toBe(0);
+  expect(child.lines).toEqual([`${file}: 1 link, 1 asset, 2 points`]);
 });

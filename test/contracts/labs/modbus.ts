@@ -1,6 +1,12 @@
-import { ModbusDevice } from '../../support/modbus-device.ts';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll } from 'vitest';
+import { type Certificates, makeCertificates } from '../../support/certificates.ts';
+import { type DeviceSpeech, ModbusDevice } from '../../support/modbus-device.ts';
+import { findServer, noteMissing, startSerialLine } from '../../support/servers.ts';
 import type { Lab, LabPoint, LabServer, LabValue } from '../adapter-lab.ts';
-import { openGate, wireOf } from './tcp-gate.ts';
+import { openGate, type TcpGate, wireOf } from './tcp-gate.ts';
 
 const running = { zh: '运行', en: 'running' };
 
@@ -89,19 +95,70 @@ const direct: Lab = {
   start: () => startServer({ exception: 2 }),
 };
 
-/** The same device, whose rubbish is a reply that is too short instead of an exception. */
-const garbling: Lab = {
+/** Its rubbish is a reply that is too short, in place of an exception. */
+const rtuOverTcp: Lab = {
   ...direct,
-  name: 'controller that garbles its replies',
+  name: 'RTU controller behind a TCP gateway',
   rubbishReasons: ['malformed-reply'],
-  start: () => startServer('short'),
+  start: () => startServer('short', { framing: 'rtu' }),
 };
 
-/** Labs of the Modbus adapter. */
-export const modbusLabs: readonly [Lab, Lab] = [direct, garbling];
+const overTls = (certificates: Certificates): Lab => ({
+  ...direct,
+  name: 'controller over TLS, both sides with a certificate',
+  start: () => startTlsServer(certificates),
+});
 
-async function startServer(rubbish: { readonly exception: number } | 'short'): Promise<LabServer> {
-  const device = await ModbusDevice.start();
+const onSerialLine: Lab = {
+  ...direct,
+  name: 'RTU controller on a serial line',
+  start: startSerialServer,
+};
+
+/** Labs of the Modbus adapter; without socat there is no serial line. Called while the tests are collected. */
+export async function modbusLabs(): Promise<readonly [Lab, ...Lab[]]> {
+  const folder = await mkdtemp(join(tmpdir(), 'lamplighter-tls-'));
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+  const certificates = await makeCertificates(folder);
+  const hasLine = (await findServer('socat')) !== undefined;
+  if (!hasLine) noteMissing('socat', `modbus: ${onSerialLine.name}`);
+  return [direct, rtuOverTcp, overTls(certificates), ...(hasLine ? [onSerialLine] : [])];
+}
+
+type Rubbish = { readonly exception: number } | 'short';
+
+async function startServer(rubbish: Rubbish, speech: DeviceSpeech = {}): Promise<LabServer> {
+  return serverOf(await ModbusDevice.start(speech), rubbish);
+}
+
+async function startTlsServer({ ca, server, client }: Certificates): Promise<LabServer> {
+  const [key, cert, authority] = await Promise.all([server.key, server.certificate, ca].map((path) => readFile(path)));
+  const tls = { key, cert, ca: authority, requestCert: true, rejectUnauthorized: true };
+  const lab = await startServer({ exception: 2 }, { tls });
+  return { ...lab, settings: { ...(lab.settings as object), tls: { ca, ...client } } };
+}
+
+/** The device behind a line that ends in a port of ours; a line that is pulled out is a device that was killed. */
+async function startSerialServer(): Promise<LabServer> {
+  const device = await ModbusDevice.start({ framing: 'rtu' });
+  const lab = await serverOf(device, { exception: 2 });
+  const line = await startSerialLine({ port: lab.gate.port });
+  return {
+    ...lab,
+    // Nothing of a serial line ends because bytes on it were lost.
+    wire: { ...wireOf(lab.gate), heal: () => lab.gate.mend() },
+    settings: { ...(lab.settings as object), endpoint: `serial://${line.path}`, serial: { baud: 115_200 } },
+    kill: () => line.kill(),
+    revive: () => line.start(),
+    connections: () => line.openings(),
+    stop: async () => {
+      await line.remove();
+      await lab.stop();
+    },
+  };
+}
+
+async function serverOf(device: ModbusDevice, rubbish: Rubbish): Promise<LabServer & { readonly gate: TcpGate }> {
   const gate = await openGate(device.port);
   const words = new Map<string, number>();
   const set = async (name: string, value: LabValue) => {
@@ -112,7 +169,8 @@ async function startServer(rubbish: { readonly exception: number } | 'short'): P
   };
   for (const point of points) await set(point.name, point.initial);
   return {
-    settings: { endpoint: `tcp://127.0.0.1:${gate.port}`, timeout: '200ms', poll: '1s' },
+    gate,
+    settings: { endpoint: device.endpoint.replace(`:${device.port}`, `:${gate.port}`), timeout: '200ms', poll: '1s' },
     set,
     rubbish: async (name) => device.fault(UNIT, placeOf(name).table, placeOf(name).address, rubbish),
     mend: async (name) => device.fault(UNIT, placeOf(name).table, placeOf(name).address, undefined),

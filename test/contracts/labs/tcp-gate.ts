@@ -21,6 +21,8 @@ export interface TcpGate {
   babble(seed: number): void;
   /** Ends delay, swallow and babble, and the connections on which they were: their streams have holes. */
   heal(): void;
+  /** As `heal`, but leaves the connections, for what goes over them has no stream to have holes in. */
+  mend(): void;
   /** Tears all connections down and refuses new ones. */
   cut(): Promise<void>;
   /** Accepts again, on the same port. */
@@ -96,10 +98,14 @@ class Gate implements TcpGate {
     for (const { near } of this.#pairs) near.write(this.#babble());
   }
 
-  heal(): void {
+  mend(): void {
     this.#delayMs = 0;
     this.#swallowed = undefined;
     this.#babble = undefined;
+  }
+
+  heal(): void {
+    this.mend();
     this.#eachSocket((socket) => socket.destroy());
   }
 
