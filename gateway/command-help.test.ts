@@ -39,6 +39,7 @@ make the running gateway read its site file again
 `);
   expect(helpOf('check', 'zh').split('\n').slice(4)).toEqual([
     '  --json    输出 JSON，供程序读取',
+    '  --points  没有错误时，列出每个点在线上的地址',
     '  --strict  有警告也算不通过',
     '',
   ]);

@@ -42,7 +42,14 @@ export const commandHelps = {
   check: {
     summary: { zh: '检查站点文件，列出全部错误', en: 'list every mistake of a site file' },
     usages: [{ zh: 'check 站点文件', en: 'check FILE' }],
-    options: [json, option('--strict', null, { zh: '有警告也算不通过', en: 'warnings count as mistakes, too' })],
+    options: [
+      json,
+      option('--points', null, {
+        zh: '没有错误时，列出每个点在线上的地址',
+        en: 'where there are no mistakes, list where each point is found on the wire',
+      }),
+      option('--strict', null, { zh: '有警告也算不通过', en: 'warnings count as mistakes, too' }),
+    ],
   },
   export: {
     summary: { zh: '导出历史采样（CSV）或点表', en: 'export samples of the history as CSV, or the list of points' },
@@ -234,6 +241,22 @@ export const commandHelps = {
       option('--for', duration, { zh: '看多久', en: 'how long' }),
       option('--count', number, { zh: '看多少行', en: 'how many lines' }),
       json,
+      data,
+    ],
+  },
+  write: {
+    summary: {
+      zh: '向控制器写一个值，并读回核对（点表和站点文件都允许才行）',
+      en: 'write a value to a controller and read it back, where map and site file allow it',
+    },
+    usages: [{ zh: 'write 资产/点 值 --by 姓名 --reason 原因', en: 'write ASSET/POINT VALUE --by NAME --reason TEXT' }],
+    options: [
+      option('--by', { zh: '姓名', en: 'NAME' }, { zh: '谁写的', en: 'who writes' }),
+      option('--reason', { zh: '原因', en: 'TEXT' }, { zh: '为什么写', en: 'why' }),
+      option('--text', null, {
+        zh: '值是文本，即使看起来像数',
+        en: 'the value is a text, even if it looks like a number',
+      }),
       data,
     ],
   },

@@ -17,6 +17,7 @@ const commands: Readonly<Record<CommandName, () => Promise<Command>>> = {
   scan: async () => (await import('./scan-command.ts')).scanCommand,
   simulate: async () => (await import('./simulate-command.ts')).simulateCommand,
   watch: async () => (await import('./watch-command.ts')).watchCommand,
+  write: async () => (await import('./write-command.ts')).writeCommand,
 };
 
 await runToExit(async () => {

@@ -181,6 +181,8 @@ export interface Protocol<Settings = unknown, Address = unknown, MapPoint = unkn
    */
   settingsProblems?(settings: Settings): readonly Problem[];
   create(plan: LinkPlan<Settings, Address>): Adapter;
+  /** An address as people look for it on the wire and in manuals; as JSON if absent. */
+  describe?(address: Address): string;
   /** What is to be known of an address before anything is written there; absent where the protocol does not write. */
   readonly writes?: {
     /** The map says that the controller takes a value here. */

@@ -1,6 +1,6 @@
 import type { Adapter, LinkPlan, Protocol } from '../../model/adapter.ts';
 import { parseDuration } from '../../model/duration.ts';
-import { type ModbusAddress, resolveAddress } from './address.ts';
+import { describeAddress, type ModbusAddress, resolveAddress } from './address.ts';
 import { expandArray } from './array.ts';
 import { findConflicts } from './conflicts.ts';
 import type { ReadRequest, Reply, WriteRequest } from './connection.ts';
@@ -35,6 +35,7 @@ export const modbusProtocol: ModbusProtocol = {
   resolve: resolveAddress,
   written: writtenModbus,
   conflicts: findConflicts,
+  describe: describeAddress,
   writes: {
     allowed: ({ writable }) => writable === true,
     device: ({ unit }, { endpoint }) => `${endpoint} unit ${unit}`,

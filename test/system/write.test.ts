@@ -104,6 +104,15 @@ test('a value is written, seen, and stands in the log for good with who wrote it
   expect(device.writes).toEqual([{ unit: 1, code: 6, table: 'holding', address: 0, count: 1, values: [355] }]);
   await until('the polls show it', WITHIN_MS, async () => (await speed())?.value === 35.5);
 
+  const command = new Child(
+    'gateway/main.ts',
+    ['write', 'fan-1/speed', '36.5', '--by', '李四', '--reason', '试', '--data', dataDir],
+    { LAMPLIGHTER_WRITE_TOKEN: WRITE_TOKEN },
+  );
+  expect(await command.exit()).toBe(0);
+  expect(command.lines).toEqual(['fan-1/speed: 35.5 → 36.5']);
+  expect(device.writes.splice(1)).toMatchObject([{ values: [365] }]);
+
   expect(await write('fan-1/limit', 40), 'not allowed by the site file').toMatchObject({ status: 409 });
   expect(await write('fan-1/speed', 1, 'not-the-write-token')).toMatchObject({ body: { code: 'write-token-needed' } });
   expect(await write('fan-1/speed', 7000)).toMatchObject({
@@ -116,6 +125,7 @@ test('a value is written, seen, and stands in the log for good with who wrote it
   const who = { asset: 'fan-1', point: 'fan-1/speed', by: '张三', reason: '夜间降速' };
   expect(writes).toMatchObject([
     { ...who, value: 35.5, outcome: 'done', before: 50, after: 35.5, why: null },
+    { ...who, by: '李四', reason: '试', value: 36.5, outcome: 'done', before: 35.5, after: 36.5, why: null },
     { ...who, value: 7000, outcome: 'refused', before: null, after: null },
   ]);
 
@@ -126,4 +136,14 @@ test('a value is written, seen, and stands in the log for good with who wrote it
   expect((await get<DecisionsReply>('/api/decisions?asset=fan-1')).writes).toEqual(writes);
   expect(await write('fan-1/speed', 20)).toMatchObject({ status: 403, body: { code: 'writing-off' } });
   expect(device.writes).toHaveLength(1);
+});
+
+test('`check --points` says where each point is found, on the wire and in manuals', async () => {
+  const command = new Child('gateway/main.ts', ['check', siteFile, '--points']);
+  expect(await command.exit()).toBe(0);
+  expect(command.lines.filter((line) => line.includes('\t'))).toEqual([
+    'fan-1/running\tbus\tunit 1 discrete 0 (10001)',
+    'fan-1/speed\tbus\tunit 1 holding 0 (40001)',
+    'fan-1/limit\tbus\tunit 1 holding 1 (40002)',
+  ]);
 });
