@@ -109,7 +109,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
     const engine = startEngine({ log, state, logger: logger.child({ part: 'engine' }), outboxRows: noticesFor });
     ending.push(() => engine.close());
-    ending.push(releaseWorkedIn(log, engine, () => clock.leaps()));
+    ending.push(releaseWorkedIn(log, engine, clock));
     const present = new PresentSite(site, await adoptSite(log, engine, options));
     const live = new LiveValues();
     live.adopt(site, present.numbers);

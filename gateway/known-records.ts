@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import type { Leap } from '../model/leaps.ts';
 import { openStateDbForReading } from './engine/read-state-db.ts';
 import { readIdentity, readOffset } from './history/offset-file.ts';
 import type { DurableLog } from './log/open-log.ts';
 import { storageErrorOf } from './storage/storage-error.ts';
+import type { TrustedClock } from './storage/trusted-clock.ts';
 
 /** Real ms between two looks at how far the engine's state is on disk. */
 const LOOK_EVERY_MS = 1000;
@@ -38,11 +38,14 @@ function stateSeq(dataDir: string): number {
 export function releaseWorkedIn(
   log: Pick<DurableLog, 'keepFrom' | 'last'>,
   engine: { readonly state: { readonly logSeq: number }; readonly snapshotSeq: number },
-  leaps: () => readonly Leap[],
+  clock: Pick<TrustedClock, 'now' | 'leaps'>,
 ): () => void {
   const look = () => {
     const fileSeq = Math.min(engine.state.logSeq, log.last.logSeq);
-    log.keepFrom({ fileSeq, restartSeq: Math.min(engine.snapshotSeq, fileSeq), leaps: leaps() });
+    const restartSeq = Math.min(engine.snapshotSeq, fileSeq);
+    // Asking for the time looks for leaps up to it.
+    const leapsKnownMs = clock.now();
+    log.keepFrom({ fileSeq, restartSeq, leaps: clock.leaps(), leapsKnownMs });
   };
   look();
   const timer = setInterval(look, LOOK_EVERY_MS);

@@ -3,7 +3,7 @@ import type { DecisionsReply } from '../../gateway/http/contract.ts';
 import { useApp } from '../app.ts';
 import { Moment } from '../parts/moment.tsx';
 import { SendButton } from '../parts/send-button.tsx';
-import { useDecisions } from '../parts/use-decisions.ts';
+import { type Decisions, useDecisions } from '../parts/use-decisions.ts';
 import { formatDuration } from '../text/format.ts';
 import '../styles/decisions.css';
 
@@ -12,13 +12,27 @@ const FIRST_DECISIONS = 10;
 
 type Plan = DecisionsReply['plans'][number];
 type Exclusion = DecisionsReply['exclusions'][number];
+type Write = DecisionsReply['writes'][number];
 
 const isExclusion = (of: Plan | Exclusion): of is Exclusion => 'excludedMs' in of;
 
-/** What was planned at an asset and what was excluded afterwards, the newest first; nothing where there is neither. */
+/**
+ * What was planned at an asset, what was excluded afterwards and what was written to its controller, the newest first;
+ * nothing where there is none of it.
+ */
 export function AssetDecisions(props: { asset: string }) {
+  const decisions = useDecisions(props.asset);
+  return (
+    <>
+      <PlannedAndExcluded decisions={decisions} />
+      <Written writes={decisions.reply.value?.writes ?? []} />
+    </>
+  );
+}
+
+function PlannedAndExcluded(props: { decisions: Decisions }) {
   const { messages } = useApp();
-  const { reply, failed } = useDecisions(props.asset);
+  const { reply, failed } = props.decisions;
   const isWhole = useSignal(false);
   const t = messages.value;
   const { plans = [], exclusions = [] } = reply.value ?? {};
@@ -46,6 +60,53 @@ export function AssetDecisions(props: { asset: string }) {
         </button>
       )}
     </section>
+  );
+}
+
+function Written(props: { writes: readonly Write[] }) {
+  const { messages } = useApp();
+  const isWhole = useSignal(false);
+  const t = messages.value;
+  const writes = [...props.writes].reverse();
+  if (writes.length === 0) return null;
+  const shown = isWhole.value ? writes : writes.slice(0, FIRST_DECISIONS);
+  return (
+    <section class="decisions" aria-label={t.written}>
+      <h2>{t.written}</h2>
+      <ul>
+        {shown.map((write) => (
+          <WriteRow key={write.logSeq} write={write} />
+        ))}
+      </ul>
+      {shown.length < writes.length && (
+        <button type="button" onClick={() => (isWhole.value = true)}>
+          {t.showAll(writes.length)}
+        </button>
+      )}
+    </section>
+  );
+}
+
+/** What was written, what stood there before, and what became of it. */
+function WriteRow(props: { write: Write }) {
+  const { messages, format, text } = useApp();
+  const { point, value, before, by, reason, atMs, outcome, why } = props.write;
+  const t = messages.value;
+  const shown = (one: number | string) => (typeof one === 'number' ? format.value.number(one) : one);
+  return (
+    <li>
+      <span class="decision-kind">
+        <b>{point.slice(point.indexOf('/') + 1)}</b> {before === null ? '' : `${shown(before)} → `}
+        {shown(value)}
+      </span>
+      <span class="decision-time value">
+        <Moment ms={atMs} /> {t.writeOutcomes[outcome ?? 'unknown']}
+      </span>
+      <span class="decision-why">
+        {by} <q>{reason}</q>
+        {why !== null && ` ${text(why)}`}
+      </span>
+    </li>
   );
 }
 

@@ -243,6 +243,8 @@ export const en: Messages = {
   cancelPlanOf: (from, to) => `Cancel plan: ${from} – ${to}`,
   excluded: 'Excluded',
   excludedTime: (duration) => `${duration} of down or unknown excluded`,
+  written: 'Written to the controller',
+  writeOutcomes: { done: 'written', refused: 'not written', failed: 'write failed', unknown: 'outcome unknown' },
   openJob: 'Open a job',
   openJobHint: 'Alarms are labelled TEST meanwhile; P1 are told to you first, to everybody after 60 s unacknowledged.',
   jobHours: (hours) => `${hours} h`,

@@ -242,6 +242,8 @@ export const zhCN = {
   cancelPlanOf: (from: string, to: string) => `撤销计划：${from} – ${to}`,
   excluded: '事后剔除',
   excludedTime: (duration: string) => `剔除故障或未知 ${duration}`,
+  written: '写入控制器的值',
+  writeOutcomes: { done: '已写入', refused: '未写入', failed: '写入未成功', unknown: '结果不明' },
   openJob: '开始作业',
   openJobHint: '作业期间报警标为试验；一级报警先通知您，60 秒内未确认再通知所有人。',
   jobHours: (hours: number) => `${hours} 小时`,

@@ -42,9 +42,9 @@ class Bench {
     this.log = log;
   }
 
-  /** The engine has worked in records up to there, and its newest stored snapshot is of `snapshotSeq`. */
+  /** The engine has worked in records up to there, leaps are known up to now, and its newest stored snapshot is of `snapshotSeq`. */
   workedIn(fileSeq: number, snapshotSeq = fileSeq): void {
-    this.log.keepFrom({ fileSeq, restartSeq: snapshotSeq, leaps: this.leaps });
+    this.log.keepFrom({ fileSeq, restartSeq: snapshotSeq, leaps: this.leaps, leapsKnownMs: this.nowMs });
   }
 
   /** Appends so many records, a second apart: ticks and batches of noise, which does not compress. */
@@ -242,6 +242,19 @@ test('a leap of the clock makes nothing too old, neither in the log nor in the a
   one.workedIn(1150);
   await until('the oldest of the archive are gone', 5000, () => one.log.diskFacts().oldestArchived.logSeq > 100);
   expect(one.log.diskFacts().oldestArchived.logSeq).toBeLessThan(251);
+});
+
+test('a leap of which the log has not been told yet makes nothing too old either', async () => {
+  const one = await bench({ ...SMALL, archiveAgeMs: 3_600_000 });
+  await one.fill(1200);
+  one.workedIn(1200);
+  await one.within();
+  const known = { leaps: one.leaps, leapsKnownMs: one.nowMs };
+  one.nowMs += 1e11;
+  await one.fill(400);
+  one.log.keepFrom({ fileSeq: 1600, restartSeq: 1600, ...known });
+  await one.within();
+  expect(one.log.diskFacts().oldestArchived.logSeq).toBe(1);
 });
 
 test('a crash between the segment and the removal of its rows doubles nothing', async () => {

@@ -56,7 +56,7 @@ export class LogKeeper {
   readonly #timer: NodeJS.Timeout;
   readonly #sql: Record<'pages' | 'free' | 'removable' | 'remove', StatementSync>;
   readonly #pageSize: number;
-  #kept: KeptFrom = { fileSeq: 0, restartSeq: 0, leaps: [] };
+  #kept: KeptFrom = { fileSeq: 0, restartSeq: 0, leaps: [], leapsKnownMs: 0 };
   #archiver: Worker | undefined;
   /** A move or its removal is under way. */
   #busy = false;
@@ -105,11 +105,12 @@ export class LogKeeper {
   }
 
   /** Until this is called, all records stay. */
-  keepFrom({ fileSeq, restartSeq, leaps }: KeptFrom): void {
+  keepFrom({ fileSeq, restartSeq, leaps, leapsKnownMs }: KeptFrom): void {
     this.#kept = {
       fileSeq: Math.max(this.#kept.fileSeq, fileSeq),
       restartSeq: Math.max(this.#kept.restartSeq, restartSeq),
       leaps,
+      leapsKnownMs,
     };
   }
 
@@ -141,14 +142,16 @@ export class LogKeeper {
     const { bounds } = this.#options;
     const tooLarge = this.#usedBytes() > bounds.logBytes;
     const slackMs = Math.min(MAX_AGE_SLACK_MS, bounds.logAgeMs / 16);
-    const { leaps, restartSeq } = this.#kept;
-    const tooOld = oldest.logMs < keptFromMs(leaps, newest.logMs, bounds.logAgeMs + slackMs);
+    const { leaps, leapsKnownMs, restartSeq } = this.#kept;
+    // The newest record may have come after a leap of which this thread has not been told yet.
+    const nowMs = Math.min(newest.logMs, leapsKnownMs);
+    const tooOld = oldest.logMs < keptFromMs(leaps, nowMs, bounds.logAgeMs + slackMs);
     this.#overfull = null;
     if (!tooLarge && !tooOld) return;
     // The newest record stays: the numbering goes on from it.
     let throughSeq = Math.min(this.#kept.fileSeq, newest.logSeq - 1);
     if (!tooLarge) {
-      const oldMs = keptFromMs(leaps, newest.logMs, bounds.logAgeMs);
+      const oldMs = keptFromMs(leaps, nowMs, bounds.logAgeMs);
       throughSeq = Math.min(throughSeq, this.#rows.lastSeqBefore(oldMs, oldest.logSeq, newest.logSeq));
     }
     const canMove = throughSeq >= oldest.logSeq;
@@ -159,7 +162,7 @@ export class LogKeeper {
     const droppableSeq = Math.min(throughSeq, restartSeq);
     if (tooLarge && canMove && this.#full && droppableSeq < oldest.logSeq) this.#overfull = 'restart';
     if (!canMove || this.#busy) return;
-    const archivedFromMs = keptFromMs(leaps, newest.logMs, bounds.archiveAgeMs);
+    const archivedFromMs = keptFromMs(leaps, nowMs, bounds.archiveAgeMs);
     if (performance.now() >= this.#retryAt) this.#move({ throughSeq, restartSeq, keptFromMs: archivedFromMs });
     else if (tooLarge && this.#full) this.#drop(droppableSeq);
   }

@@ -57,8 +57,10 @@ export interface KeptFrom {
   readonly fileSeq: number;
   /** Records after it stay in file or archive: a restart runs them again from the newest stored snapshot. */
   readonly restartSeq: number;
-  /** Leaps of the clock up to now, which make no record older. */
+  /** Leaps of the clock up to `leapsKnownMs`, which make no record older. */
   readonly leaps: readonly Leap[];
+  /** Log time after which leaps may be that nobody has told of: nothing is older than it is then. */
+  readonly leapsKnownMs: number;
 }
 
 /** To the writer: one commit. `points` are all pairs of the points records among `records`, in order. */

@@ -79,7 +79,7 @@ const NOT_REPLACED = 'the damaged log cannot be set aside now';
 
 class Writer {
   #writing: Writing;
-  #kept: KeptFrom = { fileSeq: 0, restartSeq: 0, leaps: [] };
+  #kept: KeptFrom = { fileSeq: 0, restartSeq: 0, leaps: [], leapsKnownMs: 0 };
   #replacedAt = Number.NEGATIVE_INFINITY;
   /** One request at a time, in order, also while a damaged file is replaced. */
   #turn: Promise<void> = Promise.resolve();

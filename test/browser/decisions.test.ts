@@ -30,6 +30,33 @@ await describeWithServer('chromium', 'what people decided about an asset', () =>
     expect(await page.getByText('Planned and excluded').count()).toBe(0);
   });
 
+  it('lists what was written to the controller, with what became of it', async () => {
+    const gateway = await serve({}, (it) => {
+      const write = { asset: 'lift-3', point: 'lift-3/homeFloor', by: '张三', reason: 'park at the lobby' };
+      const atMs = Date.UTC(2026, 5, 12, 1);
+      const why = { zh: '写入 0002，读回的是 0001', en: '0002 was written, 0001 is read back' };
+      const open = { outcome: null, before: null, after: null, why: null };
+      it.decisions = {
+        ...it.decisions,
+        writes: [
+          { ...write, value: 1, atMs, logSeq: 5, outcome: 'done', before: 3, after: 1, why: null },
+          { ...write, value: 2, atMs: atMs + 60_000, logSeq: 8, outcome: 'failed', before: 1, after: 1, why },
+          { ...write, value: 4, atMs: atMs + 120_000, logSeq: 9, ...open },
+        ],
+      };
+    });
+    const page = await open();
+    await page.goto(`${gateway.url}#/asset/lift-3`);
+    const written = page.getByRole('region', { name: 'Written to the controller' }).locator('li');
+    await written.first().waitFor();
+    expect((await written.allTextContents()).map((text) => text.replace(/\s+/g, ' '))).toEqual([
+      'homeFloor 412 Jun 09:02 outcome unknown张三 park at the lobby',
+      'homeFloor 1 → 212 Jun 09:01 write failed张三 park at the lobby 0002 was written, 0001 is read back',
+      'homeFloor 3 → 112 Jun 09:00 written张三 park at the lobby',
+    ]);
+    expect(await page.getByText('Planned and excluded').count()).toBe(0);
+  });
+
   it('cancels a plan, and says why it is not cancelled', async () => {
     const gateway = await serve({}, (it) => {
       it.decisions = fixtureDecisions();

@@ -435,7 +435,7 @@ describe('log', () => {
     const dir = tempFolder();
     const bounds = { ...DEFAULT_LOG_BOUNDS, logBytes: 2_000_000, segmentBytes: 200_000 };
     const { log, warnings } = await open(dir, systemClock(), bounds);
-    log.keepFrom({ fileSeq: 0, restartSeq: 0, leaps: [] });
+    log.keepFrom({ fileSeq: 0, restartSeq: 0, leaps: [], leapsKnownMs: Number.POSITIVE_INFINITY });
     let waiting: Promise<Stamp> | undefined;
     const isFull = () => warnings.some(({ message }) => message.includes('sources wait'));
     await until('the log is full', 20_000, async () => {
@@ -446,7 +446,7 @@ describe('log', () => {
     });
     const { logSeq } = log.last;
     expect(log.facts().oldest.logSeq).toBe(1);
-    log.keepFrom({ fileSeq: logSeq, restartSeq: logSeq, leaps: [] });
+    log.keepFrom({ fileSeq: logSeq, restartSeq: logSeq, leaps: [], leapsKnownMs: Number.POSITIVE_INFINITY });
     expect((await waiting)?.logSeq).toBeGreaterThan(logSeq);
   });
 
