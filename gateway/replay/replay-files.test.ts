@@ -236,7 +236,12 @@ test('gives the same to the letter where nearly all of the log is in its archive
   const quiet = { info: () => undefined, warn: () => undefined };
   const bounds = { ...DEFAULT_LOG_BOUNDS, logBytes: 100_000, segmentBytes: 50_000 };
   const log = await openLog({ dir: join(data, 'log'), clock, log: quiet, bounds });
-  log.keepFrom({ fileSeq: log.last.logSeq, restartSeq: log.last.logSeq, leaps: [], leapsKnownMs: Number.POSITIVE_INFINITY });
+  log.keepFrom({
+    fileSeq: log.last.logSeq,
+    restartSeq: log.last.logSeq,
+    leaps: [],
+    leapsKnownMs: Number.POSITIVE_INFINITY,
+  });
   await until('most of it has moved', 10_000, () => log.diskFacts().oldest.logSeq > log.last.logSeq * 0.7);
   await log.close();
   const after = await Promise.all(runs.map((args) => replayJson(...args)));

@@ -39,7 +39,12 @@ class BusyLog {
       const builder = new BatchBuilder();
       for (let row = 0; row < 200; row++) builder.good(row + 1, this.#nowMs, this.#nowMs, Math.random());
       await this.log.append({ kind: 'samples', link: 'bus', batch: builder.take() });
-      this.log.keepFrom({ fileSeq: this.log.last.logSeq, restartSeq: this.log.last.logSeq, leaps: [], leapsKnownMs: Number.POSITIVE_INFINITY });
+      this.log.keepFrom({
+        fileSeq: this.log.last.logSeq,
+        restartSeq: this.log.last.logSeq,
+        leaps: [],
+        leapsKnownMs: Number.POSITIVE_INFINITY,
+      });
     }
   }
 
