@@ -72,7 +72,8 @@ test('an unreadable gap costs nobody a value: the points on both sides are read 
   const wanted = [...range(0, 3), ...range(6, 8)];
   const watched = begin(wanted);
   await watched.until('all are good', () => allGood(watched, wanted));
-  expect(device.requests.length, 'already in the first poll').toBeLessThanOrEqual(4);
+  const first = device.requests.slice(0, 5).map(({ address, count }) => `${address}+${count}`);
+  expect(first, 'already in the first poll').toEqual(['0+8', '0+2', '2+6', '2+1', '6+2']);
   expect(await nextPoll(watched)).toEqual(['1 holding 0+3', '1 holding 6+2']);
 });
 
