@@ -28,10 +28,14 @@ export function tableLines({ title, columns, rows }: ShownTable, language: keyof
 
 /** What went wrong, and what to try next. */
 export function troubleLines({ what, next }: Trouble, language: keyof Text): string[] {
-  return [`✖ ${what[language]}`, ...next.map((text) => `  → ${text[language]}`)];
+  return [`✖ ${harmless(what[language])}`, ...next.map((text) => `  → ${harmless(text[language])}`)];
 }
 
 function shown(value: Shown, language: keyof Text): string {
-  // What a device sent is shown, never obeyed by the terminal.
-  return (typeof value === 'string' ? value : value[language]).replace(/\p{Cc}/gu, '·');
+  return harmless(typeof value === 'string' ? value : value[language]);
+}
+
+/** What a device sent is shown, never obeyed by the terminal. */
+export function harmless(text: string): string {
+  return text.replace(/\p{Cc}/gu, '·');
 }

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import type { ScanEnd, ScanEvent, ScanOptions, Shown, ShownTable } from '../model/probe.ts';
 import type { Text } from '../model/text.ts';
 import { CommandFailed, type ExitCode, terminalLanguage } from './exit.ts';
-import { tableLines, troubleLines } from './finding-text.ts';
+import { harmless, tableLines, troubleLines } from './finding-text.ts';
 import { DEFAULT_DATA_DIR } from './instance.ts';
 import { accessLink, type WantedLink } from './link-access.ts';
 
@@ -116,13 +116,13 @@ class ShownScan {
     const tables = [...this.#tables.values()].filter(({ rows }) => rows.size > 0);
     return [
       ...tables.flatMap(({ table, rows }) => [...tableLines({ ...table, rows: [...rows.values()] }, language), '']),
-      ...(end?.notes ?? []).map((note) => `-- ${note[language]}`),
+      ...(end?.notes ?? []).map((note) => `-- ${harmless(note[language])}`),
       ...(end?.trouble ? troubleLines(end.trouble, language) : []),
     ];
   }
 
   #progress({ done, total, text }: Extract<ScanEvent, { kind: 'progress' }>): void {
-    const line = `${total > 0 ? `${Math.floor((100 * done) / total)} %  ` : ''}${text[this.#language]}`;
+    const line = harmless(`${total > 0 ? `${Math.floor((100 * done) / total)} %  ` : ''}${text[this.#language]}`);
     if (process.stderr.isTTY) {
       process.stderr.write(`\r\x1b[K${line}`);
       this.#lineShown = true;

@@ -64,6 +64,11 @@ describe('a line for people', () => {
   });
 });
 
+test('what a device sent is never obeyed by the terminal', () => {
+  const text: PointReply = { ...point, kind: 'text', unit: null, value: 'a\u001b[2Jb\nc\u009bd' };
+  expect(textLine(text, 0, en)).toContain('a·[2Jb·c·d');
+});
+
 test('a line for machines has keys in English and the reason’s code', () => {
   expect(JSON.parse(jsonLine(bad, 9000, 'change', stamp))).toEqual({
     event: 'change',

@@ -1,4 +1,5 @@
 import type { Text } from '../model/text.ts';
+import { harmless } from './finding-text.ts';
 import type { PointReply } from './http/contract.ts';
 import { textWidth } from './replay/text-table.ts';
 
@@ -52,7 +53,7 @@ export function textLine(point: PointReply, nowMs: number, { language, stamp, ke
     padded(quality, qualityWidths[language]),
     reasonText(point, language),
   ];
-  return line.join('  ').trimEnd();
+  return harmless(line.join('  ').trimEnd());
 }
 
 /** One change as a line of JSON; `event` is `now` for what there was at first and `change` for what came after. */

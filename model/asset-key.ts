@@ -12,6 +12,11 @@ export function linkAssetKey(link: string): string {
   return `link:${link}`;
 }
 
+/** Whether the key is that of an asset which stands for a link. */
+export function isLinkAssetKey(key: string): boolean {
+  return key.startsWith(linkAssetKey(''));
+}
+
 /** Key of the asset that stands for a rate of a system. */
 export function rateAssetKey(system: string, rate: string): string {
   return `rate:${system}:${rate}`;

@@ -1,4 +1,5 @@
 import { gatewayAssetKey } from '../model/asset-key.ts';
+import { reasons } from '../model/reason.ts';
 import { type Batch, Quality } from '../model/sample.ts';
 import { type AssetPlan, DARK_SLOT, GOOD, HOUR_SLOT, REPLY, SOURCE, STRIDE, TIME_SLOT, VALUE } from './compile.ts';
 import { evaluate, evaluateMarked } from './evaluate.ts';
@@ -14,6 +15,11 @@ const BACKFILL_AFTER_MS = 10_000;
 
 /** A link has a clock that is off for this long after its devices' last impossible stamp; some report each minute. */
 const CLOCK_OFF_HOLD_MS = 75_000;
+
+/** Reasons of samples that nobody who lives has sent: silence, and what a broker kept of former times. */
+const noReplies: ReadonlySet<number> = new Set(
+  (['timeout', 'link-down', 'retained', 'stale'] as const).map((key) => reasons[key].code),
+);
 
 /** Takes samples into their slots, and evaluates what changed; see the table in `rules/README.md`. */
 export function takeSamples(work: Work, link: string, batch: Batch): void {
@@ -49,7 +55,7 @@ export function takeSamples(work: Work, link: string, batch: Batch): void {
       points[at + GOOD] = received;
       points[at + SOURCE] = source;
     }
-    points[at + REPLY] = received;
+    if (isGood || !noReplies.has(batch.reason[row] as number)) points[at + REPLY] = received;
     if (value === before || (Number.isNaN(value) && Number.isNaN(before))) continue;
     const asset = owner[slot] as number;
     if (ownMask[slot] === 0 && !otherReaders.has(slot)) {

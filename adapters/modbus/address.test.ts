@@ -137,6 +137,12 @@ describe('resolve', () => {
     expect(paths({ register: 40001 }, 'double', { unit: 1, timeout: '2min' })).toEqual(['timeout']);
   });
 
+  test('refuses to write to unit 0, which is every device on a line, and reads from it', () => {
+    const speed = { table: 'holding', address: 0 } as const;
+    expect(paths({ ...speed, writable: true }, 'double', { unit: 0 })).toEqual(['unit']);
+    expect(paths(speed, 'double', { unit: 0 })).toEqual([]);
+  });
+
   test('refuses an index that leads beyond the table', () => {
     expect(paths({ register: 10001 }, 'bool', { unit: 1, stride: 1000 }, 66)).toEqual(['register']);
     expect(paths({ register: 10001 }, 'bool', { unit: 1, offset: -1 })).toEqual(['register']);

@@ -68,7 +68,7 @@ export function resolveAddress(
   checkScaling(map, context.kind, problem);
   const count = isBitTable(table) ? 1 : type === 'text' ? (map.length ?? 1) : registersOf[type];
   checkOrder(map, type, count, problem);
-  if (map.writable === true) checkWritable(map, table, count, problem);
+  if (map.writable === true) checkWritable(map, asset.unit, table, count, problem);
 
   const address = base + (asset.offset ?? 0) + context.index * (asset.stride ?? 0);
   if (address < 0 || address + count - 1 > LAST_ADDRESS) {
@@ -226,7 +226,14 @@ function checkOrder(map: ModbusMapPoint, type: ValueType, count: number, problem
   );
 }
 
-function checkWritable(map: ModbusMapPoint, table: Table, count: number, problem: Tell): void {
+function checkWritable(map: ModbusMapPoint, unit: number, table: Table, count: number, problem: Tell): void {
+  if (unit === 0) {
+    problem(
+      ['unit'],
+      '站号 0 是广播，会写到线上所有设备；请用设备自己的站号',
+      'unit 0 is a broadcast, and would write to every device on the line: give the unit that the device has',
+    );
+  }
   if (table === 'input' || table === 'discrete') {
     problem(
       ['writable'],

@@ -46,41 +46,31 @@ export function failureText(reply: Failure, lost: Text | undefined): Text {
 }
 
 /** What happened, and what somebody at the cabinet would try next, likeliest first. */
-export function troubleOf(reply: Failure, { place, link, lost, readable }: Circumstances): Trouble {
-  return { what: failureText(reply, lost), next: nextOf(reply, place, link, readable) };
+export function troubleOf(reply: Failure, circumstances: Circumstances): Trouble {
+  return { what: failureText(reply, circumstances.lost), next: nextOf(reply, circumstances) };
 }
 
 /** What is known besides the reply. */
 export interface Circumstances {
   readonly place: ProbePlace;
   readonly link: string;
+  /** As in the site file; its scheme says how frames travel. */
+  readonly endpoint: string;
   /** Why there is no connection; undefined while there is one. */
   readonly lost: Text | undefined;
   /** Addresses beside the place that could be read. */
   readonly readable: readonly number[];
 }
 
-function nextOf(reply: Failure, place: ProbePlace, link: string, readable: readonly number[]): Text[] {
+function nextOf(reply: Failure, { place, link, endpoint, readable }: Circumstances): Text[] {
   const { unit } = place;
   const scan = `npm run lamplighter -- scan ${link}`;
   switch (reply.kind) {
     case 'lost':
-      return [
-        {
-          zh: '核对 IP 地址和端口（Modbus TCP 一般为 502），网线与交换机指示灯',
-          en: 'check address and port (Modbus TCP is 502 as a rule), the cable and the lights of the switch',
-        },
-        {
-          zh: '有的控制器只接受一个主站：断开其他上位机或触摸屏再试',
-          en: 'some controllers take one master only: end other stations or panels that are connected, and try again',
-        },
-      ];
+      return endpoint.startsWith('serial:') ? serialAdvice : networkAdvice;
     case 'malformed':
       return [
-        {
-          zh: '端口上可能不是 Modbus TCP：确认串口服务器是“Modbus 网关”模式还是透传（RTU over TCP）',
-          en: 'this may not be Modbus TCP: see whether the serial server works as a Modbus gateway or passes bytes through (RTU over TCP)',
-        },
+        ...framingAdvice(endpoint),
         {
           zh: '再读一次；若时好时坏，检查 485 线的 A/B、屏蔽与终端电阻',
           en: 'read again; if it comes and goes, check A/B, shield and termination of the RS-485 line',
@@ -93,10 +83,60 @@ function nextOf(reply: Failure, place: ProbePlace, link: string, readable: reado
           zh: '有的设备对不存在的地址不作应答：换一个确知的地址再试',
           en: 'some devices keep silent about addresses they do not have: try one that is known to exist',
         },
+        ...framingAdvice(endpoint),
       ];
     case 'exception':
       return UNIT_MISSING.has(reply.code) ? unitAdvice(unit, scan) : exceptionAdvice(reply.code, place, scan, readable);
   }
+}
+
+const networkAdvice: Text[] = [
+  {
+    zh: '核对 IP 地址和端口（Modbus TCP 一般为 502），网线与交换机指示灯',
+    en: 'check address and port (Modbus TCP is 502 as a rule), the cable and the lights of the switch',
+  },
+  {
+    zh: '有的控制器只接受一个主站：断开其他上位机或触摸屏再试',
+    en: 'some controllers take one master only: end other stations or panels that are connected, and try again',
+  },
+];
+
+const serialAdvice: Text[] = [
+  {
+    zh: '核对串口名（ls /dev/tty*）、权限（dialout 组），以及是否被其他程序占用',
+    en: 'check the name of the port (ls /dev/tty*), the permission (group dialout), and whether another program holds it',
+  },
+];
+
+/** A serial server may speak Modbus TCP, or pass the bytes of its line through; both look alike from outside. */
+function framingAdvice(endpoint: string): Text[] {
+  if (endpoint.startsWith('tcp:')) {
+    return [
+      {
+        zh: '若是透传的串口服务器（RTU over TCP），endpoint 应写 rtu+tcp://',
+        en: 'a serial server that passes bytes through (RTU over TCP) is written rtu+tcp:// in endpoint',
+      },
+    ];
+  }
+  if (endpoint.startsWith('rtu+tcp:')) {
+    return [
+      {
+        zh: '若串口服务器工作在“Modbus TCP 网关”模式，endpoint 应写 tcp://',
+        en: 'a serial server that is a Modbus TCP gateway is written tcp:// in endpoint',
+      },
+    ];
+  }
+  return [];
+}
+
+const serialSide: Text = {
+  zh: '串口侧：波特率、校验、A/B 接线，设备是否上电',
+  en: 'on the serial side: speed, parity, A and B, and whether the device has power',
+};
+
+/** What to look at where no unit answers at all. */
+export function silentLineAdvice(endpoint: string): Text[] {
+  return [serialSide, ...framingAdvice(endpoint)];
 }
 
 function unitAdvice(unit: number, scan: string): Text[] {
@@ -105,10 +145,7 @@ function unitAdvice(unit: number, scan: string): Text[] {
       zh: `核对设备上的站号是否为 ${unit}；查找有哪些站：${scan} --units 1-247`,
       en: `see whether the device is set to unit ${unit}; to find which units there are: ${scan} --units 1-247`,
     },
-    {
-      zh: '串口侧：波特率、校验、A/B 接线，设备是否上电',
-      en: 'on the serial side: speed, parity, A and B, and whether the device has power',
-    },
+    serialSide,
   ];
 }
 

@@ -175,7 +175,8 @@ export class Line {
       const repeatable = reply.kind === 'lost' && connection.broken && asking.urgency !== PERSON;
       if (repeatable) continue;
       const roundTripMs = performance.now() - startMs;
-      this.#tell(reply, roundTripMs);
+      // What a person tries, such as a unit that may not be there, is no fault of the link's.
+      if (asking.urgency !== PERSON || reply.kind === 'data') this.#tell(reply, roundTripMs);
       return { reply, roundTripMs };
     }
   }

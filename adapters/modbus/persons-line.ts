@@ -27,6 +27,8 @@ export class PersonsLine {
   #lost: Text | undefined;
   /** Requests that were made. */
   requests = 0;
+  /** Whether the last of them went over the link's own connection, where polls wait behind it. */
+  isShared = false;
 
   constructor(options: PersonsLineOptions) {
     this.#options = options;
@@ -42,6 +44,7 @@ export class PersonsLine {
     this.requests += 1;
     this.#lost = undefined;
     const reply = await this.#options.held(request, signal, timeoutMs);
+    this.isShared = reply.kind !== 'lost';
     if (reply.kind !== 'lost') {
       // The link has its connection again: the one besides it would be one too many.
       await this.close();

@@ -54,7 +54,13 @@ export async function probeModbus(
       trouble:
         reply.kind === 'data'
           ? null
-          : troubleOf(reply, { place, link: plan.key, lost: line.lost, readable: readableBeside(read, place.address) }),
+          : troubleOf(reply, {
+              place,
+              link: plan.key,
+              endpoint: plan.settings.endpoint,
+              lost: line.lost,
+              readable: readableBeside(read, place.address),
+            }),
     };
     return { ok: true, finding };
   } finally {

@@ -38,7 +38,8 @@ export const modbusProtocol: ModbusProtocol = {
   describe: describeAddress,
   writes: {
     allowed: ({ writable }) => writable === true,
-    device: ({ unit }, { endpoint }) => `${endpoint} unit ${unit}`,
+    // By the way to it and not the framing: one serial line may be reached as tcp:// and as rtu+tcp://.
+    device: ({ unit }, { endpoint }) => `${endpoint.replace(/^.*?:\/\//, '').toLowerCase()} unit ${unit}`,
   },
   expectedIntervalMs: ({ poll }) => parseDuration(poll ?? DEFAULT_POLL),
   ownIntervalMs: ({ poll }) => (poll === undefined ? undefined : parseDuration(poll)),

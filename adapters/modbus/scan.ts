@@ -3,7 +3,7 @@ import type { LinkPlan } from '../../model/adapter.ts';
 import type { ScanAnswer, ScanEnd, ScanEvent, ScanOptions, Shown, Trouble } from '../../model/probe.ts';
 import type { Text } from '../../model/text.ts';
 import { isBitTable, type ModbusAddress, registerOf } from './address.ts';
-import { troubleOf } from './advice.ts';
+import { silentLineAdvice, troubleOf } from './advice.ts';
 import type { ReadRequest, Reply } from './connection.ts';
 import { findRanges, type Look, type Range } from './find-ranges.ts';
 import type { PersonsLine } from './persons-line.ts';
@@ -37,7 +37,7 @@ const UNIT_MISSING: ReadonlySet<number> = new Set([10, 11]);
 const BUSY: ReadonlySet<number> = new Set([5, 6]);
 const ILLEGAL_FUNCTION = 1;
 
-export type ScanPlan = Pick<LinkPlan<ModbusSettings, ModbusAddress>, 'key' | 'points'>;
+export type ScanPlan = Pick<LinkPlan<ModbusSettings, ModbusAddress>, 'key' | 'settings' | 'points'>;
 
 /** Finds the units of a link and what can be read of them; see `Commissioning.scan`. */
 export async function scanModbus(
@@ -133,11 +133,7 @@ class Scan {
   }
 
   #noUnits(): void {
-    const { units, tables, from } = this.#wanted;
-    const [unit = 1, table = 'holding'] = [units[0], tables[0]];
-    const place = { unit, table, address: from };
-    const advice = troubleOf({ kind: 'timeout' }, { place, link: this.#plan.key, lost: undefined, readable: [] });
-    this.#trouble = null;
+    const { from } = this.#wanted;
     this.#notes.push(
       { zh: '没有任何站应答', en: 'no unit answered' },
       {
@@ -145,7 +141,7 @@ class Scan {
         en: `devices that keep silent about address ${from} are not seen: name one that they have with --from`,
       },
       { zh: '慢的线路加大 --timeout，例如 1s', en: 'for a slow line raise --timeout, such as 1s' },
-      ...advice.next.slice(1, 2),
+      ...silentLineAdvice(this.#plan.settings.endpoint),
     );
   }
 
@@ -221,7 +217,8 @@ class Scan {
         losses += 1;
         if (losses >= LOST_TRIES) {
           const place = { unit: request.unit, table: request.table, address: request.address };
-          const circumstances = { place, link: this.#plan.key, lost: this.#line.lost, readable: [] };
+          const { key: link, settings } = this.#plan;
+          const circumstances = { place, link, endpoint: settings.endpoint, lost: this.#line.lost, readable: [] };
           this.#trouble = troubleOf(reply, circumstances);
           this.#complete = false;
           return undefined;
@@ -231,7 +228,9 @@ class Scan {
         busy += 1;
         await this.#pause(BUSY_PAUSE_MS);
       } else {
-        await this.#pause(this.#wanted.paceMs);
+        // Nobody else got a word in while the silence lasted: the polls get as much time for themselves after it.
+        const restMs = reply.kind === 'timeout' && this.#line.isShared ? this.#wanted.timeoutMs : 0;
+        await this.#pause(Math.max(restMs, this.#wanted.paceMs));
         return reply;
       }
     }

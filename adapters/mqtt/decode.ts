@@ -39,7 +39,8 @@ interface TopicPoint {
 
 type Converted = number | string | Refusal;
 
-interface Refusal {
+/** Why no value was read. */
+export interface Refusal {
   readonly reason: ReasonKey;
   readonly detail?: string;
 }
@@ -71,7 +72,8 @@ export function topicsOf(points: readonly LinkPoint<MqttAddress>[]): ReadonlyMap
  *
  * @param receivedMs gateway's time of receipt, epoch ms
  * @param retained the broker kept this message for us, so it says nothing about now: values are uncertain
- * @returns whether the device's time was such that the gateway's was used in its place
+ * @returns whether the device's time was such that the gateway's was used in its place, and what the first point that
+ * could not be read had wrong with it
  */
 export function decodeMessage(
   into: BatchBuilder,
@@ -79,13 +81,14 @@ export function decodeMessage(
   payload: Uint8Array,
   receivedMs: number,
   retained: boolean,
-): { readonly clockOff: boolean } {
+): { readonly clockOff: boolean; readonly refusal: Refusal | undefined } {
   const parsed = parse(payload);
   if (!parsed.ok) {
     for (const point of topic.points) into.bad(point.number, receivedMs, receivedMs, parsed.reason, parsed.detail);
-    return { clockOff: false };
+    return { clockOff: false, refusal: parsed };
   }
   let clockOff = false;
+  let refusal: Refusal | undefined;
   const stamps = topic.times.map((path) => {
     const stamp = plausibleStamp(lookUp(parsed.root, path), receivedMs);
     if (stamp === 'implausible') clockOff = true;
@@ -95,12 +98,14 @@ export function decodeMessage(
     const sourceMs = stamps[time] ?? receivedMs;
     const found = lookUp(parsed.root, path);
     const value: Converted = found === undefined ? { reason: 'missing-field', detail: path.join('.') } : convert(found);
-    if (typeof value === 'object') into.bad(number, sourceMs, receivedMs, value.reason, value.detail);
-    else if (retained) into.uncertain(number, sourceMs, receivedMs, value, 'retained');
+    if (typeof value === 'object') {
+      refusal ??= value;
+      into.bad(number, sourceMs, receivedMs, value.reason, value.detail);
+    } else if (retained) into.uncertain(number, sourceMs, receivedMs, value, 'retained');
     else if (typeof value === 'string') into.text(number, sourceMs, receivedMs, value);
     else into.good(number, sourceMs, receivedMs, value);
   }
-  return { clockOff };
+  return { clockOff, refusal };
 }
 
 function placeOf(path: readonly string[], times: (readonly string[])[]): number {

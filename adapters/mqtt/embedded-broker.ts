@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { Aedes, type AedesOptions } from 'aedes';
-import { type Emit, LinkLost, type LinkPlan, SetupRefused } from '../../model/adapter.ts';
+import { type Emit, LinkLost, type LinkPlan, SetupRefused, type Wire } from '../../model/adapter.ts';
 import { DirectPublishes } from './direct-publishes.ts';
 import { MessageReader } from './message-reader.ts';
 import { pubacks } from './puback.ts';
@@ -23,6 +23,9 @@ const KEEPALIVE_LIMIT_MS = 1500;
 const TCP_KEEPALIVE_MS = 60_000;
 /** Real ms for the broker to say goodbye to its clients. */
 const CLOSE_TIMEOUT_MS = 2_000;
+
+/** Characters of an error in a text for people. */
+const MAX_SHOWN_ERROR = 120;
 
 /** Where the broker listens unless the site file says so. */
 export const DEFAULT_LISTEN = 'tcp://127.0.0.1:1883';
@@ -74,9 +77,9 @@ export async function runEmbeddedBroker(
     },
   });
   // Faults of one client are its own: the broker has closed it when it tells.
-  const unheard = () => undefined;
-  broker.on('clientError', unheard);
-  broker.on('connectionError', unheard);
+  const turnedAway = (_client: unknown, error: Error) => tellOfStranger(plan.wire, error);
+  broker.on('clientError', turnedAway);
+  broker.on('connectionError', turnedAway);
   broker.on('clientReady', (client) => devices.get(client.conn)?.open());
   const over = new AbortController();
   const take = (socket: Socket) => {
@@ -125,6 +128,13 @@ export async function runEmbeddedBroker(
     for (const { connection } of devices.values()) connection.destroy();
     await Promise.all([closeServer(server), closeBroker(broker)]);
   }
+}
+
+/** A device was disconnected over what it sent; that its network broke is nobody's fault. */
+function tellOfStranger(wire: Wire, error: Error): void {
+  if ('code' in error) return;
+  const why = error.message.slice(0, MAX_SHOWN_ERROR);
+  wire.failed({ zh: `断开一台设备：${why}`, en: `a device was disconnected: ${why}` });
 }
 
 /**

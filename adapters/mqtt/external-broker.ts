@@ -2,7 +2,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { connect as connectTls } from 'node:tls';
 import { type ClientSubscribeCallback, type IPublishPacket, MqttClient } from 'mqtt';
-import { type Emit, LinkLost, type LinkPlan, SetupRefused } from '../../model/adapter.ts';
+import { type Emit, LinkLost, type LinkPlan, SetupRefused, type Wire } from '../../model/adapter.ts';
 import { BatchBuilder } from '../../model/sample.ts';
 import type { Text } from '../../model/text.ts';
 import type { BoundedConnection } from './bounded-connection.ts';
@@ -99,6 +99,7 @@ export async function runExternalBroker(
   const ended = connectionEnd(client, endpoint.text, signal, over.signal);
   const answered = anythingAnswersPings(client, () => direct?.connection.isRead ?? true);
   client.handleMessage = messageHandler(client, reader, settled);
+  watchPings(client, plan.wire);
   try {
     client.connect();
     const connected = new Promise<void>((resolve) => client.once('connect', () => resolve()));
@@ -117,6 +118,23 @@ export async function runExternalBroker(
     reader.close();
     await close(client);
   }
+}
+
+/** Tells of the round trip of each ping; one without an answer is told when the client gives up. */
+function watchPings(client: MqttClient, wire: Wire): void {
+  let askedMs: number | undefined;
+  client.on('packetsend', ({ cmd }) => {
+    if (cmd === 'pingreq') askedMs ??= performance.now();
+  });
+  client.on('packetreceive', ({ cmd }) => {
+    if (cmd !== 'pingresp' || askedMs === undefined) return;
+    wire.answered(performance.now() - askedMs);
+    askedMs = undefined;
+  });
+  client.on('error', ({ message }) => {
+    if (askedMs !== undefined && /keepalive/i.test(message)) wire.timedOut();
+    askedMs = undefined;
+  });
 }
 
 /** Where a broker is. */
@@ -193,10 +211,13 @@ async function subscribe(
   const denied = new BatchBuilder();
   for (let at = 0; at < topics.length; at += MAX_SUBSCRIBE_TOPICS) {
     const some = topics.slice(at, at + MAX_SUBSCRIBE_TOPICS);
+    const askedMs = performance.now();
     const granted = await subscribeSome(client, some);
+    plan.wire.answered(performance.now() - askedMs);
     some.forEach((topic, i) => {
       if (((granted[i] ?? SUBACK_FAILURE) & SUBACK_FAILURE) === 0) return;
       plan.log.warn({ topic }, 'broker denies the subscription');
+      plan.wire.failed({ zh: `代理拒绝订阅 ${topic}`, en: `the broker denies the subscription of ${topic}` });
       const now = plan.clock.now();
       for (const { number } of reader.topics.get(topic)?.points ?? []) denied.bad(number, now, now, 'access-denied');
     });

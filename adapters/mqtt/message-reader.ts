@@ -1,10 +1,15 @@
 import type { Emit, LinkPlan } from '../../model/adapter.ts';
+import { reasons } from '../../model/reason.ts';
+import type { BatchBuilder } from '../../model/sample.ts';
 import { Collector, type Hearer, type Receiver } from './collector.ts';
 import { decodeMessage, type Topic, topicsOf } from './decode.ts';
 import type { Publish } from './packet-splitter.ts';
 import { plainNumber } from './plain-number.ts';
 import type { MqttAddress, MqttSettings } from './schema.ts';
 import { TopicTable } from './topic-table.ts';
+
+/** Characters of a topic in a text for people. */
+const MAX_SHOWN_TOPIC = 120;
 
 /** Bound on the unknown topics that are named in the log. */
 export const MAX_NAMED_TOPICS = 100;
@@ -40,9 +45,10 @@ export class MessageReader {
     }
     // The time of receipt is taken here: it must not depend on how long the disk makes the message wait.
     const receivedMs = this.#plan.clock.now();
+    this.#plan.wire.heard(1);
     return this.#collector.add(
       topic.points.length,
-      (into) => this.#noteClock(name, decodeMessage(into, topic, payload, receivedMs, retained).clockOff),
+      (into) => this.#decode(into, topic, payload, receivedMs, retained),
       hearer,
     );
   }
@@ -60,12 +66,12 @@ export class MessageReader {
     const { bytes, payloadFrom, payloadTo, retain, id } = publish;
     const into = this.#collector.place(topic.points.length, receiver, id);
     if (into === undefined) return false;
+    this.#plan.wire.heard(1);
     const value = topic.plain === undefined || retain ? undefined : plainNumber(bytes, payloadFrom, payloadTo);
     if (topic.plain !== undefined && value !== undefined) {
       into.good(topic.plain, receivedMs, receivedMs, value);
     } else {
-      const payload = bytes.subarray(payloadFrom, payloadTo);
-      this.#noteClock(topic.name, decodeMessage(into, topic, payload, receivedMs, retain).clockOff);
+      this.#decode(into, topic, bytes.subarray(payloadFrom, payloadTo), receivedMs, retain);
     }
     return true;
   }
@@ -75,6 +81,16 @@ export class MessageReader {
     if (this.#unknownMessages > 0) {
       this.#plan.log.info({ messages: this.#unknownMessages }, 'messages under unknown topics were not stored');
     }
+  }
+
+  #decode(into: BatchBuilder, topic: Topic, payload: Uint8Array, receivedMs: number, retained: boolean): void {
+    const { clockOff, refusal } = decodeMessage(into, topic, payload, receivedMs, retained);
+    this.#noteClock(topic.name, clockOff);
+    if (refusal === undefined) return;
+    const { zh, en } = reasons[refusal.reason].text;
+    const detail = refusal.detail === undefined ? '' : ` (${refusal.detail})`;
+    const name = topic.name.slice(0, MAX_SHOWN_TOPIC);
+    this.#plan.wire.failed({ zh: `主题 ${name}：${zh}${detail}`, en: `topic ${name}: ${en}${detail}` });
   }
 
   #noteClock(topic: string, off: boolean): void {

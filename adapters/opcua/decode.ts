@@ -76,6 +76,8 @@ export interface Decoded {
   readonly unknown: boolean;
   /** The source's time was such that the gateway's was used in its place. */
   readonly clockOff: boolean;
+  /** The name of the status by which the server marks the value as bad; undefined where it does not. */
+  readonly badStatus?: string;
 }
 
 type Converted = number | string | Refusal;
@@ -100,7 +102,7 @@ export function decodeValue(into: BatchBuilder, point: NodePoint, from: NodeValu
     // The low half holds flags, e.g. of what else changed.
     const reason = reasonByStatus.get((status & 0xffff0000) >>> 0) ?? 'bad-status';
     into.bad(number, sourceMs, receivedMs, reason, from.statusCode.name);
-    return { unknown: reason === 'unknown-node', clockOff };
+    return { unknown: reason === 'unknown-node', clockOff, badStatus: from.statusCode.name };
   }
   const value = convert(point, from.value);
   if (typeof value === 'object') into.bad(number, sourceMs, receivedMs, value.reason, value.detail);

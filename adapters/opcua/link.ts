@@ -1,5 +1,6 @@
 import {
   AttributeIds,
+  ClientMonitoredItemGroup,
   type ClientSession,
   type ClientSubscription,
   LogLevel,
@@ -10,17 +11,18 @@ import {
   TimestampsToReturn,
   UserTokenType,
 } from 'node-opcua';
-import { type Emit, LinkLost, type LinkPlan, SetupRefused } from '../../model/adapter.ts';
+import { type Emit, LinkLost, type LinkPlan, SetupRefused, type Wire } from '../../model/adapter.ts';
 import { parseDuration } from '../../model/duration.ts';
+import type { Text } from '../../model/text.ts';
 import { type ClientIdentity, createClientIdentity } from './client-identity.ts';
 import type { NodePoint } from './decode.ts';
 import { Reporter } from './reporter.ts';
+import { REQUEST_TIMEOUT_MS, request, within } from './request.ts';
+import { type Intervals, revisionOf } from './revision.ts';
 import { DEFAULT_REFRESH_MS, type OpcuaAddress, type OpcuaSettings } from './schema.ts';
 
 /** Real ms to connect, open a session and learn the namespaces. */
 export const CONNECT_TIMEOUT_MS = 8_000;
-/** Real ms for the server to answer one request. */
-export const REQUEST_TIMEOUT_MS = 3_000;
 /** Real ms for a session to be closed politely. */
 export const CLOSE_TIMEOUT_MS = 1_500;
 /** Nodes of one read or of one call that creates monitored items; small controllers refuse more. */
@@ -54,11 +56,17 @@ interface Watched {
 /** One link to one server. Only one `run` at a time. */
 export class OpcuaLink {
   readonly #plan: LinkPlan<OpcuaSettings, OpcuaAddress>;
+  readonly #asked: Intervals;
   #identity: Promise<ClientIdentity> | undefined;
   #session: ClientSession | undefined;
 
   constructor(plan: LinkPlan<OpcuaSettings, OpcuaAddress>) {
     this.#plan = plan;
+    const { publishing, sampling } = plan.settings;
+    this.#asked = {
+      publishingMs: parseDuration(publishing ?? '') ?? DEFAULT_PUBLISHING_MS,
+      samplingMs: parseDuration(sampling ?? '') ?? DEFAULT_SAMPLING_MS,
+    };
     // The library writes to the console by itself.
     setLogLevel(LogLevel.Emergency);
   }
@@ -87,6 +95,7 @@ export class OpcuaLink {
         const session = await within(CONNECT_TIMEOUT_MS, this.#connect(client), 'connect');
         session.on('session_closed', () => fail('会话已关闭', 'session closed'));
         this.#session = session;
+        this.#plan.wire.revised(null);
         await this.#hold(session, reporter, over.signal, up, fail);
       };
       // Only the first of these ends the call; the others may still fail after it, and nobody waits for them then.
@@ -150,12 +159,12 @@ export class OpcuaLink {
     up: () => void,
     fail: (zh: string, en: string, cause?: unknown) => void,
   ): Promise<never> {
-    const { settings, clock } = this.#plan;
+    const { settings, clock, wire } = this.#plan;
     const refreshMs = parseDuration(settings.refresh ?? '') ?? DEFAULT_REFRESH_MS;
     const watched = this.#plan.points.map((point) => ({ point, nodeId: undefined, known: true, monitored: false }));
-    await locate(session, watched);
+    await locate(session, watched, wire);
     if (!over.aborted) up();
-    await refresh(session, reporter, watched, over);
+    await refresh(session, reporter, watched, { over, wire, retry: false });
     const subscription = await this.#subscribe(session, fail);
     const silentMs = signOfLife(subscription);
     const limitMs = Math.max(
@@ -166,8 +175,8 @@ export class OpcuaLink {
     for (let reads = 1; ; reads += 1) {
       await clock.delay(refreshMs, over);
       const retry = reads % UNKNOWN_EVERY_READS === 0;
-      if (retry && watched.some(({ known }) => !known)) await locate(session, watched);
-      await refresh(session, reporter, watched, over, retry);
+      if (retry && watched.some(({ known }) => !known)) await locate(session, watched, wire);
+      await refresh(session, reporter, watched, { over, wire, retry });
       if (retry) await this.#monitor(subscription, reporter, watched);
       // Reads can succeed while the subscription is silent; changes would come late, and nobody would see why.
       if (silentMs() > limitMs) fail('订阅无消息', 'the subscription is silent');
@@ -178,11 +187,10 @@ export class OpcuaLink {
     session: ClientSession,
     fail: (zh: string, en: string, cause?: unknown) => void,
   ): Promise<ClientSubscription> {
-    const { publishing } = this.#plan.settings;
-    const subscription = await within(
-      REQUEST_TIMEOUT_MS,
+    const subscription = await request(
+      this.#plan.wire,
       session.createSubscription2({
-        requestedPublishingInterval: parseDuration(publishing ?? '') ?? DEFAULT_PUBLISHING_MS,
+        requestedPublishingInterval: this.#asked.publishingMs,
         requestedMaxKeepAliveCount: KEEPALIVE_COUNT,
         requestedLifetimeCount: LIFETIME_COUNT,
         maxNotificationsPerPublish: 0,
@@ -202,32 +210,35 @@ export class OpcuaLink {
 
   /** Creates the items of all known nodes that have none; one that the server refuses is read only. */
   async #monitor(subscription: ClientSubscription, reporter: Reporter, watched: readonly Watched[]): Promise<void> {
-    const { sampling } = this.#plan.settings;
     const missing = watched.filter(({ nodeId, known, monitored }) => nodeId !== undefined && known && !monitored);
     let refused = 0;
+    let slowestMs = 0;
     for (const some of chunks(missing)) {
-      const group = await within(
-        REQUEST_TIMEOUT_MS,
-        subscription.monitorItems(
-          some.map(({ nodeId }) => ({ nodeId: nodeId ?? '', attributeId: AttributeIds.Value })),
-          {
-            samplingInterval: parseDuration(sampling ?? '') ?? DEFAULT_SAMPLING_MS,
-            queueSize: ITEM_QUEUE,
-            discardOldest: true,
-          },
-          TimestampsToReturn.Both,
-        ),
-        'create the monitored items',
+      const group = ClientMonitoredItemGroup.create(
+        subscription,
+        some.map(({ nodeId }) => ({ nodeId: nodeId ?? '', attributeId: AttributeIds.Value })),
+        { samplingInterval: this.#asked.samplingMs, queueSize: ITEM_QUEUE, discardOldest: true },
+        TimestampsToReturn.Both,
       );
+      // Heard from the first moment on: the first report may come together with the answer that there are items.
       group.on('changed', (_item, value, index) => {
         const entry = some[index];
-        if (entry !== undefined) note(entry, reporter.notify(entry.point, value).unknown);
+        if (entry === undefined) return;
+        const decoded = reporter.notify(entry.point, value);
+        note(entry, decoded.unknown);
+        this.#plan.wire.heard(1);
+        if (decoded.badStatus !== undefined) this.#plan.wire.failed(badText(entry, decoded.badStatus));
       });
+      await request(this.#plan.wire, created(group), 'create the monitored items');
       some.forEach((entry, index) => {
-        entry.monitored = group.monitoredItems[index]?.statusCode.isGood() ?? false;
+        const item = group.monitoredItems[index];
+        entry.monitored = item?.statusCode.isGood() ?? false;
         if (!entry.monitored) refused += 1;
+        else slowestMs = Math.max(slowestMs, item?.monitoringParameters.samplingInterval ?? 0);
       });
     }
+    const granted = { publishingMs: subscription.publishingInterval, samplingMs: slowestMs };
+    if (missing.length > 0) this.#plan.wire.revised(revisionOf(this.#asked, granted));
     if (refused > 0) this.#plan.log.warn({ items: refused }, 'server refuses monitored items; they are read only');
   }
 
@@ -257,8 +268,8 @@ const refusals = [
 ] as const;
 
 /** Looks up the namespaces and with them the nodes: an index may be another after each restart of the server. */
-async function locate(session: ClientSession, watched: readonly Watched[]): Promise<void> {
-  const namespaces = await within(REQUEST_TIMEOUT_MS, session.readNamespaceArray(), 'read the namespaces');
+async function locate(session: ClientSession, watched: readonly Watched[], wire: Wire): Promise<void> {
+  const namespaces = await request(wire, session.readNamespaceArray(), 'read the namespaces');
   for (const entry of watched) {
     const { namespace, node } = entry.point.address;
     const index = namespaces.indexOf(namespace);
@@ -271,14 +282,13 @@ async function locate(session: ClientSession, watched: readonly Watched[]): Prom
  * Reads all nodes, in bounded calls, and reports each with its own source time: a value that does not change is never
  * notified, and only an answer proves that it is still so. Also finds what a lost item did not tell.
  *
- * @param retry asks for nodes too that the server did not know last time
+ * @param how `retry` asks for nodes too that the server did not know last time
  */
 async function refresh(
   session: ClientSession,
   reporter: Reporter,
   watched: readonly Watched[],
-  over: AbortSignal,
-  retry = false,
+  { over, wire, retry }: { readonly over: AbortSignal; readonly wire: Wire; readonly retry: boolean },
 ): Promise<void> {
   const asked: Watched[] = [];
   for (const entry of watched) {
@@ -292,21 +302,38 @@ async function refresh(
   for (const some of chunks(asked)) {
     await reporter.room(some.length);
     const arrivals = some.map(({ point }) => reporter.arrivals(point));
-    const values = await within(
-      REQUEST_TIMEOUT_MS,
+    const values = await request(
+      wire,
       session.read(some.map(({ nodeId }) => ({ nodeId: nodeId ?? '', attributeId: AttributeIds.Value }))),
       'read',
     );
     if (over.aborted) return;
     if (values.length !== some.length) throw new Error(`asked for ${some.length} values and got ${values.length}`);
+    let refusal: Text | undefined;
     some.forEach((entry, i) => {
       const value = values[i];
       // What was notified meanwhile is newer than this answer.
       if (value === undefined || reporter.arrivals(entry.point) !== arrivals[i]) return;
-      note(entry, reporter.read(entry.point, value).unknown);
+      const { unknown, badStatus } = reporter.read(entry.point, value);
+      note(entry, unknown);
+      if (badStatus !== undefined) refusal ??= badText(entry, badStatus);
     });
+    // One answer is one failure at most, however many of its values are bad.
+    if (refusal !== undefined) wire.failed(refusal);
   }
   await reporter.settled();
+}
+
+/** Resolves when the server has answered for all items of the group, with good or bad. */
+function created(group: ClientMonitoredItemGroup): Promise<void> {
+  return new Promise((resolve, reject) => {
+    group.once('initialized', () => resolve());
+    group.once('err', (message: string) => reject(new Error(message)));
+  });
+}
+
+function badText({ point }: Watched, status: string): Text {
+  return { zh: `${point.address.node} 的状态为 ${status}`, en: `${point.address.node} has the status ${status}` };
 }
 
 /** An item may not outlive its node: it is created anew when the node is back. */
@@ -330,19 +357,6 @@ function chunks<T>(all: readonly T[]): T[][] {
   const parts: T[][] = [];
   for (let at = 0; at < all.length; at += MAX_NODES_PER_CALL) parts.push(all.slice(at, at + MAX_NODES_PER_CALL));
   return parts;
-}
-
-/** Rejects where `work` takes longer than `limitMs` of real time. */
-export async function within<T>(limitMs: number, work: Promise<T>, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${limitMs} ms (${what})`)), limitMs);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** Closes session and connection; a server that does not answer is left to the library's own time-outs. */

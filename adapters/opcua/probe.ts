@@ -5,9 +5,10 @@ import { reasonOf, reasons } from '../../model/reason.ts';
 import { BatchBuilder } from '../../model/sample.ts';
 import type { Text } from '../../model/text.ts';
 import { decodeValue } from './decode.ts';
-import { type OpcuaLink, REQUEST_TIMEOUT_MS, within } from './link.ts';
+import type { OpcuaLink } from './link.ts';
 import { type NodePlace, nodeIdOf, parseNode, pointIndex } from './node-place.ts';
 import { elementsOf, statusText, timeText, typeText, variantText } from './node-text.ts';
+import { REQUEST_TIMEOUT_MS, within } from './request.ts';
 import type { OpcuaAddress, OpcuaSettings } from './schema.ts';
 
 /** Elements of an array that are shown. */

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Activation, AlarmEvent, Priority } from '../../model/alarm.ts';
+import { linkAssetKey } from '../../model/asset-key.ts';
 import type { Channel, Notice } from '../../model/channel.ts';
 import type { Outcome, PlacedChange } from '../../model/history.ts';
 import type { Site } from '../../model/site.ts';
@@ -143,6 +144,19 @@ test('urgent alarms come one by one, the others of a kind as one notice that nam
   expect(sent).toMatchObject([{ asset: { key: 'a' }, alsoCount: 7 }]);
   expect(sent[0]?.also).toHaveLength(5);
   expect(stateDb.outboxCounts()).toEqual({ pending: 0, sent: 10, refused: 0, stale: 0 });
+});
+
+test('two hundred links that one switch took down are a few notices, not two hundred calls', async () => {
+  const links = Array.from({ length: 200 }, (_, n) => linkAssetKey(`line-${n}`));
+  happen(
+    'raised',
+    links.map((link) => activation(link, 2)),
+  );
+  await settled();
+  expect(sent.length).toBeLessThanOrEqual(2);
+  expect(sent.reduce((count, { alsoCount }) => count + 1 + alsoCount, 0)).toBe(links.length);
+  expect(sent[0]?.also.length, 'some by name').toBeGreaterThan(0);
+  expect(stateDb.outboxCounts()).toEqual({ pending: 0, sent: 200, refused: 0, stale: 0 });
 });
 
 test('what a channel cannot take now is tried again, with the same id', async () => {

@@ -1,5 +1,5 @@
 import type { Activation } from '../../model/alarm.ts';
-import { nameOfKey } from '../../model/asset-key.ts';
+import { isLinkAssetKey, nameOfKey } from '../../model/asset-key.ts';
 import type { Channel, Notice } from '../../model/channel.ts';
 import type { Outcome } from '../../model/history.ts';
 import { MAX_PUT_OFF_MS, type OutboxEntry, type OutboxStore, type Recipient } from '../../model/outbox.ts';
@@ -250,14 +250,16 @@ interface Lane {
 
 /**
  * Who is called at once is called for each alarm by itself; what can wait (priorities 3 and 4) is told together: the
- * same alarm of many assets is one notice. All are for one recipient.
+ * same alarm of many assets is one notice. So is that of many links, whatever its priority: one switch takes two hundred
+ * down at once, and two hundred calls about it would hide every other. All are for one recipient.
  */
 function groupNotices(owed: readonly Owed[]): readonly Group[] {
   const groups = new Map<string, [Owed, ...Owed[]]>();
   for (const one of owed) {
     const { id, priority, kind, alarm } = one.entry;
+    const isAlone = priority <= 2 && !isLinkAssetKey(one.activation.asset);
     // A test must not lend its label to what is none.
-    const key = priority <= 2 ? id : JSON.stringify([kind, priority, alarm, one.activation.test]);
+    const key = isAlone ? id : JSON.stringify([kind, priority, alarm, one.activation.test]);
     const group = groups.get(key);
     if (group) group.push(one);
     else groups.set(key, [one]);

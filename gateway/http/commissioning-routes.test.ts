@@ -46,6 +46,8 @@ function waiting(): Commissioning & { running: number } {
     async scan(_options, signal, tell) {
       tell({ kind: 'row', table: 't', key: 'k', cells: ['found'] });
       await wait(signal);
+      // What is still found while it ends has nobody to be told to.
+      tell({ kind: 'row', table: 't', key: 'late', cells: ['x'] });
       return { ok: true, end: { ...end, complete: false } };
     },
   };
@@ -133,6 +135,31 @@ test('whoever goes away is not asked for any more', async () => {
   stop.abort();
   await until('both are over', WITHIN_MS, () => adapter.running === 0);
   expect(await Promise.all(asked)).toEqual(['aborted', 'aborted']);
+});
+
+test('a reader that takes nothing ends the scan', async () => {
+  let [told, over] = [0, false];
+  const { app } = serve({
+    async scan(_options, signal, tell) {
+      const cells = ['x'.repeat(100_000)];
+      while (!signal.aborted && told < 1000) {
+        tell({ kind: 'row', table: 't', key: String(told), cells });
+        told += 1;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      over = true;
+      return { ok: true, end: { ...end, complete: false } };
+    },
+  });
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const response = await fetch(`${url}/api/links/link/scan`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"options":{}}',
+  });
+  await until('it has ended', WITHIN_MS, () => over);
+  expect(told).toBeLessThan(1000);
+  await response.body?.cancel();
 });
 
 test('a scan that fails under way ends without its last line, and gives its room back', async () => {

@@ -118,8 +118,9 @@ class Lines {
 
   write(line: ScanEvent | { readonly kind: 'end' }): void {
     if (!this.begun) this.#begin();
-    if (!this.#reply.raw.writableEnded) this.#reply.raw.write(`${JSON.stringify(line)}\n`);
-    if (this.#reply.raw.writableLength > MAX_WAITING_BYTES) this.#slow.abort();
+    const { raw } = this.#reply;
+    if (!raw.writableEnded && !raw.destroyed) raw.write(`${JSON.stringify(line)}\n`);
+    if (raw.writableLength > MAX_WAITING_BYTES) this.#slow.abort();
   }
 
   end(): void {
@@ -133,6 +134,8 @@ class Lines {
       'content-type': 'application/x-ndjson',
       'cache-control': 'no-store',
     };
+    // A reader that vanished is no error of ours; 'close' ends the scan.
+    this.#reply.raw.on('error', () => undefined);
     this.#reply.hijack();
     this.#reply.raw.writeHead(200, headers as Record<string, string>);
   }

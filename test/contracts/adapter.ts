@@ -180,6 +180,7 @@ function describeRun(protocol: Protocol, lab: Lab): void {
         expect(await noticed(run), what).toMatchObject({ how: 'lost', reason: { zh: /./, en: /./ } });
         for (const { name } of lab.points)
           if (run.latest(name)?.quality !== 'good') expect(run.latest(name)?.value, what).toBeNull();
+        expect(run.wire.facts().timeouts, `${what}: is told as what it is`).toBeGreaterThan(0);
         // The other side of a frozen wire cannot see that we have left.
         if (what !== 'silent') await untilZero(() => server.connections());
       }

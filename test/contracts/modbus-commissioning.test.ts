@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { resolveAddress } from '../../adapters/modbus/address.ts';
 import { modbusProtocol } from '../../adapters/modbus/protocol.ts';
 import type { Adapter, LinkPoint } from '../../model/adapter.ts';
@@ -7,24 +7,32 @@ import type { Finding, ScanAnswer, ScanEvent, ScanOptions } from '../../model/pr
 import { untoldWire } from '../../model/untold-wire.ts';
 import { METER_UNIT, setMeter } from '../support/cabinet-site.ts';
 import { ModbusDevice } from '../support/modbus-device.ts';
+import { describeWithServer, type ModbusTables, startPymodbus } from '../support/servers.ts';
 import { until } from '../support/until.ts';
 
 const WITHIN_MS = 5000;
 
 let device: ModbusDevice;
 let adapter: Adapter;
+let timeOuts: number;
 const ends: (() => Promise<unknown>)[] = [];
 
 beforeEach(async () => {
   device = await ModbusDevice.start();
   setMeter(device);
+  timeOuts = 0;
   adapter = modbusProtocol.create({
     key: 'cabinet',
     settings: { endpoint: device.endpoint, timeout: '150ms', poll: '50ms' },
     points: [voltage()],
     clock: systemClock(),
     log: { info: () => undefined, warn: () => undefined },
-    wire: untoldWire,
+    wire: {
+      ...untoldWire,
+      timedOut: () => {
+        timeOuts += 1;
+      },
+    },
   });
 });
 
@@ -80,6 +88,13 @@ describe('a read', () => {
     expect(mappedValue(finding)).toBe('230.5');
     await until('polling goes on', WITHIN_MS, () => device.requests.length > polled + 5);
     expect(device.connectionsMade).toBe(1);
+  });
+
+  test('is no fault of the link: a unit that is not there counts for nothing in its facts', async () => {
+    device.silentUnits.add(8);
+    await run();
+    expect((await read('40161@8')).outcome).toBe('silent');
+    expect(timeOuts).toBe(0);
   });
 
   test('opens a connection of its own where the link holds none, and closes it', async () => {
@@ -222,6 +237,29 @@ describe('a scan', () => {
     expect(polls.length).toBeGreaterThan(3);
   });
 
+  test('leaves the polls half of the time while nobody answers it', async () => {
+    const pollMs = 50;
+    const units = [11, 12, 13, 14];
+    for (const unit of units) device.set(unit, 'holding', 0, 1);
+    for (let unit = 20; unit < 30; unit++) device.silentUnits.add(unit);
+    const points = units.map((unit, number) => {
+      const context = { asset: 'a', point: 'p', kind: 'double', index: 0 } as const;
+      const resolved = resolveAddress({ table: 'holding', address: 0 }, { unit }, context);
+      if (!resolved.ok) throw new Error('the place of the test is none');
+      return { number, key: `a/${unit}`, kind: 'double', address: resolved.value } as const;
+    });
+    const settings = { endpoint: device.endpoint, timeout: '150ms', poll: `${pollMs}ms` };
+    const log = { info: () => undefined, warn: () => undefined };
+    adapter = modbusProtocol.create({ key: 'cabinet', settings, points, clock: systemClock(), log, wire: untoldWire });
+    await run();
+    device.requests = [];
+    const startMs = performance.now();
+    await scan({ units: '20-29', tables: 'holding', timeout: '100ms' });
+    const polls = (performance.now() - startMs) / pollMs;
+    const asked = device.requests.filter(({ unit }) => unit === units[0]).length;
+    expect(asked / polls).toBeGreaterThan(0.35);
+  });
+
   test('finds how much a device gives at once, and bits', async () => {
     device.maxCount = 10;
     device.set(METER_UNIT, 'coil', 0, 1, 0, 1);
@@ -295,5 +333,35 @@ describe('a scan', () => {
     const { answer } = await scan(options);
     expect(answer).toMatchObject({ ok: false, text: { en: expect.stringContaining(part) } });
     expect(device.connectionsMade).toBe(0);
+  });
+});
+
+await describeWithServer('pymodbus', 'of a server written by others', () => {
+  const tables = (holding: readonly number[]): ModbusTables => ({ coil: [1], discrete: [0], holding, input: [7] });
+
+  test.each(['tcp', 'rtu+tcp'] as const)('a read and a scan over %s', async (mode) => {
+    const server = await startPymodbus(
+      { mode },
+      { 2: tables([2305, 1, 2]), 5: tables(Array.from({ length: 300 }, () => 9)) },
+    );
+    onTestFinished(() => server.remove());
+    const other = modbusProtocol.create({
+      key: 'cabinet',
+      settings: { endpoint: `${mode}://127.0.0.1:${server.port}`, timeout: '300ms' },
+      points: [],
+      clock: systemClock(),
+      log: { info: () => undefined, warn: () => undefined },
+      wire: untoldWire,
+    });
+    const { signal } = new AbortController();
+    const answer = await other.probe?.({ where: '40001@2' }, signal);
+    expect(answer).toMatchObject({ ok: true, finding: { outcome: 'answered' } });
+    const rows: string[] = [];
+    const options = { units: '1-6', to: '400', pace: '0ms', timeout: '150ms', tables: 'holding' };
+    const scanned = await other.scan?.(options, signal, (event) => {
+      if (event.kind === 'row') rows.push(event.key);
+    });
+    expect(scanned).toMatchObject({ ok: true, end: { complete: true, outcome: 'answered' } });
+    expect([...new Set(rows)]).toEqual(['2', '5', '2 holding 0', '5 holding 0']);
   });
 });

@@ -222,6 +222,19 @@ describe('embedded broker', () => {
     expect(run.latest('power')?.value).toBe(6);
   });
 
+  test('messages are counted, and those that cannot be read with what is wrong', async () => {
+    const { run, url } = await embedded();
+    const device = await client(url);
+    for (const payload of [state(1), '{"power":', '{"other":1}']) {
+      await device.publishAsync('a/state', payload, { qos: 1 });
+    }
+    expect(run.wire.facts()).toMatchObject({ messages: 3, failures: 2, requests: 0, roundTripMs: null });
+    expect(run.wire.lastError?.text).toEqual({
+      zh: '主题 a/state：报文缺少该字段 (power)',
+      en: 'topic a/state: field is missing in the payload (power)',
+    });
+  });
+
   test('an unknown topic is acknowledged, named once in the log, and not stored', async () => {
     const { run, url, lines } = await embedded();
     const device = await client(url);

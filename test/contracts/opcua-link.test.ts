@@ -94,6 +94,32 @@ test('an uncertain value is kept and marked', async () => {
   expect(run.latest('level')?.detail).toContain('UncertainLastUsableValue');
 });
 
+test('what passes over the wire is told: round trips, notifications, bad values, what is granted instead', async () => {
+  const server = await started();
+  const run = begin(server, { sampling: '10ms', publishing: '10ms', refresh: '50ms' });
+  await run.until('it is read', () => run.latest('level')?.value === 12.5);
+  for (const value of [13, 14]) {
+    server.set('level', value);
+    await run.until('a change arrives', () => run.latest('level')?.value === value);
+  }
+  await run.until('what is granted is known', () => run.wire.facts().revision !== null);
+  const { requests, messages, timeouts, failures, roundTripMs, revision } = run.wire.facts();
+  expect({ timeouts, failures }).toEqual({ timeouts: 0, failures: 0 });
+  expect(requests).toBeGreaterThan(3);
+  expect(messages).toBeGreaterThan(0);
+  expect(roundTripMs?.median).toBeGreaterThan(0);
+  expect(revision).toEqual({
+    zh: '发布间隔 50 ms（要求 10 ms）；采样间隔 50 ms（要求 10 ms）',
+    en: 'publishing each 50 ms (10 ms was asked for); sampling each 50 ms (10 ms was asked for)',
+  });
+  server.mark('level', StatusCodes.BadSensorFailure);
+  await run.until('it is bad', () => run.latest('level')?.quality === 'bad');
+  expect(run.wire.lastError?.text).toMatchObject({
+    en: 's=lab.Level has the status BadSensorFailure',
+    zh: /s=lab.Level/,
+  });
+});
+
 test('no session is left behind, however a run ends', async () => {
   const server = await started();
   for (let i = 0; i < 3; i++) {
