@@ -53,7 +53,7 @@ export class UnitMemory {
     const parts = bisect(block, addresses);
     if (parts === undefined) return this.#leaveAlone(block, bad, true, nowMs);
     if (!again && known?.silent !== true) return this.#add({ block, bad, silent: true, failures: 0, retryMs: nowMs });
-    for (const part of parts) this.#add({ block: part, bad, silent: true, failures: 1, retryMs: nowMs });
+    for (const part of parts) this.#add({ block: part, bad, silent: true, failures: 0, retryMs: nowMs });
     this.cut(parts[1], nowMs);
   }
 

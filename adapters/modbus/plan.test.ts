@@ -76,20 +76,29 @@ describe('planReads', () => {
     unit: fc.integer({ min: 1, max: 2 }),
   });
 
+  const anyLimits = fc.record({
+    maxRegisters: fc.integer({ min: 4, max: MAX_REGISTERS }),
+    maxBits: fc.integer({ min: 1, max: MAX_BITS }),
+    gapRegisters: fc.nat(64),
+    gapBits: fc.nat(1024),
+  });
+  const anyCuts = fc.array(fc.nat(3000), { maxLength: 5 });
+
   test('every place is in exactly one block that holds it and is lawful', () => {
     fc.assert(
-      fc.property(fc.array(anyPlace, { maxLength: 60 }), fc.array(fc.nat(3000), { maxLength: 5 }), (given, cutAt) => {
+      fc.property(fc.array(anyPlace, { maxLength: 60 }), anyCuts, anyLimits, (given, cutAt, limits) => {
         const places = given.map((p) =>
           place(p.address, p.table === 'coil' || p.table === 'discrete' ? 1 : p.count, p.table, p.unit),
         );
         const blocks = plan(
           places,
           cutAt.map((address) => cutKey(1, 'holding', address)),
+          limits,
         );
         expect(blocks.flatMap((block) => block.members).sort((a, b) => a - b)).toEqual([...places.keys()]);
         for (const block of blocks) {
           const bits = block.table === 'coil' || block.table === 'discrete';
-          expect(block.count).toBeLessThanOrEqual(bits ? MAX_BITS : MAX_REGISTERS);
+          expect(block.count).toBeLessThanOrEqual(bits ? limits.maxBits : limits.maxRegisters);
           for (const member of block.members) {
             const at = places[member];
             expect(at).toMatchObject({ unit: block.unit, table: block.table });

@@ -1,6 +1,7 @@
 import { type Emit, LinkLost, type LinkPlan } from '../../model/adapter.ts';
 import type { Text } from '../../model/text.ts';
 import type { ModbusAddress } from './address.ts';
+import type { Poll } from './block-reader.ts';
 import { shownEndpoint } from './endpoint.ts';
 import type { Line } from './line.ts';
 import { LinkCondition } from './link-condition.ts';
@@ -9,7 +10,7 @@ import { ProbeTimes } from './probe-times.ts';
 import { SampleOutbox } from './sample-outbox.ts';
 import { type Grid, nextOnGrid, phaseOf } from './schedule.ts';
 import type { ModbusSettings } from './schema.ts';
-import { type Poll, type Share, UnitReader } from './unit-reader.ts';
+import { type Share, UnitReader } from './unit-reader.ts';
 
 /** Polls in a row without any answer, on a connection that stands, after which the link counts as lost. */
 const SILENT_POLLS = 3;

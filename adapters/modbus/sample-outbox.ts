@@ -26,6 +26,8 @@ export interface OutboxForm {
 export class SampleOutbox {
   readonly #form: OutboxForm;
   readonly #decoders: readonly Decoder[];
+  readonly #numbers: Uint32Array;
+  readonly #addresses: Uint16Array;
   readonly #builder: BatchBuilder;
   #underWay: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -38,6 +40,8 @@ export class SampleOutbox {
     this.#decoders = points.map(({ address, kind, states }) =>
       decoder({ address, kind, states, wordOrder, byteOrder }),
     );
+    this.#numbers = Uint32Array.from(points, ({ number }) => number);
+    this.#addresses = Uint16Array.from(points, ({ address }) => address.address);
     this.#builder = new BatchBuilder(points.length);
   }
 
@@ -50,12 +54,11 @@ export class SampleOutbox {
   good(block: Block, bytes: Buffer): void {
     const nowMs = this.#form.clock.now();
     for (const member of block.members) {
-      const point = this.#form.points[member];
-      if (point === undefined) continue;
-      const value = this.#decoders[member]?.(bytes, point.address.address - block.address);
-      if (typeof value === 'number') this.#builder.good(point.number, nowMs, nowMs, value);
-      else if (typeof value === 'string') this.#builder.text(point.number, nowMs, nowMs, value);
-      else if (value !== undefined) this.#builder.bad(point.number, nowMs, nowMs, value.reason, value.detail);
+      const number = this.#numbers[member] ?? 0;
+      const value = this.#decoders[member]?.(bytes, (this.#addresses[member] ?? 0) - block.address);
+      if (typeof value === 'number') this.#builder.good(number, nowMs, nowMs, value);
+      else if (typeof value === 'string') this.#builder.text(number, nowMs, nowMs, value);
+      else if (value !== undefined) this.#builder.bad(number, nowMs, nowMs, value.reason, value.detail);
     }
     this.#setTimer();
   }
@@ -63,10 +66,7 @@ export class SampleOutbox {
   /** Says of each of these points why it has no value. */
   bad(members: readonly number[], { reason, detail }: BadValue): void {
     const nowMs = this.#form.clock.now();
-    for (const member of members) {
-      const point = this.#form.points[member];
-      if (point !== undefined) this.#builder.bad(point.number, nowMs, nowMs, reason, detail);
-    }
+    for (const member of members) this.#builder.bad(this.#numbers[member] ?? 0, nowMs, nowMs, reason, detail);
     this.#setTimer();
   }
 

@@ -4,8 +4,8 @@ import type { SerialSettings } from './endpoint.ts';
 import { OPEN_TIMEOUT_MS, type Transport } from './transport.ts';
 
 /**
- * Opens a serial port for this process alone. The library, with its native part, is loaded here and nowhere else.
- * Rejects with LinkLost where the port cannot be had, SetupRefused where this machine has no library for it.
+ * Opens a serial port for this process alone. Rejects with LinkLost where the port cannot be had, SetupRefused where this
+ * machine has no library for it: it is an optional one with a native part (which `modbus-serial` loads, too, if it can).
  */
 export async function openSerialTransport(
   path: string,

@@ -71,8 +71,9 @@ test('an unreadable gap costs nobody a value: the points on both sides are read 
   device.set(1, 'holding', 6, 4, 5);
   const wanted = [...range(0, 3), ...range(6, 8)];
   const watched = begin(wanted);
-  await batches(watched, 1);
-  expect(allGood(watched, wanted), 'already in the first poll').toBe(true);
+  await watched.until('all are good', () => allGood(watched, wanted));
+  const first = device.requests.slice(0, 5).map(({ address, count }) => `${address}+${count}`);
+  expect(first, 'already in the first poll').toEqual(['0+8', '0+2', '2+6', '2+1', '6+2']);
   expect(await nextPoll(watched)).toEqual(['1 holding 0+3', '1 holding 6+2']);
 });
 
@@ -81,7 +82,7 @@ test('a refused place is bad by itself, is left alone for a while, and then come
   device.fault(1, 'holding', 7, { exception: 3 });
   const wanted = range(0, 20);
   const watched = begin(wanted);
-  await batches(watched, 1);
+  await watched.until('each is told', () => wanted.every(({ name }) => watched.latest(name) !== undefined));
   expect(watched.latest('u1h7')).toMatchObject({ quality: 'bad', reason: 'modbus-exception', detail: 'exception 3' });
   expect(wanted.filter((one) => !good(watched, one)).map(({ name }) => name)).toEqual(['u1h7']);
   expect(await nextPoll(watched)).toEqual(['1 holding 0+7', '1 holding 8+12']);
@@ -117,6 +118,7 @@ test('hundreds of refused places take a bounded number of requests per poll', as
   await batches(watched, 1);
   expect(device.requests.length).toBeLessThanOrEqual(40);
   await watched.until('the one that exists is good', () => good(watched, holding(0)));
+  await watched.until('the last one is told', () => watched.latest('u1h120') !== undefined);
   expect(watched.latest('u1h120')).toMatchObject({ reason: 'modbus-exception', detail: 'exception 2' });
 });
 
