@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { modbusProtocol } from '../../adapters/modbus/protocol.ts';
+import type { ModbusAssetAddress, ModbusMapPoint } from '../../adapters/modbus/schema.ts';
 import type { Asset, AssetPoint, Link, Site } from '../../model/site.ts';
 import { linkChanges } from './link-changes.ts';
 
@@ -87,4 +89,38 @@ test.each<[string, Link, readonly Asset[]]>([
 ])('%s leaves the link alone', (_what, changed, assets) => {
   const before = site([link('a')], [asset('one', 'a'), asset('two', 'a')]);
   expect(changes(before, site([changed], assets))).toEqual({ kept: ['a'], restarted: [], added: [], removed: [] });
+});
+
+/** What the map and the asset of the site file say, as the site has it. */
+function modbusPoint(map: ModbusMapPoint, at: ModbusAssetAddress): AssetPoint {
+  const context = { asset: 'one', point: 'value', kind: 'double', index: 0 } as const;
+  const resolved = modbusProtocol.resolve(map, at, context);
+  if (!resolved.ok) throw new Error(JSON.stringify(resolved.problems));
+  return point('one', 'value', { address: resolved.value });
+}
+
+const map: ModbusMapPoint = { register: 40008, type: 'uint32' };
+
+test.each<[string, ModbusMapPoint, ModbusAssetAddress]>([
+  ['the time-out of its unit', map, { unit: 1, timeout: '3s' }],
+  ['how much its unit gives at once', map, { unit: 1, maxRegisters: 8 }],
+  ['how many bits its unit gives at once', map, { unit: 1, maxBits: 8 }],
+  ['the offset of its addresses', map, { unit: 1, offset: 100 }],
+  ['the interval of a point', { ...map, poll: '1min' }, { unit: 1 }],
+  ['the order of its bytes', { ...map, wire: [3, 4, 1, 2] }, { unit: 1 }],
+  ['whether it may be written', { ...map, writable: true }, { unit: 1 }],
+])('%s restarts a Modbus link, and no other', (_what, changedMap, changedAt) => {
+  const other = asset('two', 'b');
+  const before = site([link('a'), link('b')], [asset('one', 'a', [modbusPoint(map, { unit: 1 })]), other]);
+  const after = site([link('a'), link('b')], [asset('one', 'a', [modbusPoint(changedMap, changedAt)]), other]);
+  expect(changes(before, after)).toEqual({ kept: ['b'], restarted: ['a'], added: [], removed: [] });
+});
+
+test.each<[string, Link['settings']]>([
+  ['a serial line', { endpoint: 'tcp://a', poll: '1s', serial: { baud: 19_200 } }],
+  ['a file of a certificate', { endpoint: 'tcp://a', poll: '1s', tls: { ca: 'ca.pem' } }],
+  ['how many requests go at once', { endpoint: 'tcp://a', poll: '1s', parallel: 4 }],
+])('%s restarts the link, and no other', (_what, settings) => {
+  const before = site([link('a'), link('b')]);
+  expect(changes(before, site([link('a', settings), link('b')]))).toMatchObject({ kept: ['b'], restarted: ['a'] });
 });
