@@ -242,3 +242,21 @@ test('every request is told to the wire: answers, refusals, time-outs', async ()
   expect(failures).toBe(asked(1, 500).length);
   expect(roundTripMs?.median).toBeGreaterThan(0);
 });
+
+test('while a batch waits for the disk nothing is asked; then the grid goes on, and what was left out is counted', async () => {
+  device.set(1, 'holding', 0, 4);
+  device.set(2, 'holding', 0, 5);
+  const { run } = begin([holding(0)], { poll: '500ms' });
+  const other = begin([holding(0, 2)], { poll: '500ms' });
+  await run.until('it polls', () => run.batches >= 3);
+  run.closeGate();
+  await run.until('a batch waits', () => run.emitsInFlight === 1);
+  const before = asked(1).length;
+  const meanwhile = other.run.batches + 8;
+  await other.run.until('eight polls of another link', () => other.run.batches >= meanwhile);
+  expect(asked(1).length).toBe(before);
+  expect(run.wire.facts().overruns).toBe(0);
+  run.openGate();
+  await run.until('it goes on', () => asked(1).length >= before + 3);
+  expect(run.wire.facts().overruns).toBe(1);
+});
