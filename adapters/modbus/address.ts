@@ -1,8 +1,8 @@
 import type { AddressContext, Problem, Resolved } from '../../model/adapter.ts';
 import type { ValueKind } from '../../model/point.ts';
-import { type Reading, readingOf } from './reading.ts';
+import { type Reading, readingOf } from './polling/reading.ts';
 import type { ModbusAssetAddress, ModbusMapPoint, Table, TextEncoding, ValueType } from './schema.ts';
-import { registersOf, typesOfKind } from './value-type.ts';
+import { registersOf, typesOfKind } from './values/value-type.ts';
 
 export type Order = 'big' | 'little';
 

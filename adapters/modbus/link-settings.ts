@@ -1,9 +1,9 @@
 import { SetupRefused } from '../../model/adapter.ts';
 import { parseDuration } from '../../model/duration.ts';
-import { type Endpoint, readEndpoint } from './endpoint.ts';
-import { MAX_BITS, MAX_REGISTERS } from './plan.ts';
-import { MAX_POLL_MS, MAX_TIMEOUT_MS, MIN_POLL_MS, MIN_TIMEOUT_MS } from './reading.ts';
+import { MAX_BITS, MAX_REGISTERS } from './polling/plan.ts';
+import { MAX_POLL_MS, MAX_TIMEOUT_MS, MIN_POLL_MS, MIN_TIMEOUT_MS } from './polling/reading.ts';
 import { DEFAULT_POLL, ENDPOINT_TEXT, type ModbusSettings } from './schema.ts';
+import { type Endpoint, readEndpoint } from './transport/endpoint.ts';
 
 const DEFAULT_TIMEOUT = '1s';
 

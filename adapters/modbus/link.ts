@@ -1,8 +1,8 @@
 import type { Emit, LinkPlan, Wire } from '../../model/adapter.ts';
 import type { ModbusAddress } from './address.ts';
-import { Line } from './line.ts';
 import { readLinkSettings } from './link-settings.ts';
-import { Poller } from './poller.ts';
+import { Line } from './polling/line.ts';
+import { Poller } from './polling/poller.ts';
 import type { ModbusSettings } from './schema.ts';
 
 /** Holds a Modbus link; see `Adapter.run`. `hold` is told the line while there is one. */

@@ -1,13 +1,13 @@
 import type { Adapter, LinkPlan, Protocol } from '../../model/adapter.ts';
 import { parseDuration } from '../../model/duration.ts';
 import { describeAddress, type ModbusAddress, resolveAddress } from './address.ts';
-import { expandArray } from './array.ts';
+import { personsLine } from './commissioning/persons-line.ts';
 import { findConflicts } from './conflicts.ts';
-import type { ReadRequest, Reply, WriteRequest } from './connection.ts';
-import { endpointProblems } from './endpoint.ts';
-import type { Line } from './line.ts';
-import { personsLine } from './persons-line.ts';
+import type { Line } from './polling/line.ts';
 import { DEFAULT_POLL, ModbusAssetAddress, ModbusMapPoint, ModbusSettings } from './schema.ts';
+import type { ReadRequest, Reply, WriteRequest } from './transport/connection.ts';
+import { endpointProblems } from './transport/endpoint.ts';
+import { expandArray } from './values/array.ts';
 import { writtenModbus } from './written.ts';
 
 /** A Modbus link, of which people may ask something besides what is polled. */
@@ -65,11 +65,11 @@ export const modbusProtocol: ModbusProtocol = {
         return writePoint({ address, kind, states, wordOrder, byteOrder }, value, ask, signal);
       },
       probe: async (request, signal) => {
-        const { probeModbus } = await import('./probe.ts');
+        const { probeModbus } = await import('./commissioning/probe.ts');
         return probeModbus(plan, personsLine(plan.settings, ask), request, signal);
       },
       scan: async (options, signal, tell) => {
-        const { scanModbus } = await import('./scan.ts');
+        const { scanModbus } = await import('./commissioning/scan.ts');
         return scanModbus(plan, personsLine(plan.settings, ask), options, signal, tell);
       },
     };

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { ValueKind } from '../../model/point.ts';
 import type { ModbusAddress } from './address.ts';
-import type { ReadRequest, Reply, WriteRequest } from './connection.ts';
-import type { DecoderForm } from './decode.ts';
+import type { ReadRequest, Reply, WriteRequest } from './transport/connection.ts';
+import type { DecoderForm } from './values/decode.ts';
 import { writePoint } from './write.ts';
 
 /** A device of holding registers from 0 on (or coils, each 0 or 1), and what it does with a write. */

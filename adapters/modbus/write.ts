@@ -3,10 +3,10 @@ import type { WriteOutcome } from '../../model/adapter.ts';
 import type { PointValue } from '../../model/point.ts';
 import type { Text } from '../../model/text.ts';
 import { isBitTable } from './address.ts';
-import type { ReadRequest, Reply, WriteRequest } from './connection.ts';
-import { type DecoderForm, decoder } from './decode.ts';
-import { encoder } from './encode.ts';
-import { exceptionText } from './exceptions.ts';
+import { exceptionText } from './polling/exceptions.ts';
+import type { ReadRequest, Reply, WriteRequest } from './transport/connection.ts';
+import { type DecoderForm, decoder } from './values/decode.ts';
+import { encoder } from './values/encode.ts';
 
 /** Real ms after a write at which it is read back, one after the other, until it is what was written. */
 const READ_BACK_AFTER_MS = [0, 200, 800] as const;

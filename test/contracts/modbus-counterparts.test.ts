@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
-import { Connection, type Reply } from '../../adapters/modbus/connection.ts';
-import { readEndpoint } from '../../adapters/modbus/endpoint.ts';
 import { modbusProtocol } from '../../adapters/modbus/protocol.ts';
 import type { ModbusMapPoint, ModbusSettings, Table } from '../../adapters/modbus/schema.ts';
+import { Connection, type Reply } from '../../adapters/modbus/transport/connection.ts';
+import { readEndpoint } from '../../adapters/modbus/transport/endpoint.ts';
 import type { LinkPoint } from '../../model/adapter.ts';
 import { simulatedClock } from '../../model/clock.ts';
 import type { ValueKind } from '../../model/point.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { MAX_ASKS_WAITING } from '../../adapters/modbus/line.ts';
-import { HOLE_MEMORY_MS } from '../../adapters/modbus/memory.ts';
+import { MAX_ASKS_WAITING } from '../../adapters/modbus/polling/line.ts';
+import { HOLE_MEMORY_MS } from '../../adapters/modbus/polling/memory.ts';
 import type { ModbusAdapter } from '../../adapters/modbus/protocol.ts';
 import type { AdapterRun } from '../support/adapter-run.ts';
 import { ModbusDevice } from '../support/modbus-device.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { TABLE_MEMORY_MS } from '../../adapters/modbus/memory.ts';
+import { TABLE_MEMORY_MS } from '../../adapters/modbus/polling/memory.ts';
 import type { ModbusSettings } from '../../adapters/modbus/schema.ts';
 import type { AdapterRun } from '../support/adapter-run.ts';
 import { ModbusDevice } from '../support/modbus-device.ts';

@@ -3,8 +3,8 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { Connection, type ReadRequest, type Reply } from '../../adapters/modbus/connection.ts';
-import type { Endpoint } from '../../adapters/modbus/endpoint.ts';
+import { Connection, type ReadRequest, type Reply } from '../../adapters/modbus/transport/connection.ts';
+import type { Endpoint } from '../../adapters/modbus/transport/endpoint.ts';
 import { LinkLost } from '../../model/adapter.ts';
 
 /** Real ms that a request waits for its reply; short, since many replies never come. */

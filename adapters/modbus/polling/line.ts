@@ -1,0 +1,243 @@
+import { LinkLost, SetupRefused, type Wire } from '../../../model/adapter.ts';
+import type { Text } from '../../../model/text.ts';
+import { Connection, type ReadRequest, type Reply, type WriteRequest } from '../transport/connection.ts';
+import { type Endpoint, noModbusText } from '../transport/endpoint.ts';
+import { exceptionText, isPatience } from './exceptions.ts';
+import { PERSON, RequestQueue } from './request-queue.ts';
+
+/** Requests of people that may wait at once on one line. */
+export const MAX_ASKS_WAITING = 64;
+/** New connections within {@link REOPEN_WINDOW_MS}, made because what came was no Modbus, after which the line is lost. */
+const MAX_REOPENS = 8;
+const REOPEN_WINDOW_MS = 10_000;
+
+/** Share of the slowest round trip that is left of it after each answer. */
+const SLOWEST_KEEP = 0.99;
+
+/** What became of a request, and how long it was under way, real time. */
+export interface Exchange {
+  readonly reply: Reply;
+  readonly roundTripMs: number;
+}
+
+const LOST: Exchange = { reply: { kind: 'lost' }, roundTripMs: 0 };
+
+interface Asking {
+  readonly unit: number;
+  readonly urgency: number;
+  readonly send: (connection: Connection) => Promise<Reply>;
+  readonly settle: (exchange: Exchange) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/**
+ * The way to the units of one link: requests wait here for their turn, as many are under way as the connection can do,
+ * and each answer is told to the wire's facts. A stream that is no Modbus is begun anew; a connection that is gone is
+ * gone, and so is the line.
+ */
+export class Line {
+  readonly #endpoint: Endpoint;
+  readonly #timeoutMs: number;
+  readonly #wire: Wire;
+  readonly #signal: AbortSignal;
+  readonly #queue: RequestQueue<Asking>;
+  #connection: Connection;
+  #opening: Promise<void> | undefined;
+  /** When, by the real clock, the connection was begun anew lately. */
+  #reopenedAtMs: number[] = [];
+  #asksWaiting = 0;
+  #lost: Text | undefined;
+  #onLost: (() => void) | undefined;
+  #unanswered = 0;
+  #slowestMs = 0;
+
+  private constructor(
+    connection: Connection,
+    { endpoint, timeoutMs, wire }: { endpoint: Endpoint; timeoutMs: number; wire: Wire },
+    signal: AbortSignal,
+  ) {
+    this.#connection = connection;
+    this.#endpoint = endpoint;
+    this.#timeoutMs = timeoutMs;
+    this.#wire = wire;
+    this.#signal = signal;
+    this.#queue = new RequestQueue(connection.parallel);
+    this.#watch();
+    // A request that is under way need not run into its time-out: closing the connection settles it.
+    signal.addEventListener('abort', () => void this.close(), { once: true });
+  }
+
+  /** Rejects with LinkLost where no connection can be had. The line closes when `signal` aborts. */
+  static async open(
+    options: { endpoint: Endpoint; timeoutMs: number; wire: Wire },
+    signal: AbortSignal,
+  ): Promise<Line> {
+    return new Line(await Connection.open(options.endpoint, options.timeoutMs, signal), options, signal);
+  }
+
+  /** Why the line is gone; undefined while it stands. */
+  get lost(): Text | undefined {
+    return this.#lost;
+  }
+
+  /** Calls `listener` once when the line is gone. */
+  onLost(listener: () => void): void {
+    this.#onLost = listener;
+    if (this.#lost !== undefined) listener();
+  }
+
+  /** How many requests may be under way at once. */
+  get parallel(): number {
+    return this.#connection.parallel;
+  }
+
+  /** Requests that were not answered in time since anything at all was. */
+  get unanswered(): number {
+    return this.#unanswered;
+  }
+
+  /** The slowest round trip of late, real ms; 0 before the first. */
+  get slowestMs(): number {
+    return this.#slowestMs;
+  }
+
+  /**
+   * Reads when it is the unit's turn. `timeoutMs` is real time, from when the request goes; the link's if absent. The
+   * reply is `lost` where the line is gone, then {@link lost} says why.
+   */
+  read(request: ReadRequest, urgency: number, timeoutMs = this.#timeoutMs): Promise<Exchange> {
+    return new Promise((settle, fail) => {
+      this.#enter({ unit: request.unit, urgency, settle, fail, send: (at) => at.read(request, timeoutMs) });
+    });
+  }
+
+  /**
+   * One request on behalf of a person, between those of the polls. `lost` where the line is gone, where `signal` aborts
+   * before the request goes, and where {@link MAX_ASKS_WAITING} wait already. Rejects with RangeError where the request
+   * is for more than the protocol allows.
+   */
+  async ask(request: ReadRequest | WriteRequest, signal: AbortSignal, timeoutMs = this.#timeoutMs): Promise<Reply> {
+    if (signal.aborted || this.#asksWaiting >= MAX_ASKS_WAITING) return LOST.reply;
+    this.#asksWaiting += 1;
+    const { promise, resolve: settle, reject: fail } = Promise.withResolvers<Exchange>();
+    const asking: Asking = {
+      unit: request.unit,
+      urgency: PERSON,
+      settle,
+      fail,
+      send: (at) => ('values' in request ? at.write(request, timeoutMs) : at.read(request, timeoutMs)),
+    };
+    const onAbort = () => this.#queue.remove(asking) && settle(LOST);
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#enter(asking);
+    try {
+      return (await promise).reply;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      this.#asksWaiting -= 1;
+    }
+  }
+
+  /** Tears the connection down; resolves when nothing of it is left. What waits is answered with `lost`. */
+  async close(): Promise<void> {
+    for (const asking of this.#queue.drain()) asking.settle(LOST);
+    await this.#connection.close();
+  }
+
+  #enter(asking: Asking): void {
+    if (this.#ended) return asking.settle(LOST);
+    this.#queue.add(asking);
+    this.#go();
+  }
+
+  #go(): void {
+    for (let asking = this.#queue.next(); asking !== undefined; asking = this.#queue.next()) void this.#send(asking);
+  }
+
+  async #send(asking: Asking): Promise<void> {
+    try {
+      asking.settle(await this.#exchange(asking));
+    } catch (error) {
+      asking.fail(error);
+    }
+    this.#queue.done(asking.unit);
+    this.#go();
+  }
+
+  async #exchange(asking: Asking): Promise<Exchange> {
+    for (;;) {
+      if (this.#connection.broken) await this.#reopen();
+      if (this.#ended) return LOST;
+      const connection = this.#connection;
+      const startMs = performance.now();
+      const reply = await asking.send(connection);
+      // Another request's answer was rubbish, and its connection was given up with this one on it; writes are not repeated.
+      const repeatable = reply.kind === 'lost' && connection.broken && asking.urgency !== PERSON;
+      if (repeatable) continue;
+      const roundTripMs = performance.now() - startMs;
+      // What a person tries, such as a unit that may not be there, is no fault of the link's.
+      if (asking.urgency !== PERSON || reply.kind === 'data') this.#tell(reply, roundTripMs);
+      return { reply, roundTripMs };
+    }
+  }
+
+  #tell(reply: Reply, roundTripMs: number): void {
+    if (reply.kind === 'lost') return;
+    if (reply.kind === 'timeout') {
+      this.#unanswered += 1;
+      return this.#wire.timedOut();
+    }
+    this.#unanswered = 0;
+    this.#slowestMs = Math.max(roundTripMs, this.#slowestMs * SLOWEST_KEEP);
+    this.#wire.answered(roundTripMs);
+    // A long job and a busy device are no failures: they say that the answer comes later.
+    if (reply.kind === 'exception' && !isPatience(reply.code)) this.#wire.failed(exceptionText(reply.code));
+    else if (reply.kind === 'malformed') this.#wire.failed(malformedText(reply.detail));
+  }
+
+  /** Begins the stream anew after rubbish, once for all who find it broken; the line is lost where that cannot be. */
+  #reopen(): Promise<void> {
+    this.#opening ??= this.#openAnew().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  async #openAnew(): Promise<void> {
+    const nowMs = performance.now();
+    this.#reopenedAtMs = this.#reopenedAtMs.filter((atMs) => atMs > nowMs - REOPEN_WINDOW_MS);
+    if (this.#reopenedAtMs.length >= MAX_REOPENS) return this.#lose(noModbusText(this.#endpoint));
+    this.#reopenedAtMs.push(nowMs);
+    await this.#connection.close();
+    try {
+      this.#connection = await Connection.open(this.#endpoint, this.#timeoutMs, this.#signal);
+    } catch (error) {
+      if (!(error instanceof LinkLost || error instanceof SetupRefused)) throw error;
+      return this.#lose(error.reason);
+    }
+    this.#watch();
+  }
+
+  /** A connection that breaks between two polls is known at once. */
+  #watch(): void {
+    const connection = this.#connection;
+    connection.onLost((reason) => {
+      if (!connection.broken) this.#lose(reason);
+    });
+  }
+
+  #lose(reason: Text): void {
+    if (this.#lost !== undefined) return;
+    this.#lost = reason;
+    for (const asking of this.#queue.drain()) asking.settle(LOST);
+    this.#onLost?.();
+  }
+
+  get #ended(): boolean {
+    return this.#lost !== undefined || this.#signal.aborted;
+  }
+}
+
+function malformedText(detail: string): Text {
+  return { zh: `应答格式错误：${detail}`, en: `malformed reply: ${detail}` };
+}
