@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   openSync,
   readdirSync,
+  statSync,
   truncateSync,
   writeFileSync,
   writeSync,
@@ -130,6 +131,25 @@ test('a file whose start is gone is set aside and named, and all its records are
   const again = await open(dir);
   expect((await readAll(again.log)).slice(0, 401)).toEqual(written);
   expect(again.warnings).toEqual([]);
+});
+
+test('a write-ahead file that is cut off in a page is told of, though nobody knows what was behind; a whole one is not', async () => {
+  const dir = tempFolder();
+  const { log } = await open(dir);
+  await fill(log, 20);
+  const whole = tempFolder();
+  const cut = tempFolder();
+  for (const name of ['log.db', 'log.db-wal']) {
+    copyFileSync(join(dir, name), join(whole, name));
+    copyFileSync(join(dir, name), join(cut, name));
+  }
+  truncateSync(join(cut, 'log.db-wal'), statSync(join(cut, 'log.db-wal')).size - 100);
+  expect((await open(whole)).warnings).toEqual([]);
+  const { log: left, warnings } = await open(cut);
+  expect(warnings).toEqual([
+    { fields: { throughSeq: left.last.logSeq }, message: expect.stringContaining('ends in the middle of a page') },
+  ]);
+  expect(left.last.logSeq).toBeLessThan(20);
 });
 
 test('of a large damaged file it is told beforehand that saving takes its time', async () => {

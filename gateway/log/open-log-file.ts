@@ -14,7 +14,7 @@ import { LogRows } from './log-rows.ts';
 import { logMigrations } from './log-schema.ts';
 import { type CheckedRecord, isWhole, recordCrc } from './record-checksum.ts';
 import { decodeRecord, encodeLost, kindNumbers } from './record-codec.ts';
-import { greatestPoint, recordsPassedOver, salvageLog } from './salvage-log.ts';
+import { greatestPoint, NOTHING_PASSED_OVER, type PassedOver, passedOverOf, salvageLog } from './salvage-log.ts';
 
 /** Damaged files that are kept aside; older ones are removed, since each may be as large as the log. */
 const MAX_SET_ASIDE = 2;
@@ -57,16 +57,16 @@ export function openLogFile(options: LogFileOptions): LogFile {
   if (existsSync(savedPath(options.path))) {
     const setAside = putInPlace(options.path);
     return {
-      ...openSound(options, [], false),
+      ...openSound(options, NOTHING_PASSED_OVER, false),
       setAside: [setAside],
       told: [{ fields: { setAside }, message: SET_ASIDE }],
     };
   }
   const isNew = !existsSync(options.path);
-  const passedOver = !isNew ? recordsPassedOver(options.path) : { commits: 0, records: [] };
+  const passedOver = isNew ? NOTHING_PASSED_OVER : passedOverOf(options.path);
   if (passedOver.commits > POWER_CUT_COMMITS) return replaceLogFile(options, 'the write-ahead file is damaged');
   try {
-    return openSound(options, passedOver.records, isNew);
+    return openSound(options, passedOver, isNew);
   } catch (error) {
     const damage = damageOf(options.path, error);
     if (damage === undefined) throw error;
@@ -101,25 +101,19 @@ class Damaged extends Error {
 }
 
 /** A log without any record that is not new has lost them all. */
-function openSound(
-  { path, minimumSeq }: LogFileOptions,
-  passedOver: readonly CheckedRecord[],
-  isNew: boolean,
-): LogFile {
+function openSound({ path, minimumSeq }: LogFileOptions, passedOver: PassedOver, isNew: boolean): LogFile {
   const database = openDatabase(path, logMigrations, { addsOnly: true });
   try {
     const newest = newestRecord(database);
     const archive = new ArchiveReader(archiveFolder(path));
     const isEmpty = newest === undefined;
     const pairs = isEmpty ? pointsOfArchive(archive) : pointsOf(database);
-    const saved = passedOver.filter(({ seq }) => seq > (newest?.seq ?? 0));
+    const saved = passedOver.records.filter(({ seq }) => seq > (newest?.seq ?? 0));
     insertRecords(database, saved);
     if (isEmpty || saved.length > 0) insertPoints(database, withPoints(pairs, saved));
     const end = endOf(archive, saved.at(-1) ?? newest);
     const last = end.seq > 0 || !isNew ? goOnAfter(database, end, minimumSeq) : end;
     const points = pointsOf(database);
-    const told =
-      last.seq > end.seq ? [{ fields: { fromSeq: end.seq + 1, throughSeq: last.seq }, message: END_LOST }] : [];
     return {
       database,
       last: { logSeq: last.seq, logMs: last.ms },
@@ -127,7 +121,7 @@ function openSound(
       points,
       nextPoint: points.reduce((most, [, number]) => Math.max(most, number), 0) + 1,
       setAside: [],
-      told,
+      told: tellingOfEnd(end.seq, last.seq, passedOver),
     };
   } catch (error) {
     database.close();
@@ -135,7 +129,14 @@ function openSound(
   }
 }
 
+/** What there is to tell of a log that may have lost its last records. */
+function tellingOfEnd(endSeq: number, lastSeq: number, { endsWithin }: PassedOver): readonly Telling[] {
+  if (lastSeq > endSeq) return [{ fields: { fromSeq: endSeq + 1, throughSeq: lastSeq }, message: END_LOST }];
+  return endsWithin ? [{ fields: { throughSeq: endSeq }, message: END_CUT }] : [];
+}
+
 const END_LOST = 'the log has lost its last records; the numbering goes on after them';
+const END_CUT = 'the write-ahead file ends in the middle of a page; records after the last one may be lost';
 const SET_ASIDE = 'the log was damaged and is set aside; what can still be read was saved';
 const SAVING = 'the log is damaged; what can be read of it is being saved, which takes some seconds for each GiB';
 const NOT_SAVED = 'the disk does not take what can be read of the damaged log; it stays aside';
@@ -206,7 +207,7 @@ export function replaceLogFile(options: LogFileOptions, reason: string): LogFile
   renameSync(next, savedPath(path));
   syncFolder(dirname(path));
   const setAside = putInPlace(path);
-  const opened = openSound(options, [], false);
+  const opened = openSound(options, NOTHING_PASSED_OVER, false);
   const fields = { reason, setAside, savedRecords: saved.count, throughSeq: opened.last.logSeq };
   return {
     ...opened,

@@ -54,20 +54,31 @@ export function salvageLog(path: string, wanted: (seq: number) => boolean): Salv
   };
 }
 
-/** Records in a write-ahead file that SQLite passes over, since a frame before them is damaged; in order, each once. */
-export function recordsPassedOver(path: string): { readonly commits: number; readonly records: CheckedRecord[] } {
+/** What SQLite does not say of a write-ahead file. */
+export interface PassedOver {
+  /** Commits behind a damaged frame, and the records in them, in order, each once. */
+  readonly commits: number;
+  readonly records: readonly CheckedRecord[];
+  /** It ends within a frame, as after a cut, or a crash in the middle of a write. */
+  readonly endsWithin: boolean;
+}
+
+export const NOTHING_PASSED_OVER: PassedOver = { commits: 0, records: [], endsWithin: false };
+
+/** Looks into the write-ahead file for what SQLite passes over. */
+export function passedOverOf(path: string): PassedOver {
   const walPath = `${path}-wal`;
-  if (!existsSync(walPath)) return { commits: 0, records: [] };
+  if (!existsSync(walPath)) return NOTHING_PASSED_OVER;
   const wal = readFileSync(walPath);
-  const { pages, commitsPassedOver } = walFrames(wal);
-  if (commitsPassedOver === 0) return { commits: 0, records: [] };
+  const { pages, commitsPassedOver, endsWithin } = walFrames(wal);
+  if (commitsPassedOver === 0) return { ...NOTHING_PASSED_OVER, endsWithin };
   const source: PageSource = (page) => {
     const at = pages.get(page);
     return at === undefined ? undefined : wal.subarray(at, at + PAGE_BYTES);
   };
   const found = new Map<number, CheckedRecord>();
   for (const page of pages.keys()) for (const record of recordsOf(source, page)) found.set(record.seq, record);
-  return { commits: commitsPassedOver, records: [...found.values()].sort((a, b) => a.seq - b.seq) };
+  return { commits: commitsPassedOver, records: [...found.values()].sort((a, b) => a.seq - b.seq), endsWithin };
 }
 
 /** The place of the first record of a page whose checksum is right: a damaged one may have any place. */

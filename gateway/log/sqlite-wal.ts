@@ -12,12 +12,14 @@ export interface WalFrames {
   readonly pages: ReadonlyMap<number, number>;
   /** Commits after the first frame whose checksum fails: SQLite passes over all of them. */
   readonly commitsPassedOver: number;
+  /** The file ends within a frame, behind one of the present generation: whatever was in it and after it is gone. */
+  readonly endsWithin: boolean;
 }
 
 /** Reads the frames of a write-ahead file, also behind one that is damaged. */
 export function walFrames(wal: Uint8Array): WalFrames {
   const pages = new Map<number, number>();
-  if (wal.byteLength < HEADER_BYTES) return { pages, commitsPassedOver: 0 };
+  if (wal.byteLength < HEADER_BYTES) return { pages, commitsPassedOver: 0, endsWithin: false };
   const view = new DataView(wal.buffer, wal.byteOffset, wal.byteLength);
   const salts = presentSalts(view);
   const little = view.getUint32(0) !== MAGIC_BIG;
@@ -26,16 +28,16 @@ export function walFrames(wal: Uint8Array): WalFrames {
   let chained = isKnown && sums[0] === view.getUint32(24) && sums[1] === view.getUint32(28);
   let commitsPassedOver = 0;
   let pending: [page: number, at: number][] = [];
-  for (
-    let at = HEADER_BYTES;
-    at + FRAME_HEADER_BYTES + PAGE_BYTES <= wal.byteLength;
-    at += FRAME_HEADER_BYTES + PAGE_BYTES
-  ) {
+  let lastIsPresent = false;
+  let at = HEADER_BYTES;
+  for (; at + FRAME_HEADER_BYTES + PAGE_BYTES <= wal.byteLength; at += FRAME_HEADER_BYTES + PAGE_BYTES) {
     if (view.getUint32(at + 8) !== salts[0] || view.getUint32(at + 12) !== salts[1]) {
       // The rest of an earlier generation, or a frame whose header is damaged.
       chained = false;
+      lastIsPresent = false;
       continue;
     }
+    lastIsPresent = true;
     sums = checksum(view, at + FRAME_HEADER_BYTES, PAGE_BYTES, checksum(view, at, 8, sums, little), little);
     chained &&= sums[0] === view.getUint32(at + 16) && sums[1] === view.getUint32(at + 20);
     pending.push([view.getUint32(at), at + FRAME_HEADER_BYTES]);
@@ -44,7 +46,7 @@ export function walFrames(wal: Uint8Array): WalFrames {
     pending = [];
     if (!chained) commitsPassedOver++;
   }
-  return { pages, commitsPassedOver };
+  return { pages, commitsPassedOver, endsWithin: lastIsPresent && at < wal.byteLength };
 }
 
 /** Those of the header; of the first frame where the header's are not those of any frame near it. */
