@@ -3,15 +3,17 @@ import type { ModbusAddress } from './address.ts';
 import { readLinkSettings } from './link-settings.ts';
 import { Line } from './polling/line.ts';
 import { Poller } from './polling/poller.ts';
+import type { ToldChanges } from './polling/told-changes.ts';
 import type { ModbusSettings } from './schema.ts';
 
-/** Holds a Modbus link; see `Adapter.run`. `hold` is told the line while there is one. */
+/** Holds a Modbus link; see `Adapter.run`. `hold` is told the line while there is one; `told` outlives the run. */
 export async function runModbusLink(
   plan: LinkPlan<ModbusSettings, ModbusAddress>,
   emit: Emit,
   signal: AbortSignal,
   up: () => void,
   hold: (line: Line | undefined) => void,
+  told: ToldChanges,
 ): Promise<void> {
   const settings = readLinkSettings(plan.settings);
   const stop = new AbortController();
@@ -22,7 +24,7 @@ export async function runModbusLink(
   try {
     line = await Line.open({ ...settings, wire: plan.wire }, stop.signal);
     hold(line);
-    await new Poller(plan, { settings, line, emit, stop, up }).run();
+    await new Poller(plan, { settings, line, emit, stop, up, told }).run();
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {

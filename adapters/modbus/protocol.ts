@@ -4,6 +4,7 @@ import { describeAddress, type ModbusAddress, resolveAddress } from './address.t
 import { personsLine } from './commissioning/persons-line.ts';
 import { findConflicts } from './conflicts.ts';
 import type { Line } from './polling/line.ts';
+import { ToldChanges } from './polling/told-changes.ts';
 import { DEFAULT_POLL, ModbusAssetAddress, ModbusMapPoint, ModbusSettings } from './schema.ts';
 import type { ReadRequest, Reply, WriteRequest } from './transport/connection.ts';
 import { endpointProblems } from './transport/endpoint.ts';
@@ -46,14 +47,16 @@ export const modbusProtocol: ModbusProtocol = {
   settingsProblems: endpointProblems,
   create: (plan) => {
     let line: Line | undefined;
+    const told = new ToldChanges(plan.clock);
     const ask: ModbusAdapter['ask'] = (request, signal, timeoutMs) =>
       line?.ask(request, signal, timeoutMs) ?? Promise.resolve({ kind: 'lost' });
     return {
       run: async (emit, signal, up) => {
         const { runModbusLink } = await import('./link.ts');
-        return runModbusLink(plan, emit, signal, up, (held) => {
+        const hold = (held: Line | undefined) => {
           line = held;
-        });
+        };
+        return runModbusLink(plan, emit, signal, up, hold, told);
       },
       ask,
       write: async (key, value, signal) => {

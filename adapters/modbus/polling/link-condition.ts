@@ -1,5 +1,6 @@
 import type { AdapterLog, Wire } from '../../../model/adapter.ts';
 import type { Text } from '../../../model/text.ts';
+import type { ToldChanges } from './told-changes.ts';
 
 /** Polls left out, few polls apart, from which on it is told: one alone may be a device's hiccup. */
 const TOLD_FROM = 3;
@@ -10,16 +11,22 @@ const NAMED_UNITS = 8;
 
 /**
  * What a link does not give although it is up: units that keep silent, and intervals that cannot be kept. Each change is
- * logged once and told to the wire's facts.
+ * told to the wire's facts, and logged once; what comes and goes is logged a few times, then counted.
  */
 export class LinkCondition {
   readonly #link: string;
   readonly #log: AdapterLog;
   readonly #wire: Wire;
+  readonly #told: ToldChanges;
   readonly #silent = new Set<number>();
   readonly #late = new Map<number, { leftOut: number; keptSince: number }>();
 
-  constructor({ key, log, wire }: { readonly key: string; readonly log: AdapterLog; readonly wire: Wire }) {
+  /** @param told what was logged of the link, in earlier runs as well */
+  constructor(
+    { key, log, wire }: { readonly key: string; readonly log: AdapterLog; readonly wire: Wire },
+    told: ToldChanges,
+  ) {
+    this.#told = told;
     this.#link = key;
     this.#log = log;
     this.#wire = wire;
@@ -28,13 +35,13 @@ export class LinkCondition {
 
   unitSilent(unit: number): void {
     this.#silent.add(unit);
-    this.#log.warn({ link: this.#link, unit }, 'unit does not answer');
+    this.#logChange('warn', `unit ${unit}`, { unit }, 'unit does not answer');
     this.#tell();
   }
 
   unitAnswers(unit: number): void {
     this.#silent.delete(unit);
-    this.#log.info({ link: this.#link, unit }, 'unit answers again');
+    this.#logChange('info', `unit ${unit}`, { unit }, 'unit answers again');
     this.#tell();
   }
 
@@ -46,7 +53,8 @@ export class LinkCondition {
     late.leftOut += 1;
     late.keptSince = 0;
     if (late.leftOut !== TOLD_FROM) return;
-    this.#log.warn({ link: this.#link, intervalMs }, 'reading takes longer than its interval: polls are left out');
+    const message = 'reading takes longer than its interval: polls are left out';
+    this.#logChange('warn', `interval ${intervalMs}`, { intervalMs }, message);
     this.#tell();
   }
 
@@ -58,12 +66,20 @@ export class LinkCondition {
     if (late.keptSince < KEPT_POLLS) return;
     this.#late.delete(intervalMs);
     if (late.leftOut < TOLD_FROM) return;
-    this.#log.info({ link: this.#link, intervalMs, leftOut: late.leftOut }, 'polls keep their interval again');
+    const fields = { intervalMs, pollsLeftOut: late.leftOut };
+    this.#logChange('info', `interval ${intervalMs}`, fields, 'polls keep their interval again');
     this.#tell();
   }
 
   lacksTable(unit: number, table: string): void {
     this.#log.warn({ link: this.#link, unit, table }, 'unit has no function to read this table');
+  }
+
+  #logChange(level: 'info' | 'warn', what: string, fields: object, message: string): void {
+    const { how, leftOut } = this.#told.note(what);
+    if (how === 'count') return;
+    const more = how === 'last-line' ? ': it comes and goes, and is not told of for a while' : '';
+    this.#log[level]({ link: this.#link, ...fields, ...(leftOut > 0 && { leftOut }) }, message + more);
   }
 
   #tell(): void {

@@ -10,6 +10,7 @@ import { LinkCondition } from './link-condition.ts';
 import { ProbeTimes } from './probe-times.ts';
 import { SampleOutbox } from './sample-outbox.ts';
 import { type Grid, nextOnGrid, phaseOf } from './schedule.ts';
+import type { ToldChanges } from './told-changes.ts';
 import { type Share, UnitReader } from './unit-reader.ts';
 
 /** Polls in a row without any answer, on a connection that stands, after which the link counts as lost. */
@@ -61,6 +62,7 @@ export class Poller {
       emit,
       stop,
       up,
+      told,
     }: {
       readonly settings: LinkSettings;
       readonly line: Line;
@@ -68,6 +70,7 @@ export class Poller {
       /** Aborted by whoever wants the run to end, and by the run itself when it has to. */
       readonly stop: AbortController;
       readonly up: () => void;
+      readonly told: ToldChanges;
     },
   ) {
     this.#plan = plan;
@@ -75,7 +78,7 @@ export class Poller {
     this.#line = line;
     this.#stop = stop;
     this.#up = up;
-    this.#condition = new LinkCondition(plan);
+    this.#condition = new LinkCondition(plan, told);
     const { wordOrder = 'big', byteOrder = 'big' } = plan.settings;
     const onFailed = (error: unknown) => this.#fail(error);
     this.#outbox = new SampleOutbox({ points: plan.points, wordOrder, byteOrder, clock: plan.clock, emit, onFailed });
