@@ -1,4 +1,16 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -285,6 +297,51 @@ describe('undo', () => {
       applyChange(siteFile, sound(siteFile, rows), `${i}.xlsx`, i);
     }
     expect(readdirSync(join(dirname(siteFile), '.lamplighter-imports'))).toHaveLength(KEPT_IMPORTS);
+  });
+
+  test('a crash before the site file was changed leaves nothing in the way of older imports', () => {
+    const siteFile = newSite();
+    applyChange(siteFile, sound(siteFile, NEW), 'one.xlsx', 1);
+    const afterOne = readFileSync(siteFile, 'utf8');
+    const renamed = NEW.map((row) => row.map((cell) => (cell === 'Tank 9' ? 'Cellar tank' : cell)));
+    applyChange(siteFile, sound(siteFile, renamed), 'two.xlsx', 2);
+    // As the second import would have left it.
+    writeFileSync(siteFile, afterOne);
+    expect(undoImport(siteFile)).toMatchObject({ ok: true, list: 'one.xlsx' });
+    expect(readFileSync(siteFile, 'utf8')).toBe(SITE);
+  });
+
+  test('a site file that somebody has changed since the list was read is left alone', () => {
+    const siteFile = newSite();
+    const change = sound(siteFile, NEW);
+    writeFileSync(siteFile, `${SITE}# by hand\n`);
+    expect(applyChange(siteFile, change, 'one.xlsx', 1)).toBe(false);
+    expect(readFileSync(siteFile, 'utf8')).toBe(`${SITE}# by hand\n`);
+    expect(readdirSync(join(dirname(siteFile), '.lamplighter-imports'))).toEqual([]);
+  });
+
+  test('a site file behind a link stays there, with its rights', () => {
+    const siteFile = newSite();
+    const real = join(dirname(siteFile), 'real.yaml');
+    renameSync(siteFile, real);
+    chmodSync(real, 0o640);
+    symlinkSync('real.yaml', siteFile);
+    applyChange(siteFile, sound(siteFile, NEW), 'one.xlsx', 1);
+    expect(lstatSync(siteFile).isSymbolicLink()).toBe(true);
+    expect(readFileSync(real, 'utf8')).toContain('tank-9');
+    expect(statSync(real).mode & 0o777).toBe(0o640);
+    undoImport(siteFile);
+    expect(readFileSync(real, 'utf8')).toBe(SITE);
+  });
+
+  test('a record that names files of others is not followed', () => {
+    const siteFile = newSite();
+    applyChange(siteFile, sound(siteFile, NEW), 'one.xlsx', 1);
+    const record = join(dirname(siteFile), '.lamplighter-imports/000001.json');
+    const content = JSON.parse(readFileSync(record, 'utf8'));
+    writeFileSync(record, JSON.stringify({ ...content, maps: ['maps/modbus/../../profiles/tank.yaml'] }));
+    expect(undoImport(siteFile)).toMatchObject({ ok: false });
+    expect(readdirSync(join(dirname(siteFile), 'profiles'))).toEqual(['tank.yaml']);
   });
 
   test('nothing changes where the site file cannot be written', () => {
