@@ -209,7 +209,7 @@ class Assembly {
     const columns = protocolColumns(protocol).point;
     for (const row of this.#rows) {
       const name = String(row.values.get(POINT_COLUMN));
-      const definition = profile.points[name];
+      const definition = Object.hasOwn(profile.points, name) ? profile.points[name] : undefined;
       const first = seen.get(name);
       seen.set(name, row);
       if (definition === undefined) {

@@ -228,6 +228,18 @@ describe('each mistake has its cell, and nothing is written', () => {
     expect(mistakesOf(siteFile, rows as CellValue[][])).toEqual(found);
   });
 
+  test('a mapping that names no column of ours', () => {
+    const { read } = changeOf(newSite(), NEW, { defaults: { lnk: 'bus' } });
+    expect(read.mistakes.map(({ text }) => text.en)).toEqual([
+      expect.stringContaining('"lnk" that does not exist; did'),
+    ]);
+  });
+
+  test('a point by a name that every object has', () => {
+    const found = mistakesOf(newSite(), like({ 7: '__proto__' }));
+    expect(found).toEqual([expect.stringMatching(/^Tanks!H2 there is no point of profile tank "__proto__"/)]);
+  });
+
   test('a place that another asset reads is told at the row', () => {
     const siteFile = newSite();
     const rows = like({ 6: 1, 8: 40011 });

@@ -49,6 +49,9 @@ export function readRows(sheets: readonly Sheet[], mapping: ListMapping, known: 
   for (const name of wanted ?? []) {
     if (!sheets.some((sheet) => sheet.name === name)) mistakes.push(noSheet(name, sheets));
   }
+  for (const column of [...Object.keys(mapping.values ?? {}), ...Object.keys(mapping.defaults ?? {})]) {
+    if (!known.has(column)) mistakes.push({ place: IN_MAPPING, text: unknownColumn(column, known) });
+  }
   for (const sheet of sheets) {
     if (wanted !== undefined && !wanted.includes(sheet.name)) continue;
     const titles = findTitles(sheet, mapping, known);
@@ -62,6 +65,8 @@ export function readRows(sheets: readonly Sheet[], mapping: ListMapping, known: 
   if (rows.length === 0 && mistakes.length === 0) mistakes.push(nothingFound(sheets));
   return { rows, mistakes, leftOut };
 }
+
+const IN_MAPPING: ListPlace = { sheet: '--mapping', row: 1, cell: null };
 
 interface Titles {
   /** From 0. */
