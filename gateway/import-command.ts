@@ -132,13 +132,14 @@ function at(list: string, place: ListPlace): string {
   return place.sheet === basename(list) ? shownPlace(place) : `${basename(list)} ${shownPlace(place)}`;
 }
 
-function tellChange(list: string, { rows, leftOut }: ListRows, change: SiteChange): void {
+function tellChange(list: string, { rows, leftOut, unknownTitles }: ListRows, change: SiteChange): void {
   const assets = change.added.length + change.changed.length + change.unchanged.length;
   say({
     zh: `${list}：${rows.length} 个点，${assets} 个资产`,
     en: `${list}: ${counted(rows.length, 'point')} of ${counted(assets, 'asset')}`,
   });
   named({ zh: '未读取（没有列名，或没有点名）', en: 'left out (no titles, or no point)' }, leftOut);
+  named({ zh: '未知的列，未读取', en: 'columns that nobody knows, not read' }, unknownTitles);
   named({ zh: '新增', en: 'new' }, change.added);
   named({ zh: '更改', en: 'changed' }, change.changed);
   named({ zh: '不变', en: 'unchanged' }, change.unchanged);

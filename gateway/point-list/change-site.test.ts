@@ -151,6 +151,7 @@ describe('a list is taken into the site file', () => {
     const change = sound(siteFile, [
       ['asset', 'name_en', 'point', 'table', 'address'],
       ['tank-1', 'Roof tank', 'high', 'discrete', 77],
+      [null, null, 'level', 'holding', 12],
     ]);
     expect(change).toMatchObject({ added: [], changed: ['tank-1'] });
     applyChange(siteFile, change, 'list.xlsx', 1);
@@ -158,7 +159,7 @@ describe('a list is taken into the site file', () => {
     const asset = siteOf(siteFile).assets.find(({ key }) => key === 'tank-1');
     expect(asset?.name).toEqual({ zh: '水箱', en: 'Roof tank' });
     expect(asset?.points.map(({ address }) => address)).toEqual([
-      expect.objectContaining({ unit: 1, address: 10, scale: 0.1 }),
+      expect.objectContaining({ unit: 1, address: 12, scale: 0.1 }),
       expect.objectContaining({ unit: 1, address: 77 }),
       expect.objectContaining({ unit: 1, address: 11 }),
     ]);
@@ -178,8 +179,8 @@ describe('a list is taken into the site file', () => {
     const siteFile = newSite();
     const rows = [
       ['水箱点表', null, null, null],
-      ['编码', '信号', '保持寄存器地址', '倍数'],
-      ['T9', '液位', 0, 'x0.01'],
+      ['编码', '信号', '保持寄存器地址', '倍数', '备注'],
+      ['T9', '液位', 0, 'x0.01', '量程 2 m'],
       ['T9', '高位报警', 5, null],
       ['合计', null, null, null],
     ];
@@ -190,6 +191,7 @@ describe('a list is taken into the site file', () => {
     };
     const { read } = changeOf(siteFile, rows, mapping);
     expect(read.leftOut).toEqual(['Tanks!5']);
+    expect(read.unknownTitles).toEqual(['备注']);
     const change = sound(siteFile, rows, mapping);
     expect(change.added).toEqual(['T9']);
     expect(change.maps[0]?.text).toContain('high: { table: holding, address: 5 }');
