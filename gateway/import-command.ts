@@ -8,10 +8,10 @@ import { CommandFailed, type ExitCode, terminalLanguage } from './exit.ts';
 import { DEFAULT_DATA_DIR, presentInstance } from './instance.ts';
 import { type ChangedSite, changeSite, type SiteChange } from './point-list/change-site.ts';
 import { knownColumns } from './point-list/columns.ts';
-import { applyChange, undoImport } from './point-list/import-files.ts';
+import { applyChange, type Undone, undoImport } from './point-list/import-files.ts';
 import { ListMapping } from './point-list/list-mapping.ts';
+import { openList } from './point-list/open-list.ts';
 import { type ListPlace, type ListRows, readRows, shownPlace } from './point-list/read-rows.ts';
-import { readSheets } from './point-list/sheets.ts';
 import { reloadInstance } from './reload-command.ts';
 import { checkShape } from './site/check-shape.ts';
 import { formatProblem } from './site/problem.ts';
@@ -47,7 +47,7 @@ export async function importCommand(args: readonly string[]): Promise<ExitCode> 
   }
   const siteFile = siteFileOf(values.site, values.data);
   if (list === undefined) return undo(siteFile, values.data);
-  const rows = rowsOf(list, readMapping(values.mapping));
+  const rows = await rowsOf(list, readMapping(values.mapping));
   const changed = changeSite(rows.rows, {
     siteFile,
     siteText: readSite(siteFile),
@@ -61,9 +61,10 @@ export async function importCommand(args: readonly string[]): Promise<ExitCode> 
   if (values['dry-run']) return say({ zh: '试运行：未写入任何内容', en: 'dry run: nothing was written' });
   if (added.length + replaced.length === 0) return say({ zh: '没有变化', en: 'nothing to change' });
   try {
-    applyChange(siteFile, changed.change, basename(list), Date.now());
+    if (!applyChange(siteFile, changed.change, basename(list), Date.now()))
+      throw new CommandFailed(changedMeanwhile(siteFile));
   } catch (error) {
-    throw targetError(dirname(siteFile), error);
+    throw fileFailure(siteFile, error);
   }
   say({ zh: `已写入 ${siteFile}；import --undo 可撤销`, en: `written to ${siteFile}; import --undo takes it back` });
   return takeOver(siteFile, values.data, () => undoImport(siteFile));
@@ -100,8 +101,8 @@ function readMapping(file: string | undefined): ListMapping {
   return source.data as ListMapping;
 }
 
-function rowsOf(list: string, mapping: ListMapping): ListRows {
-  const read = readSheets(list);
+async function rowsOf(list: string, mapping: ListMapping): Promise<ListRows> {
+  const read = await openList(list);
   if (!read.ok) throw new CommandFailed(read.text);
   return readRows(read.sheets, mapping, knownColumns(protocols));
 }
@@ -131,13 +132,14 @@ function at(list: string, place: ListPlace): string {
   return place.sheet === basename(list) ? shownPlace(place) : `${basename(list)} ${shownPlace(place)}`;
 }
 
-function tellChange(list: string, { rows, leftOut }: ListRows, change: SiteChange): void {
+function tellChange(list: string, { rows, leftOut, unknownTitles }: ListRows, change: SiteChange): void {
   const assets = change.added.length + change.changed.length + change.unchanged.length;
   say({
     zh: `${list}：${rows.length} 个点，${assets} 个资产`,
     en: `${list}: ${counted(rows.length, 'point')} of ${counted(assets, 'asset')}`,
   });
   named({ zh: '未读取（没有列名，或没有点名）', en: 'left out (no titles, or no point)' }, leftOut);
+  named({ zh: '未知的列，未读取', en: 'columns that nobody knows, not read' }, unknownTitles);
   named({ zh: '新增', en: 'new' }, change.added);
   named({ zh: '更改', en: 'changed' }, change.changed);
   named({ zh: '不变', en: 'unchanged' }, change.unchanged);
@@ -167,8 +169,31 @@ async function takeOver(siteFile: string, dataDir: string, takeBack: () => unkno
   }
 }
 
+function undoOf(siteFile: string): Undone {
+  try {
+    return undoImport(siteFile);
+  } catch (error) {
+    throw fileFailure(siteFile, error);
+  }
+}
+
+function fileFailure(siteFile: string, error: unknown): unknown {
+  if (error instanceof CommandFailed) return error;
+  const another = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+  return another
+    ? new CommandFailed(changedMeanwhile(siteFile), { cause: error })
+    : targetError(dirname(siteFile), error);
+}
+
+function changedMeanwhile(siteFile: string): Text {
+  return {
+    zh: `${siteFile} 同时被另一处改动，未写入任何内容；请重试`,
+    en: `${siteFile} was changed by somebody else meanwhile; nothing was written, try again`,
+  };
+}
+
 async function undo(siteFile: string, dataDir: string): Promise<ExitCode> {
-  const undone = undoImport(siteFile);
+  const undone = undoOf(siteFile);
   if (!undone.ok) throw new CommandFailed(undone.text, { exitCode: 1 });
   say({ zh: `已撤销 ${undone.list} 的导入`, en: `the import of ${undone.list} was taken back` });
   return takeOver(siteFile, dataDir, () => undefined);

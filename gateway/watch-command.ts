@@ -211,7 +211,7 @@ class Watch {
       const many = wanted.length;
       this.#remark({
         zh: `${many} 个点；之后每次变化一行，Ctrl-C 结束`,
-        en: `${many} points; then a line for each change, until Ctrl-C`,
+        en: `${many} ${many === 1 ? 'point' : 'points'}; then a line for each change, until Ctrl-C`,
       });
     }
     if (this.#gone) {

@@ -113,7 +113,7 @@ export class Writes {
     }
     const outcome = await this.#send(asset.link, point, value);
     const { before, after, why } = { before: null, after: null, why: null, ...outcome };
-    logger.info({ point, by, value, outcome: outcome.outcome, logSeq }, 'value written');
+    logger.info({ point, by, value, outcome: outcome.outcome, logSeq }, 'write ended');
     await record({ ...note, type: 'written', writeSeq: logSeq, outcome: outcome.outcome, before, after, why }).catch(
       (error: unknown) => logger.error({ err: error, point, logSeq }, 'the outcome of a write could not be recorded'),
     );

@@ -38,6 +38,17 @@ describe('resolve', () => {
     expect(parseRegister(register)).toBeUndefined();
   });
 
+  test('a number without its 4 is no holding register, and the text says what to write', () => {
+    const refused = resolve({ register: 4001 });
+    expect(refused.ok ? [] : refused.problems).toEqual([
+      {
+        path: ['register'],
+        text: { zh: expect.stringContaining('线圈 4000'), en: expect.stringContaining('write 4xxxx') },
+      },
+    ]);
+    expect(resolve({ register: 4001 }, 'bool').ok).toBe(true);
+  });
+
   test('adds offset and strides to the address, on the asset’s unit', () => {
     const at = resolved({ table: 'discrete', address: 5 }, 'bool', { unit: 3, offset: 100, stride: 2 }, 7);
     expect(at).toMatchObject({ unit: 3, table: 'discrete', address: 119, count: 1, type: 'bool' });

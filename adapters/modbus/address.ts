@@ -59,7 +59,7 @@ export function resolveAddress(
   const problem = (path: readonly (string | number)[], zh: string, en: string) =>
     problems.push({ path, text: { zh, en } });
 
-  const place = placeOf(map, problem);
+  const place = placeOf(map, context.kind, problem);
   if (place === undefined) return { ok: false, problems };
   const { table, base } = place;
   const type = typeOf(map, table, context.kind);
@@ -255,7 +255,7 @@ function checkWritable(map: ModbusMapPoint, unit: number, table: Table, count: n
   }
 }
 
-function placeOf(map: ModbusMapPoint, problem: Tell): { table: Table; base: number } | undefined {
+function placeOf(map: ModbusMapPoint, kind: ValueKind, problem: Tell): { table: Table; base: number } | undefined {
   if (map.register !== undefined) {
     if (map.table !== undefined || map.address !== undefined) {
       problem(
@@ -272,6 +272,14 @@ function placeOf(map: ModbusMapPoint, problem: Tell): { table: Table; base: numb
         `没有 ${map.register} 这个寄存器号：4xxxx 保持、3xxxx 输入、1xxxx 离散、0xxxx 线圈，从 1 起`,
         `there is no register ${map.register}: 4xxxx holding, 3xxxx input, 1xxxx discrete, 0xxxx coil, from 1`,
       );
+    } else if (place.table === 'coil' && kind !== 'bool') {
+      // What is meant is nearly always a holding register whose manual leaves the 4 out, or counts from 0.
+      problem(
+        ['register'],
+        `寄存器号 ${map.register} 是线圈 ${place.base}，线圈放不下 ${kind} 值；保持寄存器写 4xxxx，或写 table 与 address`,
+        `register ${map.register} is coil ${place.base}, which holds no ${kind}; write 4xxxx for a holding register, or table and address`,
+      );
+      return undefined;
     }
     return place;
   }

@@ -209,7 +209,7 @@ class Assembly {
     const columns = protocolColumns(protocol).point;
     for (const row of this.#rows) {
       const name = String(row.values.get(POINT_COLUMN));
-      const definition = profile.points[name];
+      const definition = Object.hasOwn(profile.points, name) ? profile.points[name] : undefined;
       const first = seen.get(name);
       seen.set(name, row);
       if (definition === undefined) {
@@ -221,11 +221,12 @@ class Assembly {
         this.#mistake(row, POINT_COLUMN, texts.pointTwice(name, first.row));
         continue;
       }
-      const mapPoint: Record<string, unknown> = {};
+      const listed: Record<string, unknown> = {};
       for (const [column, schema] of columns) {
         const value = row.values.get(column);
-        if (value !== undefined) mapPoint[column] = toWritten(value, schema);
+        if (value !== undefined) listed[column] = toWritten(value, schema);
       }
+      const mapPoint = { ...presentPart(points[name], listed), ...listed };
       if (!this.#shape(protocol.mapPointSchema, mapPoint, row)) continue;
       if ((protocol.expand?.(name, mapPoint).length ?? 1) > 1) {
         this.#mistake(row, 'count', texts.onePointARow);
@@ -317,6 +318,17 @@ class Assembly {
       return String(listed) === String(present[column] ?? '');
     });
   }
+}
+
+/** What stays of a point of which a list gives a part: all but what says the same in another way. */
+function presentPart(present: unknown, listed: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const { table, address, ...rest } = { ...(present as Record<string, unknown> | undefined) };
+  const isElsewhere = 'register' in listed;
+  return {
+    ...(!isElsewhere && table !== undefined && { table }),
+    ...(!isElsewhere && address !== undefined && { address }),
+    ...rest,
+  };
 }
 
 const BOOLEAN = { type: 'boolean' } as TSchema;

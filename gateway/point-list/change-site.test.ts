@@ -1,4 +1,16 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -139,6 +151,7 @@ describe('a list is taken into the site file', () => {
     const change = sound(siteFile, [
       ['asset', 'name_en', 'point', 'table', 'address'],
       ['tank-1', 'Roof tank', 'high', 'discrete', 77],
+      [null, null, 'level', 'holding', 12],
     ]);
     expect(change).toMatchObject({ added: [], changed: ['tank-1'] });
     applyChange(siteFile, change, 'list.xlsx', 1);
@@ -146,7 +159,7 @@ describe('a list is taken into the site file', () => {
     const asset = siteOf(siteFile).assets.find(({ key }) => key === 'tank-1');
     expect(asset?.name).toEqual({ zh: '水箱', en: 'Roof tank' });
     expect(asset?.points.map(({ address }) => address)).toEqual([
-      expect.objectContaining({ unit: 1, address: 10, scale: 0.1 }),
+      expect.objectContaining({ unit: 1, address: 12, scale: 0.1 }),
       expect.objectContaining({ unit: 1, address: 77 }),
       expect.objectContaining({ unit: 1, address: 11 }),
     ]);
@@ -166,8 +179,8 @@ describe('a list is taken into the site file', () => {
     const siteFile = newSite();
     const rows = [
       ['水箱点表', null, null, null],
-      ['编码', '信号', '保持寄存器地址', '倍数'],
-      ['T9', '液位', 0, 'x0.01'],
+      ['编码', '信号', '保持寄存器地址', '倍数', '备注'],
+      ['T9', '液位', 0, 'x0.01', '量程 2 m'],
       ['T9', '高位报警', 5, null],
       ['合计', null, null, null],
     ];
@@ -178,6 +191,7 @@ describe('a list is taken into the site file', () => {
     };
     const { read } = changeOf(siteFile, rows, mapping);
     expect(read.leftOut).toEqual(['Tanks!5']);
+    expect(read.unknownTitles).toEqual(['备注']);
     const change = sound(siteFile, rows, mapping);
     expect(change.added).toEqual(['T9']);
     expect(change.maps[0]?.text).toContain('high: { table: holding, address: 5 }');
@@ -214,6 +228,18 @@ describe('each mistake has its cell, and nothing is written', () => {
   ])('%s', (_, rows, found) => {
     const siteFile = newSite();
     expect(mistakesOf(siteFile, rows as CellValue[][])).toEqual(found);
+  });
+
+  test('a mapping that names no column of ours', () => {
+    const { read } = changeOf(newSite(), NEW, { defaults: { lnk: 'bus' } });
+    expect(read.mistakes.map(({ text }) => text.en)).toEqual([
+      expect.stringContaining('"lnk" that does not exist; did'),
+    ]);
+  });
+
+  test('a point by a name that every object has', () => {
+    const found = mistakesOf(newSite(), like({ 7: '__proto__' }));
+    expect(found).toEqual([expect.stringMatching(/^Tanks!H2 there is no point of profile tank "__proto__"/)]);
   });
 
   test('a place that another asset reads is told at the row', () => {
@@ -285,6 +311,51 @@ describe('undo', () => {
       applyChange(siteFile, sound(siteFile, rows), `${i}.xlsx`, i);
     }
     expect(readdirSync(join(dirname(siteFile), '.lamplighter-imports'))).toHaveLength(KEPT_IMPORTS);
+  });
+
+  test('a crash before the site file was changed leaves nothing in the way of older imports', () => {
+    const siteFile = newSite();
+    applyChange(siteFile, sound(siteFile, NEW), 'one.xlsx', 1);
+    const afterOne = readFileSync(siteFile, 'utf8');
+    const renamed = NEW.map((row) => row.map((cell) => (cell === 'Tank 9' ? 'Cellar tank' : cell)));
+    applyChange(siteFile, sound(siteFile, renamed), 'two.xlsx', 2);
+    // As the second import would have left it.
+    writeFileSync(siteFile, afterOne);
+    expect(undoImport(siteFile)).toMatchObject({ ok: true, list: 'one.xlsx' });
+    expect(readFileSync(siteFile, 'utf8')).toBe(SITE);
+  });
+
+  test('a site file that somebody has changed since the list was read is left alone', () => {
+    const siteFile = newSite();
+    const change = sound(siteFile, NEW);
+    writeFileSync(siteFile, `${SITE}# by hand\n`);
+    expect(applyChange(siteFile, change, 'one.xlsx', 1)).toBe(false);
+    expect(readFileSync(siteFile, 'utf8')).toBe(`${SITE}# by hand\n`);
+    expect(readdirSync(join(dirname(siteFile), '.lamplighter-imports'))).toEqual([]);
+  });
+
+  test('a site file behind a link stays there, with its rights', () => {
+    const siteFile = newSite();
+    const real = join(dirname(siteFile), 'real.yaml');
+    renameSync(siteFile, real);
+    chmodSync(real, 0o640);
+    symlinkSync('real.yaml', siteFile);
+    applyChange(siteFile, sound(siteFile, NEW), 'one.xlsx', 1);
+    expect(lstatSync(siteFile).isSymbolicLink()).toBe(true);
+    expect(readFileSync(real, 'utf8')).toContain('tank-9');
+    expect(statSync(real).mode & 0o777).toBe(0o640);
+    undoImport(siteFile);
+    expect(readFileSync(real, 'utf8')).toBe(SITE);
+  });
+
+  test('a record that names files of others is not followed', () => {
+    const siteFile = newSite();
+    applyChange(siteFile, sound(siteFile, NEW), 'one.xlsx', 1);
+    const record = join(dirname(siteFile), '.lamplighter-imports/000001.json');
+    const content = JSON.parse(readFileSync(record, 'utf8'));
+    writeFileSync(record, JSON.stringify({ ...content, maps: ['maps/modbus/../../profiles/tank.yaml'] }));
+    expect(undoImport(siteFile)).toMatchObject({ ok: false });
+    expect(readdirSync(join(dirname(siteFile), 'profiles'))).toEqual(['tank.yaml']);
   });
 
   test('nothing changes where the site file cannot be written', () => {

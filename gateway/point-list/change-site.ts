@@ -25,6 +25,8 @@ export interface MapFile {
 
 /** The site file as it would be. */
 export interface SiteChange {
+  /** What the site file is now. */
+  readonly before: string;
   readonly text: string;
   readonly maps: readonly MapFile[];
   readonly added: readonly string[];
@@ -85,6 +87,7 @@ export function changeSite(rows: readonly ListRow[], options: ChangeOptions): Ch
   return {
     ok: true,
     change: {
+      before: siteText,
       text: edited.text,
       maps: drafts.map(({ protocol, name, text }) => ({ protocol, name, text })),
       added: assembled.assets.filter(({ entryIndex }) => entryIndex === undefined).map(({ key }) => key),

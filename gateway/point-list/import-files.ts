@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
+  chmodSync,
+  chownSync,
   closeSync,
   existsSync,
   fsyncSync,
@@ -7,8 +9,10 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -35,35 +39,50 @@ const ImportRecord = Type.Object({
 });
 type ImportRecord = Static<typeof ImportRecord>;
 
+/** Maps that an import may have written; nothing else is removed by an undo. */
+const OWN_MAP = /^maps[/\\][A-Za-z0-9-]+[/\\]list-[A-Za-z0-9._-]+\.yaml$/;
+
 /**
  * Writes a change: first what undoes it, then the maps, which nobody reads yet, last the site file in one rename, so that
- * whoever reads it finds the old one or the new one. Throws the file system's errors; then nothing has changed.
+ * whoever reads it finds the old one or the new one. False, and nothing written, where the site file is no longer the one
+ * that the change was worked out from. Throws the file system's errors; then nothing has changed.
  */
-export function applyChange(siteFile: string, change: SiteChange, list: string, nowMs: number): void {
+export function applyChange(siteFile: string, change: SiteChange, list: string, nowMs: number): boolean {
+  const target = realpathSync(siteFile);
   const folder = dirname(siteFile);
   const records = recordFiles(folder);
   const next = String(Number(records.at(-1)?.slice(0, -'.json'.length) ?? 0) + 1).padStart(6, '0');
   const recordFile = join(folder, FOLDER, `${next}.json`);
   const written: string[] = [];
+  mkdirSync(join(folder, FOLDER), { recursive: true });
+  // Of two imports at a time one finds the other's record in its place.
+  const record = openSync(recordFile, 'wx', 0o600);
   try {
     written.push(...writeMaps(folder, change.maps));
-    const record: ImportRecord = {
+    const content: ImportRecord = {
       atMs: nowMs,
       list,
-      before: readFileSync(siteFile, 'utf8'),
+      before: change.before,
       afterHash: hashOf(change.text),
       maps: written.map((path) => relative(folder, path)),
     };
-    mkdirSync(join(folder, FOLDER), { recursive: true });
-    replaceFile(recordFile, JSON.stringify(record));
-    replaceFile(siteFile, change.text);
+    writeFileSync(record, JSON.stringify(content));
+    fsyncSync(record);
+    if (readFileSync(target, 'utf8') !== change.before) {
+      for (const path of [...written, recordFile]) rmSync(path, { force: true });
+      return false;
+    }
+    replaceFile(target, change.text);
   } catch (error) {
     for (const path of [...written, recordFile]) rmSync(path, { force: true });
     throw error;
+  } finally {
+    closeSync(record);
   }
   for (const old of records.slice(0, Math.max(0, records.length + 1 - KEPT_IMPORTS))) {
     rmSync(join(folder, FOLDER, old), { force: true });
   }
+  return true;
 }
 
 /** What an undo came to: the import that was taken back, or why none was. */
@@ -73,32 +92,34 @@ export type Undone =
 
 /** Takes the newest import back, if the site file is still as that left it. */
 export function undoImport(siteFile: string): Undone {
+  const target = realpathSync(siteFile);
   const folder = dirname(siteFile);
-  const newest = recordFiles(folder).at(-1);
-  if (newest === undefined) {
-    return { ok: false, text: { zh: '没有可撤销的导入', en: 'there is no import to undo' } };
+  for (const newest of recordFiles(folder).toReversed()) {
+    const path = join(folder, FOLDER, newest);
+    const record: unknown = readRecord(path);
+    if (!Value.Check(ImportRecord, record) || !record.maps.every((map) => OWN_MAP.test(map))) {
+      return {
+        ok: false,
+        text: { zh: `${path} 已损坏，无法撤销`, en: `${path} is damaged; the import cannot be undone` },
+      };
+    }
+    const text = readFileSync(target, 'utf8');
+    // A crash came before the import had changed the file, or after it was taken back: nothing is left of it but this.
+    const isOver = text === record.before;
+    if (!isOver && hashOf(text) !== record.afterHash) return { ok: false, text: changedSince(siteFile, record.list) };
+    if (!isOver) replaceFile(target, record.before);
+    for (const map of record.maps) rmSync(join(folder, map), { force: true });
+    rmSync(path, { force: true });
+    if (!isOver) return { ok: true, list: record.list, atMs: record.atMs };
   }
-  const path = join(folder, FOLDER, newest);
-  const record: unknown = readRecord(path);
-  if (!Value.Check(ImportRecord, record)) {
-    return {
-      ok: false,
-      text: { zh: `${path} 已损坏，无法撤销`, en: `${path} is damaged; the import cannot be undone` },
-    };
-  }
-  if (hashOf(readFileSync(siteFile, 'utf8')) !== record.afterHash) {
-    return {
-      ok: false,
-      text: {
-        zh: `${siteFile} 在导入 ${record.list} 之后又改动过，撤销会丢掉这些改动；未做任何更改`,
-        en: `${siteFile} has been changed since ${record.list} was imported, and undoing would lose that; nothing was done`,
-      },
-    };
-  }
-  replaceFile(siteFile, record.before);
-  for (const map of record.maps) rmSync(join(folder, map), { force: true });
-  rmSync(path, { force: true });
-  return { ok: true, list: record.list, atMs: record.atMs };
+  return { ok: false, text: { zh: '没有可撤销的导入', en: 'there is no import to undo' } };
+}
+
+function changedSince(siteFile: string, list: string): Text {
+  return {
+    zh: `${siteFile} 在导入 ${list} 之后又改动过，撤销会丢掉这些改动；未做任何更改`,
+    en: `${siteFile} has been changed since ${list} was imported, and undoing would lose that; nothing was done`,
+  };
 }
 
 function readRecord(path: string): unknown {
@@ -120,17 +141,26 @@ function recordFiles(folder: string): readonly string[] {
     : [];
 }
 
-/** Replaces a file as a whole: its new content is on disk before its name leads there. */
+/** Replaces a file as a whole, with its rights: the new content is on disk before its name leads there. */
 function replaceFile(path: string, text: string): void {
   const temporary = `${path}.new`;
+  const { mode, uid, gid } = statSync(path);
   writeFileSync(temporary, text);
-  const handle = openSync(temporary, 'r+');
+  chmodSync(temporary, mode & 0o7777);
+  // Only root may give a file away; whoever else writes here owns both.
+  if (process.getuid?.() === 0) chownSync(temporary, uid, gid);
+  sync(temporary, 'r+');
+  renameSync(temporary, path);
+  if (process.platform !== 'win32') sync(dirname(path), 'r');
+}
+
+function sync(path: string, flags: string): void {
+  const handle = openSync(path, flags);
   try {
     fsyncSync(handle);
   } finally {
     closeSync(handle);
   }
-  renameSync(temporary, path);
 }
 
 function hashOf(text: string): string {

@@ -38,6 +38,8 @@ export interface ListRows {
   readonly mistakes: readonly ListMistake[];
   /** Sheets without titles, and rows without a point, each as a person would look it up. */
   readonly leftOut: readonly string[];
+  /** Titles that nobody knows, whose columns were not read. */
+  readonly unknownTitles: readonly string[];
 }
 
 /** Finds the titles of each sheet and makes rows of what stands below; `known` are the columns that there are. */
@@ -45,9 +47,13 @@ export function readRows(sheets: readonly Sheet[], mapping: ListMapping, known: 
   const mistakes: ListMistake[] = [];
   const rows: ListRow[] = [];
   const leftOut: string[] = [];
+  const unknownTitles = new Set<string>();
   const wanted = mapping.sheets;
   for (const name of wanted ?? []) {
     if (!sheets.some((sheet) => sheet.name === name)) mistakes.push(noSheet(name, sheets));
+  }
+  for (const column of [...Object.keys(mapping.values ?? {}), ...Object.keys(mapping.defaults ?? {})]) {
+    if (!known.has(column)) mistakes.push({ place: IN_MAPPING, text: unknownColumn(column, known) });
   }
   for (const sheet of sheets) {
     if (wanted !== undefined && !wanted.includes(sheet.name)) continue;
@@ -57,17 +63,21 @@ export function readRows(sheets: readonly Sheet[], mapping: ListMapping, known: 
       continue;
     }
     mistakes.push(...titles.mistakes, ...brokenCells(sheet, titles));
+    for (const title of titles.unknown) unknownTitles.add(title);
     rows.push(...rowsBelow(sheet, titles, mapping, leftOut));
   }
   if (rows.length === 0 && mistakes.length === 0) mistakes.push(nothingFound(sheets));
-  return { rows, mistakes, leftOut };
+  return { rows, mistakes, leftOut, unknownTitles: [...unknownTitles] };
 }
+
+const IN_MAPPING: ListPlace = { sheet: '--mapping', row: 1, cell: null };
 
 interface Titles {
   /** From 0. */
   readonly row: number;
   readonly columns: ReadonlyMap<string, number>;
   readonly mistakes: readonly ListMistake[];
+  readonly unknown: readonly string[];
 }
 
 function findTitles(sheet: Sheet, mapping: ListMapping, known: ReadonlySet<string>): Titles | undefined {
@@ -84,11 +94,13 @@ function findTitles(sheet: Sheet, mapping: ListMapping, known: ReadonlySet<strin
 function titlesOf(sheet: Sheet, row: number, mapping: ListMapping, known: ReadonlySet<string>): Titles {
   const columns = new Map<string, number>();
   const mistakes: ListMistake[] = [];
+  const unknown: string[] = [];
   for (const [index, cell] of (sheet.rows[row] ?? []).entries()) {
     if (cell === null) continue;
     const title = String(cell);
     const named = Object.entries(mapping.columns ?? {}).find(([written]) => written.trim() === title)?.[1];
     const column = named ?? columnOf(title, known);
+    if (column === undefined) unknown.push(title);
     if (column === undefined || column === 'ignore') continue;
     const place = { sheet: sheet.name, row: row + 1, cell: cellName(row, index) };
     if (!known.has(column)) mistakes.push({ place, text: unknownColumn(column, known) });
@@ -96,7 +108,7 @@ function titlesOf(sheet: Sheet, row: number, mapping: ListMapping, known: Readon
     // A title that is merged over two columns names the first of them.
     else if (!columns.has(column)) columns.set(column, index);
   }
-  return { row, columns, mistakes };
+  return { row, columns, mistakes, unknown };
 }
 
 function brokenCells(sheet: Sheet, { row: titleRow, columns }: Titles): ListMistake[] {

@@ -1,9 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { utils, write } from '@e965/xlsx';
+import { CFB, utils, write } from '@e965/xlsx';
 import { afterAll, describe, expect, test } from 'vitest';
+import { openList } from './open-list.ts';
 import { MAX_LIST_BYTES, MAX_ROWS, readSheets } from './sheets.ts';
+import { csvOf } from './write-sheets.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lamplighter-sheets-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -12,6 +14,25 @@ function file(name: string, content: Buffer | string): string {
   const path = join(folder, name);
   writeFileSync(path, content);
   return path;
+}
+
+/** A workbook with one sheet, whose rows are given as they stand in its file. */
+function workbookWith(rows: string, range = 'A1'): Buffer {
+  const sheet = `<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><dimension ref="${range}"/><sheetData>${rows}</sheetData></worksheet>`;
+  const container = CFB.read(bookOf([['x']]), { type: 'buffer' });
+  const entry = CFB.find(container, '/xl/worksheets/sheet1.xml');
+  if (entry === null) throw new Error('a workbook has a sheet');
+  entry.content = Buffer.from(sheet);
+  entry.size = sheet.length;
+  return Buffer.from(CFB.write(container, { type: 'buffer', fileType: 'zip', compression: true }));
+}
+
+function bookOf(rows: unknown[][], merges: string[] = []): Buffer {
+  const sheet = utils.aoa_to_sheet(rows);
+  sheet['!merges'] = merges.map((range) => utils.decode_range(range));
+  const workbook = utils.book_new();
+  utils.book_append_sheet(workbook, sheet, 'Lifts');
+  return write(workbook, { type: 'buffer', bookType: 'xlsx' }) as Buffer;
 }
 
 function sheetsOf(path: string) {
@@ -54,18 +75,10 @@ describe('text with separators', () => {
 });
 
 describe('a workbook', () => {
-  const book = (rows: unknown[][], merges: string[] = []) => {
-    const sheet = utils.aoa_to_sheet(rows);
-    sheet['!merges'] = merges.map((range) => utils.decode_range(range));
-    const workbook = utils.book_new();
-    utils.book_append_sheet(workbook, sheet, 'Lifts');
-    return write(workbook, { type: 'buffer', bookType: 'xlsx' }) as Buffer;
-  };
-
   test('merged cells all have the value of the first', () => {
     const path = file(
       'merged.xlsx',
-      book(
+      bookOf(
         [
           ['asset', 'unit'],
           ['lift-1', 7],
@@ -85,15 +98,49 @@ describe('a workbook', () => {
 
   test('what the spreadsheet could not work out is told, and is no value', () => {
     const broken = { t: 'e', v: 0x17, w: '#REF!' };
-    const [sheet] = sheetsOf(file('broken.xlsx', book([['asset'], [broken]])));
+    const [sheet] = sheetsOf(file('broken.xlsx', bookOf([['asset'], [broken]])));
     expect(sheet?.broken).toEqual([{ row: 1, column: 0, shown: '#REF!' }]);
     expect(sheet?.rows[1]).toEqual([null]);
   });
 
   test('a date is the day that is written there', () => {
-    const [sheet] = sheetsOf(file('dates.xlsx', book([['warrantyUntil'], [new Date(2027, 2, 31)]])));
+    const [sheet] = sheetsOf(file('dates.xlsx', bookOf([['warrantyUntil'], [new Date(2027, 2, 31)]])));
     expect(sheet?.rows[1]).toEqual(['2027-03-31']);
   });
+});
+
+test('an export in text begins no formula, and an import takes its mark off', () => {
+  const rows = [
+    ['asset', 'name_en', 'scale'],
+    ['lift-1', '=HYPERLINK("http://x")', -0.5],
+    ['lift-2', '-', 1],
+  ];
+  const text = csvOf({ name: 'points', rows });
+  expect(text.toString()).toContain(`'=HYPERLINK`);
+  expect(text.toString()).toContain(',-0.5');
+  const [sheet] = sheetsOf(file('guarded.csv', text));
+  expect(sheet?.rows[1]).toEqual(['lift-1', '=HYPERLINK("http://x")', '-0.5']);
+  expect(sheet?.rows[2]).toEqual(['lift-2', '-', '1']);
+});
+
+test('a file that unpacks to more memory than it may take is refused', async () => {
+  const cells = (row: number) => [...'ABCDEF'].map((column) => `<c r="${column}${row}"><v>${row}.5</v></c>`).join('');
+  const rows = Array.from({ length: 45_000 }, (_, row) => `<row r="${row + 1}">${cells(row + 1)}</row>`);
+  const list = file('bomb.xlsx', workbookWith(rows.join('')));
+  expect((await openList(list)).ok).toBe(true);
+  const read = await openList(list, 16);
+  expect(read.ok ? '' : read.text.en).toContain('unpacks to too much');
+});
+
+test('a cell far away makes its sheet too large, whatever range is declared', () => {
+  const far =
+    '<row r="1"><c r="A1" t="inlineStr"><is><t>asset</t></is></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row>';
+  const read = readSheets(file('far.xlsx', workbookWith(far)));
+  expect(read.ok ? '' : read.text.en).toContain('is larger than');
+  const declared = readSheets(
+    file('declared.xlsx', workbookWith('<row r="1"><c r="A1"><v>1</v></c></row>', 'A1:XFD1048576')),
+  );
+  expect(declared.ok && declared.sheets[0]?.rows).toEqual([[1]]);
 });
 
 describe('is refused in words', () => {

@@ -8,6 +8,8 @@ export const MAX_LIST_BYTES = 16 * 1024 * 1024;
 /** Bound on the rows of one sheet, and on its columns; what lies beyond is refused, never left out. */
 export const MAX_ROWS = 50_000;
 export const MAX_COLUMNS = 200;
+/** Bound on the sheets of a workbook. */
+export const MAX_SHEETS = 100;
 
 /** What stands in a cell; null where there is nothing. */
 export type CellValue = string | number | boolean | null;
@@ -26,22 +28,26 @@ export interface Sheet {
   readonly broken: readonly BrokenCell[];
 }
 
+/** What a list has, or why it cannot be read. */
 export type ReadSheets =
   | { readonly ok: true; readonly sheets: readonly Sheet[] }
   | { readonly ok: false; readonly text: Text };
 
-/** Reads a list of points: a workbook (`.xlsx`, `.xls`, `.ods`), or else text with separators (`.csv`, `.txt`). */
+/**
+ * Reads a list of points: a workbook (`.xlsx`, `.xls`, `.ods`), or else text with separators (`.csv`, `.txt`). What a small
+ * file unpacks to has no bound here: a stranger's file is read in a thread that has one, by `open-list.ts`.
+ */
 export function readSheets(path: string): ReadSheets {
   const bytes = readBounded(path);
   if (!Buffer.isBuffer(bytes)) return { ok: false, text: bytes };
   const isBook = ['.xlsx', '.xlsm', '.xls', '.ods'].includes(extname(path).toLowerCase());
   let book: WorkBook;
   try {
-    // One row more than the bound tells that there are too many. Cells of a text file stay as they are written: what
-    // looks like a date or has leading zeros may be a key.
+    // Cells of a text file stay as they are written: what looks like a date or has leading zeros may be a key. The range
+    // that a workbook declares is nobody's word for where its cells are.
     book = isBook
-      ? read(bytes, { type: 'buffer', sheetRows: MAX_ROWS + 1, cellDates: true, cellFormula: false, cellHTML: false })
-      : read(decodeText(bytes), { type: 'string', raw: true, sheetRows: MAX_ROWS + 1 });
+      ? read(bytes, { type: 'buffer', dense: true, nodim: true, cellDates: true, cellFormula: false, cellHTML: false })
+      : read(decodeText(bytes), { type: 'string', dense: true, raw: true });
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);
     return {
@@ -56,7 +62,8 @@ export function readSheets(path: string): ReadSheets {
     if (sheet === undefined || range === undefined) continue;
     const shownName = isBook ? name : basename(path);
     if (range.e.r >= MAX_ROWS || range.e.c >= MAX_COLUMNS) return { ok: false, text: tooLarge(shownName) };
-    sheets.push(toSheet(shownName, sheet, range.e.r, range.e.c));
+    if (sheets.length === MAX_SHEETS) return { ok: false, text: tooManySheets(path) };
+    sheets.push(toSheet(shownName, sheet, !isBook));
   }
   return { ok: true, sheets };
 }
@@ -99,43 +106,62 @@ export function decodeText(bytes: Buffer): string {
   }
 }
 
-function toSheet(name: string, sheet: WorkSheet, lastRow: number, lastColumn: number): Sheet {
+/** Rows are as long as what is in them; those without anything are empty. */
+function toSheet(name: string, sheet: WorkSheet, isText: boolean): Sheet {
   const broken: BrokenCell[] = [];
   const rows: CellValue[][] = [];
-  for (let row = 0; row <= lastRow; row++) {
+  const data = (sheet['!data'] ?? []) as ((Cell | undefined)[] | undefined)[];
+  for (const [row, written] of data.entries()) {
     const cells: CellValue[] = [];
-    for (let column = 0; column <= lastColumn; column++) {
-      const cell = sheet[utils.encode_cell({ r: row, c: column })] as
-        | { t: string; v?: unknown; w?: string }
-        | undefined;
+    for (const [column, cell] of (written ?? []).entries()) {
       if (cell?.t === 'e') broken.push({ row, column, shown: cell.w ?? '#?' });
-      cells.push(cell === undefined || cell.t === 'e' ? null : cellOf(cell.v));
+      cells.push(cell === undefined || cell.t === 'e' ? null : cellOf(cell.v, isText));
     }
     rows.push(cells);
   }
   for (const { s, e } of sheet['!merges'] ?? []) {
     const value = rows[s.r]?.[s.c] ?? null;
-    for (let row = s.r; row <= Math.min(e.r, lastRow); row++) {
-      rows[row]?.fill(value, s.c, Math.min(e.c, lastColumn) + 1);
+    const last = Math.min(e.c, MAX_COLUMNS - 1);
+    for (const cells of value === null ? [] : rows.slice(s.r, e.r + 1)) {
+      while (cells.length <= last) cells.push(null);
+      cells.fill(value, s.c, last + 1);
     }
   }
   return { name, rows, broken };
 }
 
-function cellOf(value: unknown): CellValue {
+/** A cell as the library has it. */
+interface Cell {
+  readonly t: string;
+  readonly v?: unknown;
+  readonly w?: string;
+}
+
+function cellOf(value: unknown, isText: boolean): CellValue {
   if (typeof value === 'number' || typeof value === 'boolean') return value;
   if (value instanceof Date) return localDate(value);
   // Full-width letters, digits and colons are what a Chinese input method leaves in a list; blanks are nobody's meaning.
   const text = String(value ?? '')
     .normalize('NFKC')
     .trim();
-  return text === '' ? null : text;
+  if (text === '') return null;
+  // The mark that keeps a spreadsheet from taking a text for a formula; see `csvOf`.
+  return isText && GUARDED.test(text) ? text.slice(1) : text;
 }
+
+const GUARDED = /^'[=+\-@]/;
 
 /** A spreadsheet's date has no zone; the library gives its day in the machine's. */
 function localDate(date: Date): string {
   const two = (part: number) => String(part).padStart(2, '0');
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+}
+
+function tooManySheets(path: string): Text {
+  return {
+    zh: `${path} 的工作表超过 ${MAX_SHEETS} 个`,
+    en: `${path} has more than ${MAX_SHEETS} sheets`,
+  };
 }
 
 function tooLarge(sheet: string): Text {

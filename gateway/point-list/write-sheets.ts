@@ -11,7 +11,13 @@ export function workbookOf(tables: readonly PointTable[]): Buffer {
 
 /** Text with commas, in UTF-8 with the mark by which spreadsheets know it. */
 export function csvOf({ rows }: PointTable): Buffer {
-  return Buffer.from(`\ufeff${utils.sheet_to_csv(sheetOf(rows), { RS: '\r\n' })}`);
+  const guarded = rows.map((row) => row.map((value) => (typeof value === 'string' ? unformulated(value) : value)));
+  return Buffer.from(`\ufeff${utils.sheet_to_csv(sheetOf(guarded), { RS: '\r\n' })}`);
+}
+
+/** Text in a text file has no type: a spreadsheet would run what begins like a formula. An import takes the mark off. */
+function unformulated(text: string): string {
+  return /^[=+\-@]/.test(text) ? `'${text}` : text;
 }
 
 function sheetOf(rows: PointTable['rows']) {

@@ -184,12 +184,12 @@ export const mistakes = {
   unknownLink: entry('E020', (key: string) => ({ zh: `没有链路 "${key}"`, en: `there is no link "${key}"` })),
   unknownSystem: entry('E021', (key: string) => ({ zh: `没有系统 "${key}"`, en: `there is no system "${key}"` })),
   unknownProfile: entry('E022', (key: string) => ({
-    zh: `没有设备类型 "${key}"（rules/profiles/）`,
-    en: `there is no profile "${key}" (rules/profiles/)`,
+    zh: `没有设备类型 "${key}"（站点文件旁的 profiles/，或 rules/profiles/）`,
+    en: `there is no profile "${key}" (profiles/ beside the site file, or rules/profiles/)`,
   })),
   unknownMap: entry('E023', (key: string, protocol: string) => ({
-    zh: `协议 ${protocol} 没有点表 "${key}"（adapters/${protocol}/maps/）`,
-    en: `there is no map "${key}" for ${protocol} (adapters/${protocol}/maps/)`,
+    zh: `协议 ${protocol} 没有点表 "${key}"（站点文件旁的 maps/${protocol}/，或 adapters/${protocol}/maps/）`,
+    en: `there is no map "${key}" for ${protocol} (maps/${protocol}/ beside the site file, or adapters/${protocol}/maps/)`,
   })),
   unknownParent: entry('E024', (asset: string, parent: string) => ({
     zh: `"${asset}" 的上级 "${parent}" 不存在`,

@@ -38,6 +38,8 @@ test.each([
   ['holding:@7', 'cannot read the address'],
   ['holding:-1@7', 'cannot read the address'],
   ['', 'cannot read the address'],
+  ['tank-1/lvel', 'there is no point "tank-1/lvel"'],
+  ['tank-1/level@7', 'cannot read the address'],
 ])('%j is refused, with what can be written', (text, part) => {
   const parsed = parsePlace(text, [1]);
   expect(parsed).toMatchObject({ ok: false, text: { en: expect.stringContaining(part) } });

@@ -88,7 +88,16 @@ function unitOf(written: string | undefined, units: readonly number[], text: str
   );
 }
 
+/** What was meant for the key of a point, of which the link has none by this name. */
+const POINT_KEY = /^[^@:/\s]+\/[^@:/\s]+$/;
+
 function wrong(text: string): Refused {
+  if (POINT_KEY.test(text.trim())) {
+    return refused(
+      `链路上没有点 "${text}"；“check 站点文件 --points”列出全部点及其地址`,
+      `there is no point "${text}" on this link; "check FILE --points" lists all of them with their addresses`,
+    );
+  }
   return refused(
     `地址“${text}”无法识别；请写 holding:160@1（从 0 起，@ 后为站号）、40161@1（从 1 起），或点的键`,
     `cannot read the address "${text}"; write holding:160@1 (from 0, unit behind @), 40161@1 (from 1), or the key of a point`,
