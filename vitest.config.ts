@@ -16,12 +16,10 @@ const demoEstate = [
   'disks',
   'durable-order',
   'faults',
-  'history-behind',
   'kill',
   'page',
   'reload',
   'replay',
-  'setup',
   'start',
 ].map((name) => `test/system/${name}.test.ts`);
 
@@ -53,7 +51,8 @@ export default defineConfig({
           exclude: [...everywhere, 'test/system/**', 'test/browser/**'],
           testTimeout: TEST_TIMEOUT_MS * 2,
           hookTimeout: HOOK_TIMEOUT_MS,
-          maxWorkers: 2,
+          // They wait for sockets and servers most of the time.
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },
