@@ -11,17 +11,9 @@ const HOOK_TIMEOUT_MS = 180_000;
 const SYSTEM_TIMEOUT_MS = 90_000;
 
 /** Tests of the whole demo estate, most of them at ten times its speed, or of what takes both processors: one at a time. */
-const demoEstate = [
-  'api',
-  'disks',
-  'durable-order',
-  'faults',
-  'kill',
-  'page',
-  'reload',
-  'replay',
-  'start',
-].map((name) => `test/system/${name}.test.ts`);
+const demoEstate = ['api', 'disks', 'durable-order', 'faults', 'kill', 'page', 'reload', 'replay', 'start'].map(
+  (name) => `test/system/${name}.test.ts`,
+);
 
 export default defineConfig({
   test: {
