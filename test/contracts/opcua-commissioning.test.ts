@@ -1,5 +1,5 @@
 import { StatusCodes } from 'node-opcua';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { opcuaProtocol } from '../../adapters/opcua/protocol.ts';
 import type { OpcuaAddress } from '../../adapters/opcua/schema.ts';
 import type { Adapter, LinkPoint } from '../../model/adapter.ts';
@@ -104,7 +104,13 @@ describe('a read', () => {
         isUp = true;
       },
     );
+    onTestFinished(async () => {
+      stop.abort();
+      await over;
+    });
     await until('the link is up', WITHIN_MS, () => isUp);
+    // Those of the reads before may still be closing.
+    await until('its session is the only one', WITHIN_MS, () => server.sessions() === 1);
     let most = 0;
     const timer = setInterval(() => {
       most = Math.max(most, server.sessions());
