@@ -111,7 +111,7 @@ describe('a read', () => {
     await until('the link is up', WITHIN_MS, () => isUp);
     // Those of the reads before may still be closing.
     await until('its session is the only one', WITHIN_MS, () => server.sessions() === 1);
-    let most = 0;
+    let most = server.sessions();
     const timer = setInterval(() => {
       most = Math.max(most, server.sessions());
     }, 1);
