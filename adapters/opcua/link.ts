@@ -23,6 +23,8 @@ import { DEFAULT_REFRESH_MS, type OpcuaAddress, type OpcuaSettings } from './sch
 
 /** Real ms to connect, open a session and learn the namespaces. */
 export const CONNECT_TIMEOUT_MS = 8_000;
+/** Real ms that a run which ends waits for a subscription under way. */
+const SUBSCRIBED_WITHIN_MS = 500;
 /** Real ms for a session to be closed politely. */
 export const CLOSE_TIMEOUT_MS = 1_500;
 /** Nodes of one read or of one call that creates monitored items; small controllers refuse more. */
@@ -59,6 +61,8 @@ export class OpcuaLink {
   readonly #asked: Intervals;
   #identity: Promise<ClientIdentity> | undefined;
   #session: ClientSession | undefined;
+  /** The newest subscription, from when it is asked for. */
+  #subscribing: Promise<unknown> | undefined;
 
   constructor(plan: LinkPlan<OpcuaSettings, OpcuaAddress>) {
     this.#plan = plan;
@@ -107,8 +111,16 @@ export class OpcuaLink {
       this.#session = undefined;
       over.abort();
       reporter.close();
+      await this.#subscribed();
       await closed(client);
     }
+  }
+
+  /** Waits for a subscription that is being created: closing its session under it makes the library throw at nobody. */
+  async #subscribed(): Promise<void> {
+    const creating = this.#subscribing;
+    this.#subscribing = undefined;
+    if (creating !== undefined) await within(SUBSCRIBED_WITHIN_MS, creating, 'create').catch(() => undefined);
   }
 
   /**
@@ -165,6 +177,7 @@ export class OpcuaLink {
     await locate(session, watched, wire);
     if (!over.aborted) up();
     await refresh(session, reporter, watched, { over, wire, retry: false });
+    over.throwIfAborted();
     const subscription = await this.#subscribe(session, fail);
     const silentMs = signOfLife(subscription);
     const limitMs = Math.max(
@@ -187,18 +200,16 @@ export class OpcuaLink {
     session: ClientSession,
     fail: (zh: string, en: string, cause?: unknown) => void,
   ): Promise<ClientSubscription> {
-    const subscription = await request(
-      this.#plan.wire,
-      session.createSubscription2({
-        requestedPublishingInterval: this.#asked.publishingMs,
-        requestedMaxKeepAliveCount: KEEPALIVE_COUNT,
-        requestedLifetimeCount: LIFETIME_COUNT,
-        maxNotificationsPerPublish: 0,
-        publishingEnabled: true,
-        priority: 1,
-      }),
-      'create the subscription',
-    );
+    const creating = session.createSubscription2({
+      requestedPublishingInterval: this.#asked.publishingMs,
+      requestedMaxKeepAliveCount: KEEPALIVE_COUNT,
+      requestedLifetimeCount: LIFETIME_COUNT,
+      maxNotificationsPerPublish: 0,
+      publishingEnabled: true,
+      priority: 1,
+    });
+    this.#subscribing = creating;
+    const subscription = await request(this.#plan.wire, creating, 'create the subscription');
     subscription.on('terminated', () => fail('订阅已终止', 'the subscription ended'));
     subscription.on('status_changed', (status) =>
       fail(`订阅状态 ${status.name}`, `the subscription is ${status.name}`),
