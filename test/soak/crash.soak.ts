@@ -51,9 +51,15 @@ function report(kills: KillRun, account: Account, progress: (line: string) => vo
     throw new Error(`not exactly once: ${wrong.map((name) => `${name} ${account[name]}`).join(', ')}`);
   return [
     ...Object.entries(kills.kills).map(([moment, value]) => ({ name: `kills ${moment}`, value, unit: 'kills' })),
-    { name: 'event loop delay p99, worst', value: kills.loopDelayP99Ms, unit: 'ms' },
+    // A life is two seconds at most, of which the p99 is nearly the longest turn.
+    { name: 'event loop delay p99, median of the lives', value: median(kills.loopDelayP99Ms), unit: 'ms' },
+    { name: 'event loop delay p99, worst life', value: Math.max(...kills.loopDelayP99Ms), unit: 'ms' },
     { name: 'longest start', value: kills.longestStartMs, unit: 'ms' },
     { name: 'acknowledgements by people', value: kills.taken.length, unit: 'acknowledgements' },
     ...Object.entries(account).map(([name, value]) => ({ name, value, unit: 'count' })),
   ];
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
