@@ -34,11 +34,11 @@ export const opcuaProtocol: Protocol<OpcuaSettings, OpcuaAddress, OpcuaMapPoint,
       },
       async probe(request, signal) {
         link ??= opening();
-        return (await import('./probe.ts')).probeOpcua(plan, await link, request, signal);
+        return (await import('./commissioning/probe.ts')).probeOpcua(plan, await link, request, signal);
       },
       async scan(options, signal, tell) {
         link ??= opening();
-        return (await import('./scan.ts')).scanOpcua(plan, await link, options, signal, tell);
+        return (await import('./commissioning/scan.ts')).scanOpcua(plan, await link, options, signal, tell);
       },
     };
   },

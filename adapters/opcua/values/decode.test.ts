@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { ValueKind } from '../../model/point.ts';
-import { reasonOf } from '../../model/reason.ts';
-import { BatchBuilder, Quality } from '../../model/sample.ts';
+import type { ValueKind } from '../../../model/point.ts';
+import { reasonOf } from '../../../model/reason.ts';
+import { BatchBuilder, Quality } from '../../../model/sample.ts';
+import type { OpcuaAddress } from '../schema.ts';
 import { decodeValue, MAX_AHEAD_MS, type NodeValue } from './decode.ts';
-import type { OpcuaAddress } from './schema.ts';
 
 const NOW = 1_795_000_000_000;
 const GOOD = { value: 0, name: 'Good' };

@@ -1,15 +1,15 @@
 import { AttributeIds, type ClientSession, DataType, type DataValue, NodeClass, type NodeId } from 'node-opcua';
-import { LinkLost, type LinkPlan, type LinkPoint, SetupRefused } from '../../model/adapter.ts';
-import type { Fact, Finding, ProbeAnswer, ProbeRequest, Shown, ShownTable, Trouble } from '../../model/probe.ts';
-import { reasonOf, reasons } from '../../model/reason.ts';
-import { BatchBuilder } from '../../model/sample.ts';
-import type { Text } from '../../model/text.ts';
-import { decodeValue } from './decode.ts';
-import type { OpcuaLink } from './link.ts';
+import { LinkLost, type LinkPlan, type LinkPoint, SetupRefused } from '../../../model/adapter.ts';
+import type { Fact, Finding, ProbeAnswer, ProbeRequest, Shown, ShownTable, Trouble } from '../../../model/probe.ts';
+import { reasonOf, reasons } from '../../../model/reason.ts';
+import { BatchBuilder } from '../../../model/sample.ts';
+import type { Text } from '../../../model/text.ts';
+import type { OpcuaLink } from '../link.ts';
+import type { OpcuaAddress, OpcuaSettings } from '../schema.ts';
+import { REQUEST_TIMEOUT_MS, within } from '../session/request.ts';
+import { decodeValue } from '../values/decode.ts';
 import { type NodePlace, nodeIdOf, parseNode, pointIndex } from './node-place.ts';
 import { elementsOf, statusText, timeText, typeText, variantText } from './node-text.ts';
-import { REQUEST_TIMEOUT_MS, within } from './request.ts';
-import type { OpcuaAddress, OpcuaSettings } from './schema.ts';
 
 /** Elements of an array that are shown. */
 const MAX_ELEMENTS = 100;

@@ -1,4 +1,4 @@
-import type { Text } from '../../model/text.ts';
+import type { Text } from '../../../model/text.ts';
 
 /** How often a server looks at its nodes and how often it reports, ms. */
 export interface Intervals {

@@ -1,7 +1,7 @@
-import type { Emit, LinkPlan } from '../../model/adapter.ts';
-import { BatchBuilder, MAX_BATCH_SAMPLES } from '../../model/sample.ts';
-import { type Decoded, decodeValue, type NodePoint, type NodeValue } from './decode.ts';
-import type { OpcuaAddress, OpcuaSettings } from './schema.ts';
+import type { Emit, LinkPlan } from '../../../model/adapter.ts';
+import { BatchBuilder, MAX_BATCH_SAMPLES } from '../../../model/sample.ts';
+import type { OpcuaAddress, OpcuaSettings } from '../schema.ts';
+import { type Decoded, decodeValue, type NodePoint, type NodeValue } from '../values/decode.ts';
 
 /**
  * Joins values into batches: what arrives in one turn of the event loop goes together, and what arrives while a batch

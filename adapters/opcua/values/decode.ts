@@ -1,7 +1,7 @@
-import { MAX_TEXT_BYTES, type ValueKind } from '../../model/point.ts';
-import type { ReasonKey } from '../../model/reason.ts';
-import type { BatchBuilder } from '../../model/sample.ts';
-import type { OpcuaAddress } from './schema.ts';
+import { MAX_TEXT_BYTES, type ValueKind } from '../../../model/point.ts';
+import type { ReasonKey } from '../../../model/reason.ts';
+import type { BatchBuilder } from '../../../model/sample.ts';
+import type { OpcuaAddress } from '../schema.ts';
 
 /** How far the server's clock may be ahead of ours before its time is not used. */
 export const MAX_AHEAD_MS = 10_000;
