@@ -30,6 +30,7 @@ export function resolveOpcua(
       },
     });
   }
+  problems.push(...deadbandProblems(mapPoint, context));
   if (problems.length > 0 || namespace === undefined) return { ok: false, problems };
   return {
     ok: true,
@@ -38,8 +39,48 @@ export function resolveOpcua(
       node,
       ...(mapPoint.index !== undefined && { index: mapPoint.index }),
       ...(mapPoint.scale !== undefined && { scale: mapPoint.scale }),
+      ...reportingOf(mapPoint),
     },
   };
+}
+
+/** How the server is to report a node, as far as it is said: the same in a map and in an address. */
+export function reportingOf({
+  sampling,
+  queue,
+  deadband,
+  deadbandPercent,
+}: Pick<OpcuaMapPoint, 'sampling' | 'queue' | 'deadband' | 'deadbandPercent'>) {
+  return {
+    ...(sampling !== undefined && { sampling }),
+    ...(queue !== undefined && { queue }),
+    ...(deadband !== undefined && { deadband }),
+    ...(deadbandPercent !== undefined && { deadbandPercent }),
+  };
+}
+
+/** A deadband is between numbers; a state or a text that changes has changed. */
+function deadbandProblems(mapPoint: OpcuaMapPoint, { point, kind }: AddressContext): Problem[] {
+  const given = (['deadband', 'deadbandPercent'] as const).filter((key) => mapPoint[key] !== undefined);
+  if (kind !== 'double') {
+    return given.map((key) => ({
+      path: [key],
+      text: {
+        zh: `${key} 只用于 double 类型的点，${point} 是 ${kind}`,
+        en: `${key} is for double points; ${point} is ${kind}`,
+      },
+    }));
+  }
+  if (given.length < 2) return [];
+  return [
+    {
+      path: ['deadbandPercent'],
+      text: {
+        zh: 'deadband 与 deadbandPercent 只能写一个',
+        en: 'give deadband or deadbandPercent, not both',
+      },
+    },
+  ];
 }
 
 /** Finds points of a link that read the very same value; see `Protocol.conflicts`. */
@@ -63,6 +104,12 @@ export function conflictsOpcua(
     }
   });
   return problems;
+}
+
+const MAX_NUMERIC_ID = 0xffff_ffff;
+
+function isNumeric(node: string): boolean {
+  return /^i=\d{1,10}$/.test(node) && Number(node.slice(2)) <= MAX_NUMERIC_ID;
 }
 
 function nodeProblems(node: string): Problem[] {
@@ -90,7 +137,7 @@ function nodeProblems(node: string): Problem[] {
       },
     ];
   }
-  if (/^s=.+$/s.test(node) || /^i=\d{1,10}$/.test(node) || /^b=[A-Za-z0-9+/]+=*$/.test(node)) return [];
+  if (/^s=.+$/s.test(node) || isNumeric(node) || /^b=[A-Za-z0-9+/]+=*$/.test(node)) return [];
   if (/^g=[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/.test(node)) return [];
   return [
     {
