@@ -26,7 +26,7 @@ export function itemRequestOf(kind: string, address: OpcuaAddress, settings: Opc
   return {
     samplingMs: samplingMs ?? DEFAULT_SAMPLING_MS,
     queueSize: address.queue ?? settings.queue ?? DEFAULT_QUEUE,
-    deadband: kind === 'double' ? deadbandOf(address, settings) : null,
+    deadband: kind === 'double' && address.member === undefined ? deadbandOf(address, settings) : null,
     pollMs: Math.max(LEAST_POLL_MS, samplingMs ?? DEFAULT_POLL_MS),
   };
 }
