@@ -305,6 +305,8 @@ export const en: Messages = {
   times: (count) => many(count, 'time', 'times'),
   revision: 'Granted instead',
   lastError: 'Last error',
+  badPoints: (count, shown) => `${shown} ${count === 1 ? 'point' : 'points'} without a value`,
+  moreBadPoints: (shown) => `and ${shown} more`,
   controllers: 'Links to controllers',
   gateway: 'Gateway',
   gatewayLog: 'Log',

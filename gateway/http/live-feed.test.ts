@@ -76,6 +76,7 @@ const link: LinkReply = {
     roundTripMs: null,
     revision: null,
   },
+  badPoints: { count: 0, named: [] },
 };
 
 let feed: LiveFeed;

@@ -78,6 +78,8 @@ export interface OpcuaServerCounts {
   readonly subscriptionsMade: number;
   /** Sessions that it refused, since its start. */
   readonly sessionsRefused: number;
+  /** Requests that it refused as a whole, since its start. */
+  readonly faults: number;
   /** Requests of each service since its start, e.g. `CreateMonitoredItemsRequest`. */
   readonly requests: Readonly<Record<string, number>>;
 }

@@ -23,12 +23,16 @@ const requests: Record<string, number> = {};
 let changing: NodeJS.Timeout | undefined;
 let muted = false;
 let faults: OpcuaServerFaults = {};
+let faultsTold = 0;
 
 await misbehave(server, () => faults);
 addNodes();
 server.on('request', (request) => {
   const { name } = request.schema;
   requests[name] = (requests[name] ?? 0) + 1;
+});
+server.on('response', (response) => {
+  if (response.schema.name === 'ServiceFault') faultsTold += 1;
 });
 server.on('create_session', muteAll);
 change(plan.changeEveryMs ?? 0);
@@ -197,6 +201,7 @@ function count(): OpcuaServerCounts {
     sessionsMade: engine.cumulatedSessionCount,
     subscriptionsMade: engine.cumulatedSubscriptionCount,
     sessionsRefused: engine.rejectedSessionCount,
+    faults: faultsTold,
     requests,
   };
 }
