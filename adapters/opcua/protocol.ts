@@ -11,6 +11,7 @@ import {
   opcuaMapPointSchema,
   opcuaSettingsSchema,
 } from './schema.ts';
+import { expandArray } from './values/array.ts';
 import { writtenOpcua } from './written.ts';
 
 /** OPC UA over opc.tcp without security: subscriptions, with regular reads as proof of life. See README.md. */
@@ -19,6 +20,7 @@ export const opcuaProtocol: Protocol<OpcuaSettings, OpcuaAddress, OpcuaMapPoint,
   settingsSchema: opcuaSettingsSchema,
   assetAddressSchema: opcuaAssetAddressSchema,
   mapPointSchema: opcuaMapPointSchema,
+  expand: expandArray,
   resolve: resolveOpcua,
   written: writtenOpcua,
   conflicts: conflictsOpcua,
