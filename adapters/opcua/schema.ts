@@ -4,6 +4,26 @@ import { DURATION_PATTERN } from '../../model/duration.ts';
 /** Site ms between two reads of all nodes where the site file has none. */
 export const DEFAULT_REFRESH_MS = 5_000;
 
+const PemPath = (description: string) => Type.Optional(Type.String({ minLength: 1, maxLength: 4096, description }));
+
+const SecuritySettings = Type.Object(
+  {
+    policy: Type.Union(
+      [
+        Type.Literal('best'),
+        Type.Literal('Basic256Sha256'),
+        Type.Literal('Aes128_Sha256_RsaOaep'),
+        Type.Literal('Aes256_Sha256_RsaPss'),
+      ],
+      { description: 'best: the strongest of these three that the server offers' },
+    ),
+    mode: Type.Optional(
+      Type.Union([Type.Literal('sign'), Type.Literal('signAndEncrypt')], { description: 'signAndEncrypt if absent' }),
+    ),
+  },
+  { additionalProperties: false, description: 'messages are signed, and encrypted; neither if absent' },
+);
+
 /** What stands in the site file under a link with `protocol: opcua`, besides `key`, `name` and `protocol`. */
 export const opcuaSettingsSchema = Type.Object(
   {
@@ -23,12 +43,23 @@ export const opcuaSettingsSchema = Type.Object(
         description: 'site time between two reads of all nodes, the proof that they live; 5s if absent',
       }),
     ),
+    security: Type.Optional(SecuritySettings),
     username: Type.Optional(Type.String({ minLength: 1, description: 'anonymous if absent' })),
     password: Type.Optional(
       Type.String({ minLength: 1, description: 'from the environment, never the secret itself' }),
     ),
+    userCertificate: PemPath('PEM file by which a user signs in, in place of name and password'),
+    userKey: PemPath('PEM file with the key to it'),
   },
-  { additionalProperties: false, dependentRequired: { username: ['password'], password: ['username'] } },
+  {
+    additionalProperties: false,
+    dependentRequired: {
+      username: ['password'],
+      password: ['username'],
+      userCertificate: ['userKey'],
+      userKey: ['userCertificate'],
+    },
+  },
 );
 
 /** Settings of an OPC UA link; see {@link opcuaSettingsSchema}. */
