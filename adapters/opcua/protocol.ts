@@ -12,6 +12,7 @@ import {
   opcuaSettingsSchema,
 } from './schema.ts';
 import { opcuaCertificates } from './security/certificates.ts';
+import { expandArray } from './values/array.ts';
 import { writtenOpcua } from './written.ts';
 
 /** OPC UA over opc.tcp: subscriptions, with regular reads as proof of life. See README.md. */
@@ -20,6 +21,7 @@ export const opcuaProtocol: Protocol<OpcuaSettings, OpcuaAddress, OpcuaMapPoint,
   settingsSchema: opcuaSettingsSchema,
   assetAddressSchema: opcuaAssetAddressSchema,
   mapPointSchema: opcuaMapPointSchema,
+  expand: expandArray,
   resolve: resolveOpcua,
   written: writtenOpcua,
   conflicts: conflictsOpcua,

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { DURATION_PATTERN } from '../../model/duration.ts';
+import type { MemberPath } from './values/member-path.ts';
 
 /** Site ms between two reads of all nodes where the site file has none. */
 export const DEFAULT_REFRESH_MS = 5_000;
@@ -80,7 +81,15 @@ export const opcuaAssetAddressSchema = Type.Object(
 
 export type OpcuaAssetAddress = Static<typeof opcuaAssetAddressSchema>;
 
-/** One point of `maps/*.yaml`: the node that holds its value. */
+/** Bound on the points that one entry with `count` stands for. */
+export const MAX_ARRAY_COUNT = 256;
+/** The last element of an array that a point can have, and the dimensions of its array. */
+export const LAST_ELEMENT = 65_535;
+const MAX_DIMENSIONS = 8;
+
+const ElementNumber = Type.Integer({ minimum: 0, maximum: LAST_ELEMENT });
+
+/** One point of `maps/*.yaml`: the node that holds its value, or several by `count`. */
 export const opcuaMapPointSchema = Type.Object(
   {
     node: Type.String({
@@ -96,10 +105,40 @@ export const opcuaMapPointSchema = Type.Object(
       }),
     ),
     index: Type.Optional(
+      Type.Union([ElementNumber, Type.Array(ElementNumber, { minItems: 1, maxItems: MAX_DIMENSIONS })], {
+        description:
+          'element of the node’s array, from 0; of a matrix one number for each dimension, [1, 2]; no array if absent',
+        expected: {
+          zh: '写元素序号，例如 2；多维数组写 [1, 2]',
+          en: 'write the number of the element, such as 2; of a matrix [1, 2]',
+        },
+      }),
+    ),
+    member: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 512,
+        description: 'member of the node’s structure: Position.Speed; where a member is an array, Axes[1].Speed',
+      }),
+    ),
+    type: Type.Optional(
+      Type.Literal('bool', {
+        description: 'bool points: the node is an integer, which is 0 or not; a Boolean if absent',
+      }),
+    ),
+    count: Type.Optional(
       Type.Integer({
-        minimum: 0,
-        maximum: 65535,
-        description: 'element of the node’s array, from 0; a scalar if absent',
+        minimum: 1,
+        maximum: MAX_ARRAY_COUNT,
+        description:
+          'an array: the entry phase with count 3 is the points phase1 to phase3, from index on or from element 0',
+      }),
+    ),
+    step: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: LAST_ELEMENT,
+        description: 'from one point of an array to the next, in elements; 1 if absent',
       }),
     ),
     scale: Type.Optional(Type.Number({ description: 'double: the node’s number × this is the value; 1 if absent' })),
@@ -115,7 +154,11 @@ export interface OpcuaAddress {
   readonly namespace: string;
   /** Node id without its namespace, e.g. `s=lift-1.CarPosition`. */
   readonly node: string;
-  /** Element of the node's array. */
-  readonly index?: number;
+  /** Element of the node's array; of a matrix one number for each dimension. */
+  readonly index?: number | readonly number[];
+  /** Member of the structure that the node, or the element, holds. */
+  readonly member?: MemberPath;
+  /** The node is an integer that is 0 or not. */
+  readonly type?: 'bool';
   readonly scale?: number;
 }
