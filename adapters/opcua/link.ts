@@ -1,42 +1,32 @@
-import { type ClientSession, type ClientSubscription, LogLevel, setLogLevel } from 'node-opcua';
+import { type ClientSession, type ClientSubscription, LogLevel, type OPCUAClient, setLogLevel } from 'node-opcua';
 import { type Emit, LinkLost, type LinkPlan } from '../../model/adapter.ts';
 import { parseDuration } from '../../model/duration.ts';
-import { monitor } from './reading/monitored-items.ts';
-import { refresh } from './reading/refresh.ts';
+import { NodeReader } from './reading/node-reader.ts';
 import { Reporter } from './reading/reporter.ts';
-import type { Intervals } from './reading/revision.ts';
 import { createSubscription, type Fail, failWithSubscription, silenceOf } from './reading/subscription.ts';
-import { locate } from './reading/watched.ts';
-import { DEFAULT_REFRESH_MS, type OpcuaAddress, type OpcuaSettings } from './schema.ts';
-import { type ClientIdentity, createClientIdentity } from './security/client-identity.ts';
+import type { OpcuaAddress, OpcuaSettings } from './schema.ts';
+import { Preparation } from './security/prepare.ts';
 import { closed, createClient, openSession } from './session/client.ts';
 import { explained } from './session/refusals.ts';
 import { request, within } from './session/request.ts';
 
 /** Real ms that a run which ends waits for a subscription under way. */
 const SUBSCRIBED_WITHIN_MS = 500;
-/** A node that the server does not know is asked for again at every so many-th read. */
-const UNKNOWN_EVERY_READS = 12;
-
-const DEFAULT_SAMPLING_MS = 500;
 const DEFAULT_PUBLISHING_MS = 250;
 
 /** One link to one server. Only one `run` at a time. */
 export class OpcuaLink {
   readonly #plan: LinkPlan<OpcuaSettings, OpcuaAddress>;
-  readonly #asked: Intervals;
-  #identity: Promise<ClientIdentity> | undefined;
+  readonly #publishingMs: number;
+  readonly #preparation: Preparation;
   #session: ClientSession | undefined;
   /** The newest subscription, from when it is asked for. */
   #subscribing: Promise<unknown> | undefined;
 
   constructor(plan: LinkPlan<OpcuaSettings, OpcuaAddress>) {
     this.#plan = plan;
-    const { publishing, sampling } = plan.settings;
-    this.#asked = {
-      publishingMs: parseDuration(publishing ?? '') ?? DEFAULT_PUBLISHING_MS,
-      samplingMs: parseDuration(sampling ?? '') ?? DEFAULT_SAMPLING_MS,
-    };
+    this.#preparation = new Preparation(plan);
+    this.#publishingMs = parseDuration(plan.settings.publishing ?? '') ?? DEFAULT_PUBLISHING_MS;
     // The library writes to the console by itself.
     setLogLevel(LogLevel.Emergency);
   }
@@ -44,8 +34,6 @@ export class OpcuaLink {
   /** See `Adapter.run`. */
   async run(emit: Emit, signal: AbortSignal, up: () => void): Promise<void> {
     const { settings } = this.#plan;
-    this.#identity ??= createClientIdentity();
-    const identity = await this.#identity;
     if (signal.aborted) return;
     const over = new AbortController();
     const aborted = new Promise<void>((resolve) => {
@@ -57,12 +45,23 @@ export class OpcuaLink {
     const fail = (zh: string, en: string, cause?: unknown) =>
       lost.reject(new LinkLost({ zh: `${zh}：${settings.endpoint}`, en: `${en}: ${settings.endpoint}` }, { cause }));
     const reporter = new Reporter(this.#plan, emit);
-    const client = createClient(this.#plan.key, identity);
-    client.on('connection_lost', () => fail('连接中断', 'connection lost'));
-    client.on('close', () => fail('连接已关闭', 'connection closed'));
+    const clients: OPCUAClient[] = [];
+    const opened = (client: OPCUAClient) => {
+      // One that comes after the end would be closed by nobody.
+      over.signal.throwIfAborted();
+      clients.push(client);
+    };
+    const open = async () => {
+      const prepared = await this.#preparation.prepare(settings.endpoint, opened);
+      const client = createClient(this.#plan.key, prepared);
+      opened(client);
+      client.on('connection_lost', () => fail('连接中断', 'connection lost'));
+      client.on('close', () => fail('连接已关闭', 'connection closed'));
+      return await openSession(client, settings.endpoint, prepared.user);
+    };
     try {
       const hold = async () => {
-        const session = await openSession(client, settings);
+        const session = await open();
         session.on('session_closed', () => fail('会话已关闭', 'session closed'));
         this.#session = session;
         this.#plan.wire.revised(null);
@@ -72,13 +71,13 @@ export class OpcuaLink {
       await Promise.race([aborted, lost.promise, hold()]);
     } catch (error) {
       // What still fails because of the abort is no fault of the link.
-      if (!signal.aborted) throw explained(error, settings.endpoint);
+      if (!signal.aborted) throw explained(error, { endpoint: settings.endpoint, ...this.#preparation.own });
     } finally {
       this.#session = undefined;
       over.abort();
       reporter.close();
       await this.#subscribed();
-      await closed(client);
+      await Promise.all(clients.map(closed));
     }
   }
 
@@ -95,14 +94,17 @@ export class OpcuaLink {
    */
   async withSession<T>(work: (session: ClientSession) => Promise<T>): Promise<T> {
     if (this.#session !== undefined) return await work(this.#session);
-    this.#identity ??= createClientIdentity();
-    const client = createClient(this.#plan.key, await this.#identity);
+    const { endpoint } = this.#plan.settings;
+    const clients: OPCUAClient[] = [];
     try {
-      return await work(await openSession(client, this.#plan.settings));
+      const prepared = await this.#preparation.prepare(endpoint, (client) => clients.push(client));
+      const client = createClient(this.#plan.key, prepared);
+      clients.push(client);
+      return await work(await openSession(client, endpoint, prepared.user));
     } catch (error) {
-      throw explained(error, this.#plan.settings.endpoint);
+      throw explained(error, { endpoint, ...this.#preparation.own });
     } finally {
-      await closed(client);
+      await Promise.all(clients.map(closed));
     }
   }
 
@@ -114,29 +116,28 @@ export class OpcuaLink {
     up: () => void,
     fail: Fail,
   ): Promise<never> {
-    const { settings, clock, wire } = this.#plan;
-    const refreshMs = parseDuration(settings.refresh ?? '') ?? DEFAULT_REFRESH_MS;
-    const watched = this.#plan.points.map((point) => ({ point, nodeId: undefined, known: true, monitored: false }));
-    await locate(session, watched, wire);
-    if (!over.aborted) up();
-    await refresh(session, reporter, watched, { over, wire, retry: false });
-    over.throwIfAborted();
-    const subscription = await this.#subscribe(session, fail);
-    const silent = silenceOf(subscription);
-    await monitor(subscription, reporter, watched, this.#asked, this.#plan);
-    for (let reads = 1; ; reads += 1) {
-      await clock.delay(refreshMs, over);
-      const retry = reads % UNKNOWN_EVERY_READS === 0;
-      if (retry && watched.some(({ known }) => !known)) await locate(session, watched, wire);
-      await refresh(session, reporter, watched, { over, wire, retry });
-      if (retry) await monitor(subscription, reporter, watched, this.#asked, this.#plan);
-      // Reads can succeed while the subscription is silent; changes would come late, and nobody would see why.
-      if (silent()) fail('订阅无消息', 'the subscription is silent');
-    }
+    const silences: (() => boolean)[] = [];
+    const reader = new NodeReader({
+      plan: this.#plan,
+      session,
+      reporter,
+      over,
+      publishingMs: this.#publishingMs,
+      subscribe: async () => {
+        const subscription = await this.#subscribe(session, fail);
+        silences.push(silenceOf(subscription));
+        return subscription;
+      },
+      // Reads can succeed while a subscription is silent; changes would come late, and nobody would see why.
+      afterRead: () => {
+        if (silences.some((silent) => silent())) fail('订阅无消息', 'the subscription is silent');
+      },
+    });
+    return await reader.hold(up);
   }
 
   async #subscribe(session: ClientSession, fail: Fail): Promise<ClientSubscription> {
-    const creating = createSubscription(session, this.#asked.publishingMs);
+    const creating = createSubscription(session, this.#publishingMs);
     this.#subscribing = creating;
     const subscription = await request(this.#plan.wire, creating, 'create the subscription');
     failWithSubscription(subscription, fail);

@@ -383,6 +383,12 @@ const WireReply = Type.Object(
       ),
     ),
     revision: Nullable(TextSchema, 'what the other side grants instead of what was asked for'),
+    certificates: Nullable(
+      Type.Object(
+        { ownUntilMs: Nullable(Type.Number()), serverUntilMs: Nullable(Type.Number()) },
+        { description: 'until when the certificates are good that the link works with' },
+      ),
+    ),
   },
   { description: 'counts since the link was started, as far as its protocol has them' },
 );
