@@ -12,6 +12,7 @@ import { type ClientIdentity, createClientIdentity } from './security/client-ide
 import { closed, createClient, openSession } from './session/client.ts';
 import { explained } from './session/refusals.ts';
 import { request, within } from './session/request.ts';
+import { describeTypes } from './values/type-catalogue.ts';
 
 /** Real ms that a run which ends waits for a subscription under way. */
 const SUBSCRIBED_WITHIN_MS = 500;
@@ -118,6 +119,7 @@ export class OpcuaLink {
     const refreshMs = parseDuration(settings.refresh ?? '') ?? DEFAULT_REFRESH_MS;
     const watched = this.#plan.points.map((point) => ({ point, nodeId: undefined, known: true, monitored: false }));
     await locate(session, watched, wire);
+    await describeTypes(session, watched);
     if (!over.aborted) up();
     await refresh(session, reporter, watched, { over, wire, retry: false });
     over.throwIfAborted();
