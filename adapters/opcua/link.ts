@@ -1,31 +1,23 @@
 import { type ClientSession, type ClientSubscription, LogLevel, setLogLevel } from 'node-opcua';
 import { type Emit, LinkLost, type LinkPlan } from '../../model/adapter.ts';
 import { parseDuration } from '../../model/duration.ts';
-import { monitor } from './reading/monitored-items.ts';
-import { refresh } from './reading/refresh.ts';
+import { NodeReader } from './reading/node-reader.ts';
 import { Reporter } from './reading/reporter.ts';
-import type { Intervals } from './reading/revision.ts';
 import { createSubscription, type Fail, failWithSubscription, silenceOf } from './reading/subscription.ts';
-import { locate } from './reading/watched.ts';
-import { DEFAULT_REFRESH_MS, type OpcuaAddress, type OpcuaSettings } from './schema.ts';
+import type { OpcuaAddress, OpcuaSettings } from './schema.ts';
 import { type ClientIdentity, createClientIdentity } from './security/client-identity.ts';
 import { closed, createClient, openSession } from './session/client.ts';
 import { explained } from './session/refusals.ts';
 import { request, within } from './session/request.ts';
-import { describeTypes } from './values/type-catalogue.ts';
 
 /** Real ms that a run which ends waits for a subscription under way. */
 const SUBSCRIBED_WITHIN_MS = 500;
-/** A node that the server does not know is asked for again at every so many-th read. */
-const UNKNOWN_EVERY_READS = 12;
-
-const DEFAULT_SAMPLING_MS = 500;
 const DEFAULT_PUBLISHING_MS = 250;
 
 /** One link to one server. Only one `run` at a time. */
 export class OpcuaLink {
   readonly #plan: LinkPlan<OpcuaSettings, OpcuaAddress>;
-  readonly #asked: Intervals;
+  readonly #publishingMs: number;
   #identity: Promise<ClientIdentity> | undefined;
   #session: ClientSession | undefined;
   /** The newest subscription, from when it is asked for. */
@@ -33,11 +25,7 @@ export class OpcuaLink {
 
   constructor(plan: LinkPlan<OpcuaSettings, OpcuaAddress>) {
     this.#plan = plan;
-    const { publishing, sampling } = plan.settings;
-    this.#asked = {
-      publishingMs: parseDuration(publishing ?? '') ?? DEFAULT_PUBLISHING_MS,
-      samplingMs: parseDuration(sampling ?? '') ?? DEFAULT_SAMPLING_MS,
-    };
+    this.#publishingMs = parseDuration(plan.settings.publishing ?? '') ?? DEFAULT_PUBLISHING_MS;
     // The library writes to the console by itself.
     setLogLevel(LogLevel.Emergency);
   }
@@ -115,30 +103,28 @@ export class OpcuaLink {
     up: () => void,
     fail: Fail,
   ): Promise<never> {
-    const { settings, clock, wire } = this.#plan;
-    const refreshMs = parseDuration(settings.refresh ?? '') ?? DEFAULT_REFRESH_MS;
-    const watched = this.#plan.points.map((point) => ({ point, nodeId: undefined, known: true, monitored: false }));
-    await locate(session, watched, wire);
-    await describeTypes(session, watched);
-    if (!over.aborted) up();
-    await refresh(session, reporter, watched, { over, wire, retry: false });
-    over.throwIfAborted();
-    const subscription = await this.#subscribe(session, fail);
-    const silent = silenceOf(subscription);
-    await monitor(subscription, reporter, watched, this.#asked, this.#plan);
-    for (let reads = 1; ; reads += 1) {
-      await clock.delay(refreshMs, over);
-      const retry = reads % UNKNOWN_EVERY_READS === 0;
-      if (retry && watched.some(({ known }) => !known)) await locate(session, watched, wire);
-      await refresh(session, reporter, watched, { over, wire, retry });
-      if (retry) await monitor(subscription, reporter, watched, this.#asked, this.#plan);
-      // Reads can succeed while the subscription is silent; changes would come late, and nobody would see why.
-      if (silent()) fail('订阅无消息', 'the subscription is silent');
-    }
+    const silences: (() => boolean)[] = [];
+    const reader = new NodeReader({
+      plan: this.#plan,
+      session,
+      reporter,
+      over,
+      publishingMs: this.#publishingMs,
+      subscribe: async () => {
+        const subscription = await this.#subscribe(session, fail);
+        silences.push(silenceOf(subscription));
+        return subscription;
+      },
+      // Reads can succeed while a subscription is silent; changes would come late, and nobody would see why.
+      afterRead: () => {
+        if (silences.some((silent) => silent())) fail('订阅无消息', 'the subscription is silent');
+      },
+    });
+    return await reader.hold(up);
   }
 
   async #subscribe(session: ClientSession, fail: Fail): Promise<ClientSubscription> {
-    const creating = createSubscription(session, this.#asked.publishingMs);
+    const creating = createSubscription(session, this.#publishingMs);
     this.#subscribing = creating;
     const subscription = await request(this.#plan.wire, creating, 'create the subscription');
     failWithSubscription(subscription, fail);

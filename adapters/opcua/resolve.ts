@@ -1,6 +1,7 @@
 import type { AddressContext, Problem, Resolved } from '../../model/adapter.ts';
 import type { PointKey } from '../../model/point.ts';
 import type { Text } from '../../model/text.ts';
+import { deadbandProblems, reportingOf } from './reporting.ts';
 import type { OpcuaAddress, OpcuaAssetAddress, OpcuaMapPoint } from './schema.ts';
 import { MEMBER_FORM, parseMember } from './values/member-path.ts';
 
@@ -46,6 +47,7 @@ export function resolveOpcua(
   const member = written === undefined ? undefined : parseMember(written);
   if (written !== undefined && member === undefined) problems.push({ path: ['member'], text: MEMBER_FORM });
   const index = plainIndex(mapPoint.index);
+  problems.push(...deadbandProblems(mapPoint, context));
   if (problems.length > 0 || namespace === undefined) return { ok: false, problems };
   return {
     ok: true,
@@ -56,6 +58,7 @@ export function resolveOpcua(
       ...(member !== undefined && { member }),
       ...(type !== undefined && { type }),
       ...(mapPoint.scale !== undefined && { scale: mapPoint.scale }),
+      ...reportingOf(mapPoint),
     },
   };
 }
@@ -94,6 +97,12 @@ export function conflictsOpcua(
   return problems;
 }
 
+const MAX_NUMERIC_ID = 0xffff_ffff;
+
+function isNumeric(node: string): boolean {
+  return /^i=\d{1,10}$/.test(node) && Number(node.slice(2)) <= MAX_NUMERIC_ID;
+}
+
 function nodeProblems(node: string): Problem[] {
   const path = ['node'];
   const placeholder = /\{[^}]*\}/.exec(node)?.[0];
@@ -119,7 +128,7 @@ function nodeProblems(node: string): Problem[] {
       },
     ];
   }
-  if (/^s=.+$/s.test(node) || /^i=\d{1,10}$/.test(node) || /^b=[A-Za-z0-9+/]+=*$/.test(node)) return [];
+  if (/^s=.+$/s.test(node) || isNumeric(node) || /^b=[A-Za-z0-9+/]+=*$/.test(node)) return [];
   if (/^g=[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/.test(node)) return [];
   return [
     {

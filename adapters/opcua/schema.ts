@@ -5,6 +5,17 @@ import type { MemberPath } from './values/member-path.ts';
 /** Site ms between two reads of all nodes where the site file has none. */
 export const DEFAULT_REFRESH_MS = 5_000;
 
+/** Site ms between two reads of a point that is not notified, where neither map nor site file has a sampling interval. */
+export const DEFAULT_POLL_MS = 1_000;
+
+/** Values that a server keeps of an item between two reports, where neither map nor site file says. */
+export const DEFAULT_QUEUE = 10;
+/** The most that may be asked for. */
+const MAX_QUEUE = 1_000;
+
+const queueSchema = (description: string) => Type.Integer({ minimum: 1, maximum: MAX_QUEUE, description });
+const percentSchema = (description: string) => Type.Number({ minimum: 0, maximum: 100, description });
+
 /** What stands in the site file under a link with `protocol: opcua`, besides `key`, `name` and `protocol`. */
 export const opcuaSettingsSchema = Type.Object(
   {
@@ -23,6 +34,17 @@ export const opcuaSettingsSchema = Type.Object(
         pattern: DURATION_PATTERN,
         description: 'site time between two reads of all nodes, the proof that they live; 5s if absent',
       }),
+    ),
+    queue: Type.Optional(
+      queueSchema(`values of a node that the server keeps between two reports; ${DEFAULT_QUEUE} if absent`),
+    ),
+    deadbandPercent: Type.Optional(
+      percentSchema(
+        'double points: changes up to this share of the node’s EURange are not notified; all are if absent',
+      ),
+    ),
+    subscription: Type.Optional(
+      Type.Boolean({ description: 'false: nothing is subscribed to, all nodes are polled at their sampling interval' }),
     ),
     username: Type.Optional(Type.String({ minLength: 1, description: 'anonymous if absent' })),
     password: Type.Optional(
@@ -111,6 +133,23 @@ export const opcuaMapPointSchema = Type.Object(
       }),
     ),
     scale: Type.Optional(Type.Number({ description: 'double: the node’s number × this is the value; 1 if absent' })),
+    sampling: Type.Optional(
+      Type.String({
+        pattern: DURATION_PATTERN,
+        description: 'how often the server looks at the node; the link’s if absent',
+      }),
+    ),
+    queue: Type.Optional(queueSchema('values that the server keeps between two reports; the link’s if absent')),
+    deadband: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        description:
+          'double: changes up to this much, in the point’s unit, are not notified; 0: all are, whatever the link has',
+      }),
+    ),
+    deadbandPercent: Type.Optional(
+      percentSchema('double: changes up to this share of the node’s EURange are not notified; the link’s if absent'),
+    ),
   },
   { additionalProperties: false },
 );
@@ -130,4 +169,10 @@ export interface OpcuaAddress {
   /** The node is an integer that is 0 or not. */
   readonly type?: 'bool';
   readonly scale?: number;
+  /** What the map says of how the server is to report the node; the link's settings hold where it says nothing. */
+  readonly sampling?: string;
+  readonly queue?: number;
+  /** In the point's unit. */
+  readonly deadband?: number;
+  readonly deadbandPercent?: number;
 }

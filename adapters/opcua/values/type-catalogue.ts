@@ -20,6 +20,7 @@ const NODES_PER_READ = 100;
 /** Where the library looks for what it knows of the types of a session's server. */
 interface SessionWithTypes {
   $$extraDataTypeManager?: ExtraDataTypeManager;
+  $$namespaceArray?: string[] | undefined;
 }
 
 type Encoding = Parameters<ExtraDataTypeManager['getExtensionObjectConstructorFromBinaryEncodingAsync']>[0];
@@ -57,10 +58,10 @@ class TypeCatalogue extends ExtraDataTypeManager {
   }
 }
 
-/** A point, and its node on this connection. */
+/** A node on this connection, and the points that are made of its value. */
 interface Placed {
-  readonly point: Pick<NodePoint, 'address'>;
-  readonly nodeId: string | undefined;
+  readonly points: readonly Pick<NodePoint, 'address'>[];
+  readonly nodeId: NodeId | undefined;
 }
 
 /**
@@ -71,18 +72,21 @@ interface Placed {
 export async function describeTypes(session: ClientSession, placed: readonly Placed[]): Promise<void> {
   const catalogue = new TypeCatalogue();
   catalogue.setSession(session);
-  (session as SessionWithTypes).$$extraDataTypeManager = catalogue;
-  const nodes = new Set<string>();
-  for (const { point, nodeId } of placed)
-    if (point.address.member !== undefined && nodeId !== undefined) nodes.add(nodeId);
-  if (nodes.size === 0) return;
-  const learning = learn(session, catalogue, [...nodes]);
+  const known = session as SessionWithTypes;
+  known.$$extraDataTypeManager = catalogue;
+  // Else the library answers from memory, and namespaces may have moved since.
+  known.$$namespaceArray = undefined;
+  const nodes = placed.flatMap(({ points, nodeId }) =>
+    nodeId !== undefined && points.some(({ address }) => address.member !== undefined) ? [nodeId] : [],
+  );
+  if (nodes.length === 0) return;
+  const learning = learn(session, catalogue, nodes);
   // Late or refused: the connection has its own ways to find that it is gone.
   await within(DESCRIBED_WITHIN_MS, learning, 'describe the types').catch(() => undefined);
   learning.catch(() => undefined);
 }
 
-async function learn(session: ClientSession, catalogue: TypeCatalogue, nodes: readonly string[]): Promise<void> {
+async function learn(session: ClientSession, catalogue: TypeCatalogue, nodes: readonly NodeId[]): Promise<void> {
   // Of servers that describe each type at its own node nothing is read yet; of older ones, their dictionaries.
   await populateDataTypeManager(session, catalogue, DataTypeExtractStrategy.Lazy);
   const types = new Map<string, NodeId>();
