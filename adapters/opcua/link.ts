@@ -1,11 +1,11 @@
-import { type ClientSession, type ClientSubscription, LogLevel, setLogLevel } from 'node-opcua';
+import { type ClientSession, type ClientSubscription, LogLevel, type OPCUAClient, setLogLevel } from 'node-opcua';
 import { type Emit, LinkLost, type LinkPlan } from '../../model/adapter.ts';
 import { parseDuration } from '../../model/duration.ts';
 import { NodeReader } from './reading/node-reader.ts';
 import { Reporter } from './reading/reporter.ts';
 import { createSubscription, type Fail, failWithSubscription, silenceOf } from './reading/subscription.ts';
 import type { OpcuaAddress, OpcuaSettings } from './schema.ts';
-import { type ClientIdentity, createClientIdentity } from './security/client-identity.ts';
+import { Preparation } from './security/prepare.ts';
 import { closed, createClient, openSession } from './session/client.ts';
 import { explained } from './session/refusals.ts';
 import { request, within } from './session/request.ts';
@@ -18,13 +18,14 @@ const DEFAULT_PUBLISHING_MS = 250;
 export class OpcuaLink {
   readonly #plan: LinkPlan<OpcuaSettings, OpcuaAddress>;
   readonly #publishingMs: number;
-  #identity: Promise<ClientIdentity> | undefined;
+  readonly #preparation: Preparation;
   #session: ClientSession | undefined;
   /** The newest subscription, from when it is asked for. */
   #subscribing: Promise<unknown> | undefined;
 
   constructor(plan: LinkPlan<OpcuaSettings, OpcuaAddress>) {
     this.#plan = plan;
+    this.#preparation = new Preparation(plan);
     this.#publishingMs = parseDuration(plan.settings.publishing ?? '') ?? DEFAULT_PUBLISHING_MS;
     // The library writes to the console by itself.
     setLogLevel(LogLevel.Emergency);
@@ -33,8 +34,6 @@ export class OpcuaLink {
   /** See `Adapter.run`. */
   async run(emit: Emit, signal: AbortSignal, up: () => void): Promise<void> {
     const { settings } = this.#plan;
-    this.#identity ??= createClientIdentity();
-    const identity = await this.#identity;
     if (signal.aborted) return;
     const over = new AbortController();
     const aborted = new Promise<void>((resolve) => {
@@ -46,12 +45,23 @@ export class OpcuaLink {
     const fail = (zh: string, en: string, cause?: unknown) =>
       lost.reject(new LinkLost({ zh: `${zh}：${settings.endpoint}`, en: `${en}: ${settings.endpoint}` }, { cause }));
     const reporter = new Reporter(this.#plan, emit);
-    const client = createClient(this.#plan.key, identity);
-    client.on('connection_lost', () => fail('连接中断', 'connection lost'));
-    client.on('close', () => fail('连接已关闭', 'connection closed'));
+    const clients: OPCUAClient[] = [];
+    const opened = (client: OPCUAClient) => {
+      // One that comes after the end would be closed by nobody.
+      over.signal.throwIfAborted();
+      clients.push(client);
+    };
+    const open = async () => {
+      const prepared = await this.#preparation.prepare(settings.endpoint, opened);
+      const client = createClient(this.#plan.key, prepared);
+      opened(client);
+      client.on('connection_lost', () => fail('连接中断', 'connection lost'));
+      client.on('close', () => fail('连接已关闭', 'connection closed'));
+      return await openSession(client, settings.endpoint, prepared.user);
+    };
     try {
       const hold = async () => {
-        const session = await openSession(client, settings);
+        const session = await open();
         session.on('session_closed', () => fail('会话已关闭', 'session closed'));
         this.#session = session;
         this.#plan.wire.revised(null);
@@ -61,13 +71,13 @@ export class OpcuaLink {
       await Promise.race([aborted, lost.promise, hold()]);
     } catch (error) {
       // What still fails because of the abort is no fault of the link.
-      if (!signal.aborted) throw explained(error, settings.endpoint);
+      if (!signal.aborted) throw explained(error, { endpoint: settings.endpoint, ...this.#preparation.own });
     } finally {
       this.#session = undefined;
       over.abort();
       reporter.close();
       await this.#subscribed();
-      await closed(client);
+      await Promise.all(clients.map(closed));
     }
   }
 
@@ -84,14 +94,17 @@ export class OpcuaLink {
    */
   async withSession<T>(work: (session: ClientSession) => Promise<T>): Promise<T> {
     if (this.#session !== undefined) return await work(this.#session);
-    this.#identity ??= createClientIdentity();
-    const client = createClient(this.#plan.key, await this.#identity);
+    const { endpoint } = this.#plan.settings;
+    const clients: OPCUAClient[] = [];
     try {
-      return await work(await openSession(client, this.#plan.settings));
+      const prepared = await this.#preparation.prepare(endpoint, (client) => clients.push(client));
+      const client = createClient(this.#plan.key, prepared);
+      clients.push(client);
+      return await work(await openSession(client, endpoint, prepared.user));
     } catch (error) {
-      throw explained(error, this.#plan.settings.endpoint);
+      throw explained(error, { endpoint, ...this.#preparation.own });
     } finally {
-      await closed(client);
+      await Promise.all(clients.map(closed));
     }
   }
 

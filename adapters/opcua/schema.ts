@@ -5,6 +5,25 @@ import type { MemberPath } from './values/member-path.ts';
 /** Site ms between two reads of all nodes where the site file has none. */
 export const DEFAULT_REFRESH_MS = 5_000;
 
+const PemPath = (description: string) => Type.Optional(Type.String({ minLength: 1, maxLength: 4096, description }));
+
+const SecuritySettings = Type.Object(
+  {
+    policy: Type.Union(
+      [
+        Type.Literal('best'),
+        Type.Literal('Basic256Sha256'),
+        Type.Literal('Aes128_Sha256_RsaOaep'),
+        Type.Literal('Aes256_Sha256_RsaPss'),
+      ],
+      { description: 'best: the strongest of these three that the server offers' },
+    ),
+    mode: Type.Optional(
+      Type.Union([Type.Literal('sign'), Type.Literal('signAndEncrypt')], { description: 'signAndEncrypt if absent' }),
+    ),
+  },
+  { additionalProperties: false, description: 'messages are signed, and encrypted; neither if absent' },
+);
 /** Site ms between two reads of a point that is not notified, where neither map nor site file has a sampling interval. */
 export const DEFAULT_POLL_MS = 1_000;
 
@@ -35,6 +54,7 @@ export const opcuaSettingsSchema = Type.Object(
         description: 'site time between two reads of all nodes, the proof that they live; 5s if absent',
       }),
     ),
+    security: Type.Optional(SecuritySettings),
     queue: Type.Optional(
       queueSchema(`values of a node that the server keeps between two reports; ${DEFAULT_QUEUE} if absent`),
     ),
@@ -50,8 +70,18 @@ export const opcuaSettingsSchema = Type.Object(
     password: Type.Optional(
       Type.String({ minLength: 1, description: 'from the environment, never the secret itself' }),
     ),
+    userCertificate: PemPath('PEM file by which a user signs in, in place of name and password'),
+    userKey: PemPath('PEM file with the key to it'),
   },
-  { additionalProperties: false, dependentRequired: { username: ['password'], password: ['username'] } },
+  {
+    additionalProperties: false,
+    dependentRequired: {
+      username: ['password'],
+      password: ['username'],
+      userCertificate: ['userKey'],
+      userKey: ['userCertificate'],
+    },
+  },
 );
 
 /** Settings of an OPC UA link; see {@link opcuaSettingsSchema}. */

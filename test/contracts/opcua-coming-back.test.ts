@@ -1,7 +1,9 @@
 import { AttributeIds, type ClientSession } from 'node-opcua';
 import { expect, onTestFinished, test } from 'vitest';
-import { createClientIdentity } from '../../adapters/opcua/security/client-identity.ts';
+import { Preparation } from '../../adapters/opcua/security/prepare.ts';
 import { closed, createClient, openSession } from '../../adapters/opcua/session/client.ts';
+import { systemClock } from '../../model/clock.ts';
+import { untoldWire } from '../../model/untold-wire.ts';
 import { type OpcuaServerOptions, OpcuaServerProcess, PLANT_NAMESPACE } from '../support/opcua-server-process.ts';
 
 async function started(options: OpcuaServerOptions = {}): Promise<OpcuaServerProcess> {
@@ -20,12 +22,14 @@ async function readOf(session: ClientSession, item: number) {
 }
 
 test('the server of these tests is a process: it counts, dies, and comes back otherwise', async () => {
-  const identity = await createClientIdentity();
   const server = await started({ items: 3 });
+  const { endpoint } = server;
+  const plan = { key: 'test', settings: { endpoint }, clock: systemClock(), wire: untoldWire };
+  const prepared = await new Preparation(plan).prepare(endpoint, () => undefined);
   const ask = async (item: number) => {
-    const client = createClient('test', identity);
+    const client = createClient('test', prepared);
     try {
-      const session = await openSession(client, { endpoint: server.endpoint });
+      const session = await openSession(client, endpoint, prepared.user);
       return { ...(await readOf(session, item)), ...(await server.counts()) };
     } finally {
       await closed(client);

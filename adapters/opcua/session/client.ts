@@ -1,6 +1,5 @@
-import { type ClientSession, MessageSecurityMode, OPCUAClient, SecurityPolicy, UserTokenType } from 'node-opcua';
-import type { OpcuaSettings } from '../schema.ts';
-import type { ClientIdentity } from '../security/client-identity.ts';
+import { type ClientSession, OPCUAClient, type UserIdentityInfo } from 'node-opcua';
+import type { Prepared } from '../security/prepare.ts';
 import { REQUEST_TIMEOUT_MS, within } from './request.ts';
 
 /** Real ms to connect, open a session and learn the namespaces. */
@@ -11,12 +10,17 @@ export const CLOSE_TIMEOUT_MS = 1_500;
 const SESSION_TIMEOUT_MS = 30_000;
 
 /** Makes a client for one connection, which does not connect again by itself. */
-export function createClient(link: string, identity: ClientIdentity): OPCUAClient {
+export function createClient(
+  link: string,
+  { identity, securityMode, securityPolicy, serverCertificate }: Prepared,
+): OPCUAClient {
   return OPCUAClient.create({
     ...identity,
     clientName: link,
-    securityMode: MessageSecurityMode.None,
-    securityPolicy: SecurityPolicy.None,
+    securityMode,
+    securityPolicy,
+    // Given, so that the library does not ask for it again and take whatever it gets.
+    ...(serverCertificate && { serverCertificate }),
     // Controllers announce a host name of their own, which may not be the one under which we reach them.
     endpointMustExist: false,
     // One connection for each call: the supervisor tries again.
@@ -30,12 +34,12 @@ export function createClient(link: string, identity: ClientIdentity): OPCUAClien
 /** Connects and opens a session, within {@link CONNECT_TIMEOUT_MS} of real time. */
 export async function openSession(
   client: OPCUAClient,
-  { endpoint, username, password }: OpcuaSettings,
+  endpoint: string,
+  user: UserIdentityInfo,
 ): Promise<ClientSession> {
   const open = async () => {
     await client.connect(endpoint);
-    if (username === undefined || password === undefined) return await client.createSession();
-    return await client.createSession({ type: UserTokenType.UserName, userName: username, password });
+    return await client.createSession(user);
   };
   return await within(CONNECT_TIMEOUT_MS, open(), 'connect');
 }
