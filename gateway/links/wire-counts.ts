@@ -32,6 +32,7 @@ export class WireCounts implements Wire {
   #messages = 0;
   #overruns = 0;
   #revision: Text | null = null;
+  #address: string | null = null;
   #lastError: LinkError | null = null;
 
   /** @param now epoch ms of site time, for when an error was */
@@ -62,6 +63,10 @@ export class WireCounts implements Wire {
     this.#revision = what;
   }
 
+  using(address: string | null): void {
+    this.#address = address;
+  }
+
   overran(): void {
     this.#overruns += 1;
   }
@@ -89,6 +94,7 @@ export class WireCounts implements Wire {
       errorRatio: asked + errors === 0 ? null : Math.min(1, errors / Math.max(asked, errors)),
       roundTripMs: this.#recentRoundTrips(Math.min(answers, ROUND_TRIPS)),
       revision: this.#revision,
+      address: this.#address,
     };
   }
 
