@@ -9,4 +9,5 @@ export const untoldWire: Wire = Object.freeze({
   revised: () => undefined,
   using: () => undefined,
   overran: () => undefined,
+  certified: () => undefined,
 });

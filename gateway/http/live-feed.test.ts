@@ -76,6 +76,7 @@ const link: LinkReply = {
     roundTripMs: null,
     revision: null,
     address: null,
+    certificates: null,
   },
 };
 

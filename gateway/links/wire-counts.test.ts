@@ -15,6 +15,7 @@ test('a wire of which nothing is known shows no figure at all', () => {
     roundTripMs: null,
     revision: null,
     address: null,
+    certificates: null,
   });
   expect(counts.lastError).toBeNull();
 });

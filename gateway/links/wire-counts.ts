@@ -33,6 +33,7 @@ export class WireCounts implements Wire {
   #overruns = 0;
   #revision: Text | null = null;
   #address: string | null = null;
+  #certificates: WireFacts['certificates'] = null;
   #lastError: LinkError | null = null;
 
   /** @param now epoch ms of site time, for when an error was */
@@ -71,6 +72,10 @@ export class WireCounts implements Wire {
     this.#overruns += 1;
   }
 
+  certified(certificates: NonNullable<WireFacts['certificates']>): void {
+    this.#certificates = certificates;
+  }
+
   /** The newest error; null where there was none. */
   get lastError(): LinkError | null {
     return this.#lastError;
@@ -95,6 +100,7 @@ export class WireCounts implements Wire {
       roundTripMs: this.#recentRoundTrips(Math.min(answers, ROUND_TRIPS)),
       revision: this.#revision,
       address: this.#address,
+      certificates: this.#certificates,
     };
   }
 

@@ -1,10 +1,7 @@
-import { AttributeIds, type ClientSession } from 'node-opcua';
 import { expect, onTestFinished, test } from 'vitest';
 import type { OpcuaSettings } from '../../adapters/opcua/schema.ts';
-import { createClientIdentity } from '../../adapters/opcua/security/client-identity.ts';
-import { closed, createClient, openSession } from '../../adapters/opcua/session/client.ts';
 import { HeldOpcuaLink, isWhole } from '../support/opcua-held-link.ts';
-import { type OpcuaServerOptions, OpcuaServerProcess, PLANT_NAMESPACE } from '../support/opcua-server-process.ts';
+import { type OpcuaServerOptions, OpcuaServerProcess } from '../support/opcua-server-process.ts';
 import { until } from '../support/until.ts';
 import { openGate } from './labs/tcp-gate.ts';
 
@@ -16,40 +13,6 @@ async function started(options: OpcuaServerOptions = {}): Promise<OpcuaServerPro
   onTestFinished(() => server.stop());
   return server;
 }
-
-async function readOf(session: ClientSession, item: number) {
-  const index = (await session.readNamespaceArray()).indexOf(PLANT_NAMESPACE);
-  const { value, statusCode } = await session.read({
-    nodeId: `ns=${index};s=n${item}`,
-    attributeId: AttributeIds.Value,
-  });
-  return { index, value: value.value as unknown, status: statusCode.name };
-}
-
-test('the server of these tests is a process: it counts, dies, and comes back otherwise', async () => {
-  const identity = await createClientIdentity();
-  const server = await started({ items: 3 });
-  const ask = async (item: number) => {
-    const client = createClient('test', identity);
-    let session: ClientSession | undefined;
-    try {
-      session = await openSession(client, { endpoint: server.endpoint });
-      return { ...(await readOf(session, item)), ...(await server.counts()) };
-    } finally {
-      await closed(client, session);
-    }
-  };
-  await server.set(1, 7.5);
-  await server.mark(2, 'BadSensorFailure');
-  expect(await ask(1)).toMatchObject({ index: 2, value: 7.5, status: 'Good', sessions: 1, sessionsMade: 1 });
-  expect(await ask(2)).toMatchObject({ status: 'BadSensorFailure', sessions: 1, sessionsMade: 2 });
-  const { pid } = server;
-  await server.kill();
-  await expect(server.counts()).rejects.toThrow('does not run');
-  await server.start({ namespaces: ['urn:other', PLANT_NAMESPACE] });
-  expect(server.pid).not.toBe(pid);
-  expect(await ask(1)).toMatchObject({ index: 3, value: 1, sessionsMade: 1 });
-});
 
 /** A link to `endpoint`, the server's own if absent, with every item live. */
 async function held(server: OpcuaServerProcess, settings: Partial<OpcuaSettings> = {}): Promise<HeldOpcuaLink> {

@@ -8,6 +8,7 @@ import type { OpcuaLink } from '../link.ts';
 import type { OpcuaAddress, OpcuaSettings } from '../schema.ts';
 import { REQUEST_TIMEOUT_MS, within } from '../session/request.ts';
 import { decodeValue } from '../values/decode.ts';
+import { memberText } from '../values/member-path.ts';
 import { type NodePlace, nodeIdOf, parseNode, pointIndex } from './node-place.ts';
 import { elementsOf, statusText, timeText, typeText, variantText } from './node-text.ts';
 
@@ -199,16 +200,25 @@ function pointTable(own: readonly LinkPoint<OpcuaAddress>[], value: DataValue, n
       const state = point.states?.[String(found)];
       const none = typeof found === 'number' && Number.isNaN(found);
       const reason = reasonOf(batch.reason[0] ?? 0);
-      const { index, scale } = point.address;
-      const form = `${point.kind}${index === undefined ? '' : `, index ${index}`}${scale === undefined ? '' : `, × ${scale}`}`;
       return [
         point.key,
-        form,
+        formOf(point),
         state ? { zh: `${found} ${state.zh}`, en: `${found} ${state.en}` } : none ? NONE : String(found),
         reason ? reasons[reason].text : '',
       ];
     }),
   };
+}
+
+/** How the map has it: kind, element, member, factor. */
+function formOf({ kind, address: { index, member, type, scale } }: LinkPoint<OpcuaAddress>): string {
+  return [
+    kind,
+    ...(index === undefined ? [] : [`index ${index}`]),
+    ...(member === undefined ? [] : [`member ${memberText(member)}`]),
+    ...(type === undefined ? [] : [`type ${type}`]),
+    ...(scale === undefined ? [] : [`× ${scale}`]),
+  ].join(', ');
 }
 
 function namespaceTable(namespaces: readonly string[]): ShownTable {

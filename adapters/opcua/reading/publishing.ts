@@ -1,27 +1,17 @@
 import {
-  AttributeIds,
   type ClientSession,
   type ClientSessionPublishService,
-  type CreateMonitoredItemsRequestOptions,
-  type CreateMonitoredItemsResponse,
   type CreateSubscriptionRequestOptions,
   type CreateSubscriptionResponse,
   DataChangeNotification,
-  type DataValue,
   type DeleteSubscriptionsRequestOptions,
-  type MonitoredItemCreateResult,
-  MonitoringMode,
-  type MonitoringParametersOptions,
-  type NodeIdLike,
   type NotificationMessage,
   PublishRequest,
   type PublishResponse,
-  promoteOpaqueStructureInNotificationData,
   RepublishRequest,
   StatusChangeNotification,
   type StatusCode,
   StatusCodes,
-  TimestampsToReturn,
   type TransferSubscriptionsRequestOptions,
   type TransferSubscriptionsResponse,
 } from 'node-opcua';
@@ -56,18 +46,10 @@ export interface Subscription {
   readonly spoke: boolean;
 }
 
-/** An item that the server is asked for, and what it is told of by. */
-export interface WantedItem<Owner> {
-  /** Told with each value of the item. */
-  readonly owner: Owner;
-  readonly nodeId: NodeIdLike;
-  readonly parameters: Omit<MonitoringParametersOptions, 'clientHandle'>;
-}
-
 /** What somebody who holds a session hears of its subscriptions. */
-export interface PublishingListener<Owner> {
-  /** An item has a value; called in the order in which the server tells. */
-  value(owner: Owner, value: DataValue): void;
+export interface PublishingListener {
+  /** Items have values; called in the order in which the server tells. */
+  data(data: DataChangeNotification): void;
   /** Messages were lost for good: only a read tells what they said. */
   missed(): void;
   /** A subscription is no more, or says nothing; why is a status name, or `silent`. It is told once. */
@@ -76,8 +58,7 @@ export interface PublishingListener<Owner> {
   failed(cause: unknown): void;
 }
 
-interface Held<Owner> extends Subscription {
-  readonly owners: Map<number, Owner>;
+interface Held extends Subscription {
   /** Sequence number of the newest message with data; undefined before the first. */
   sequence: number | undefined;
   /** Real ms of its newest sign of life. */
@@ -91,16 +72,15 @@ interface Held<Owner> extends Subscription {
  * count alike. Outlives the connection: {@link pause} and {@link resume} carry it over to the session's next one. Why not
  * the library's own subscriptions: docs/adr/0006.
  */
-export class Publishing<Owner> {
+export class Publishing {
   readonly #wire: Wire;
-  readonly #subscriptions = new Map<number, Held<Owner>>();
+  readonly #subscriptions = new Map<number, Held>();
   #session: ClientSession;
-  #listener: PublishingListener<Owner> | undefined;
+  #listener: PublishingListener | undefined;
   /** Grows with each connection: what was asked on a former one is not heard any more. */
   #connection = 0;
   #waiting = 0;
   #allowed = WAITING_REQUESTS;
-  #handles = 0;
   #acknowledged: { readonly subscriptionId: number; readonly sequenceNumber: number }[] = [];
   #watch: NodeJS.Timeout | undefined;
   #lookedMs = 0;
@@ -116,7 +96,7 @@ export class Publishing<Owner> {
   }
 
   /** Begins to publish, on the session's newest connection. */
-  start(listener: PublishingListener<Owner>): void {
+  start(listener: PublishingListener): void {
     this.pause();
     this.#listener = listener;
     this.#lookedMs = performance.now();
@@ -135,21 +115,23 @@ export class Publishing<Owner> {
   }
 
   /**
-   * After {@link pause}, and before {@link start}, on a new connection of the same session: asks for what the server has
-   * told since, of which nothing came. Resolves with false where a subscription is no more. Throws where the session is
-   * gone.
+   * After {@link pause}, and before {@link start}, on a new connection: asks for what the server has told since, of which
+   * nothing came. Resolves with the subscriptions that are no more. Throws where the session is gone.
    */
-  async recover(listener: PublishingListener<Owner>): Promise<boolean> {
+  async recover(listener: PublishingListener): Promise<readonly Subscription[]> {
+    const gone: Held[] = [];
     for (const held of this.#subscriptions.values()) {
       const status = await this.#republish(held, nextSequence(held.sequence), listener);
-      if (status.value === StatusCodes.BadSubscriptionIdInvalid.value) return false;
+      if (status.value === StatusCodes.BadSubscriptionIdInvalid.value) gone.push(held);
     }
-    return true;
+    for (const { id } of gone) this.#subscriptions.delete(id);
+    return gone;
   }
 
   /** Takes the subscriptions over to another session; resolves with false where the server does not do it. */
-  async transfer(session: ClientSession): Promise<boolean> {
+  async transferTo(session: ClientSession): Promise<boolean> {
     const subscriptionIds = [...this.#subscriptions.keys()];
+    if (subscriptionIds.length === 0) return false;
     const asked = servicesOf(session).transferSubscriptions({ subscriptionIds, sendInitialValues: true });
     const results = await request(this.#wire, asked, 'transfer the subscriptions').then(
       (response) => response.results ?? [],
@@ -181,11 +163,10 @@ export class Publishing<Owner> {
       'create the subscription',
     );
     const { subscriptionId: id, revisedPublishingInterval, revisedMaxKeepAliveCount } = response;
-    const held: Held<Owner> = {
+    const held: Held = {
       id,
       publishingMs: revisedPublishingInterval,
       silentAfterMs: Math.max(LEAST_SILENCE_MS, MISSED_SIGNS * revisedPublishingInterval * revisedMaxKeepAliveCount),
-      owners: new Map(),
       sequence: undefined,
       signMs: performance.now(),
       spoke: false,
@@ -201,45 +182,6 @@ export class Publishing<Owner> {
     await request(this.#wire, this.#services.deleteSubscriptions({ subscriptionIds: [id] }), 'delete it').catch(
       () => undefined,
     );
-  }
-
-  /**
-   * Asks for items, in one call; the caller minds how many the server takes. Gives the result of each in their order.
-   * Throws where the server refuses the call, or answers for another number of items.
-   */
-  async monitor(
-    subscription: Subscription,
-    wanted: readonly WantedItem<Owner>[],
-  ): Promise<MonitoredItemCreateResult[]> {
-    const held = this.#subscriptions.get(subscription.id);
-    if (held === undefined) throw new Error('the subscription has ended');
-    // Heard from the first moment on: the first report may come before the answer that there are items.
-    const handles = wanted.map(({ owner }) => {
-      this.#handles += 1;
-      held.owners.set(this.#handles, owner);
-      return this.#handles;
-    });
-    const creating = this.#services.createMonitoredItems({
-      subscriptionId: held.id,
-      timestampsToReturn: TimestampsToReturn.Both,
-      itemsToCreate: wanted.map(({ nodeId, parameters }, i) => ({
-        itemToMonitor: { nodeId, attributeId: AttributeIds.Value },
-        monitoringMode: MonitoringMode.Reporting,
-        requestedParameters: { ...parameters, clientHandle: handles[i] ?? 0 },
-      })),
-    });
-    let results: MonitoredItemCreateResult[] = [];
-    try {
-      results = (await request(this.#wire, creating, 'create the monitored items')).results ?? [];
-    } finally {
-      handles.forEach((handle, i) => {
-        if (!results[i]?.statusCode.isGood()) held.owners.delete(handle);
-      });
-    }
-    if (results.length !== wanted.length) {
-      throw new Error(`asked for ${wanted.length} items and got ${results.length}`);
-    }
-    return results;
   }
 
   get #services(): Services {
@@ -286,7 +228,7 @@ export class Publishing<Owner> {
     this.#fill();
   }
 
-  #refused(listener: PublishingListener<Owner>, error: Error | null): void {
+  #refused(listener: PublishingListener, error: Error | null): void {
     const status = faultOf(error);
     switch (status?.value) {
       case StatusCodes.BadNoSubscription.value:
@@ -302,10 +244,7 @@ export class Publishing<Owner> {
     }
   }
 
-  async #take(
-    listener: PublishingListener<Owner>,
-    { subscriptionId, notificationMessage }: PublishResponse,
-  ): Promise<void> {
+  async #take(listener: PublishingListener, { subscriptionId, notificationMessage }: PublishResponse): Promise<void> {
     const held = this.#subscriptions.get(subscriptionId);
     const hasData = (notificationMessage.notificationData?.length ?? 0) > 0;
     const { sequenceNumber } = notificationMessage;
@@ -320,17 +259,12 @@ export class Publishing<Owner> {
     // A keep-alive has the number that the next message will have.
     if (hasData) {
       held.sequence = sequenceNumber;
-      await this.#tell(listener, held, notificationMessage);
+      this.#tell(listener, held, notificationMessage);
     } else held.sequence ??= sequenceNumber === 1 ? undefined : previousSequence(sequenceNumber);
   }
 
   /** Asks for messages from `from` on, to before `until` or as many as there are; gives the status that ended it. */
-  async #republish(
-    held: Held<Owner>,
-    from: number,
-    listener: PublishingListener<Owner>,
-    until?: number,
-  ): Promise<StatusCode> {
+  async #republish(held: Held, from: number, listener: PublishingListener, until?: number): Promise<StatusCode> {
     let sequence = from;
     for (let messages = 0; messages < MAX_REPUBLISHED && sequence !== until; messages += 1) {
       const asked = new RepublishRequest({ subscriptionId: held.id, retransmitSequenceNumber: sequence });
@@ -342,7 +276,7 @@ export class Publishing<Owner> {
       held.signMs = performance.now();
       held.sequence = sequence;
       this.#acknowledge(held.id, sequence);
-      await this.#tell(listener, held, answer.message);
+      this.#tell(listener, held, answer.message);
       sequence = nextSequence(sequence);
     }
     if (until !== undefined && sequence !== until) listener.missed();
@@ -367,21 +301,10 @@ export class Publishing<Owner> {
     }
   }
 
-  async #tell(listener: PublishingListener<Owner>, held: Held<Owner>, message: NotificationMessage): Promise<void> {
-    const connection = this.#connection;
-    const notifications = message.notificationData ?? [];
-    await promoteOpaqueStructureInNotificationData(
-      this.#session,
-      notifications.filter((one) => one !== null),
-    );
-    if (connection !== this.#connection) return;
-    for (const notification of notifications) {
-      if (notification instanceof DataChangeNotification) {
-        for (const { clientHandle, value } of notification.monitoredItems ?? []) {
-          const owner = held.owners.get(clientHandle);
-          if (owner !== undefined) listener.value(owner, value);
-        }
-      } else if (notification instanceof StatusChangeNotification) this.#end(listener, held, notification.status.name);
+  #tell(listener: PublishingListener, held: Held, message: NotificationMessage): void {
+    for (const notification of message.notificationData ?? []) {
+      if (notification instanceof DataChangeNotification) listener.data(notification);
+      else if (notification instanceof StatusChangeNotification) this.#end(listener, held, notification.status.name);
     }
   }
 
@@ -389,7 +312,7 @@ export class Publishing<Owner> {
     if (this.#acknowledged.length < MAX_ACKNOWLEDGED) this.#acknowledged.push({ subscriptionId, sequenceNumber });
   }
 
-  #end(listener: PublishingListener<Owner>, held: Held<Owner>, why: string): void {
+  #end(listener: PublishingListener, held: Held, why: string): void {
     if (!this.#subscriptions.delete(held.id)) return;
     listener.ended(held, why);
   }
@@ -411,7 +334,6 @@ export class Publishing<Owner> {
 /** The services of a session that its type does not name, or without their promises. */
 interface Services extends ClientSessionPublishService {
   createSubscription(options: CreateSubscriptionRequestOptions): Promise<CreateSubscriptionResponse>;
-  createMonitoredItems(options: CreateMonitoredItemsRequestOptions): Promise<CreateMonitoredItemsResponse>;
   transferSubscriptions(options: TransferSubscriptionsRequestOptions): Promise<TransferSubscriptionsResponse>;
   deleteSubscriptions(options: DeleteSubscriptionsRequestOptions): Promise<unknown>;
 }

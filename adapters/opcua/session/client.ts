@@ -1,6 +1,5 @@
-import { type ClientSession, MessageSecurityMode, OPCUAClient, SecurityPolicy, UserTokenType } from 'node-opcua';
-import type { OpcuaSettings } from '../schema.ts';
-import type { ClientIdentity } from '../security/client-identity.ts';
+import { type ClientSession, OPCUAClient, type UserIdentityInfo } from 'node-opcua';
+import type { Prepared } from '../security/prepare.ts';
 import { REQUEST_TIMEOUT_MS, within } from './request.ts';
 import { faultOf } from './service-fault.ts';
 
@@ -15,12 +14,17 @@ const SESSION_TIMEOUT_MS = 30_000;
 const REFUSAL = /^Bad(?!Connection|SecureChannelClosed|Timeout|RequestTimeout|Communication)\w+/;
 
 /** Makes a client for one connection, which does not connect again by itself. */
-export function createClient(link: string, identity: ClientIdentity): OPCUAClient {
+export function createClient(
+  link: string,
+  { identity, securityMode, securityPolicy, serverCertificate }: Prepared,
+): OPCUAClient {
   return OPCUAClient.create({
     ...identity,
     clientName: link,
-    securityMode: MessageSecurityMode.None,
-    securityPolicy: SecurityPolicy.None,
+    securityMode,
+    securityPolicy,
+    // Given, so that the library does not ask for it again and take whatever it gets.
+    ...(serverCertificate && { serverCertificate }),
     // Controllers announce a host name of their own, which may not be the one under which we reach them.
     endpointMustExist: false,
     // One connection for each call: the supervisor tries again.
@@ -40,14 +44,14 @@ export function createClient(link: string, identity: ClientIdentity): OPCUAClien
  */
 export async function openSession(
   client: OPCUAClient,
-  { endpoint, username, password }: Pick<OpcuaSettings, 'endpoint' | 'username' | 'password'>,
+  endpoint: string,
+  user: UserIdentityInfo,
   former?: ClientSession,
 ): Promise<ClientSession> {
   const open = async () => {
     await client.connect(endpoint);
     if (former !== undefined && (await reactivated(client, former))) return former;
-    if (username === undefined || password === undefined) return await client.createSession();
-    return await client.createSession({ type: UserTokenType.UserName, userName: username, password });
+    return await client.createSession(user);
   };
   const session = await within(CONNECT_TIMEOUT_MS, open(), 'connect');
   withoutRepair(session);
@@ -76,14 +80,16 @@ function withoutRepair(session: ClientSession): void {
   (session as unknown as { recursive_repair_detector: number }).recursive_repair_detector = 1;
 }
 
-/** Closes session and connection; a server that does not answer is left to the library's own time-outs. */
-export async function closed(client: OPCUAClient, session: ClientSession | undefined): Promise<void> {
-  if (session !== undefined) await politely(session.close(true));
-  await detached(client);
+/** Closes a session with its subscriptions, where its connection still stands. */
+export async function closedSession(session: ClientSession): Promise<void> {
+  await politely(session.close(true));
 }
 
-/** Closes the connection; the server keeps its sessions until they are activated on another, or time out. */
-export async function detached(client: OPCUAClient): Promise<void> {
+/**
+ * Closes a connection; a server that does not answer is left to the library's own time-outs. The server keeps sessions
+ * that were not closed until they are activated on another connection, or time out.
+ */
+export async function closed(client: OPCUAClient): Promise<void> {
   await politely(client.disconnect());
 }
 
