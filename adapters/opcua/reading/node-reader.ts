@@ -6,6 +6,7 @@ import { CallSize } from '../session/in-calls.ts';
 import { readLimits, type ServerLimits } from '../session/limits.ts';
 import { SessionSpent } from '../session/refusals.ts';
 import { MAX_AHEAD_MS } from '../values/decode.ts';
+import { describeTypes } from '../values/type-catalogue.ts';
 import { itemsOnServer } from './item-count.ts';
 import { MonitoredItems } from './monitored-items.ts';
 import { poll } from './polling.ts';
@@ -53,6 +54,8 @@ export class NodeReader {
   #toldPolled = 0;
   #toldUnfiltered = 0;
   #clockOff = false;
+  /** The namespaces by which the structures' types were learnt. */
+  #typesOf = '';
 
   /** @param publishingMs publishing interval that is asked for, ms */
   constructor(plan: LinkPlan<OpcuaSettings, OpcuaAddress>, publishingMs: number) {
@@ -63,7 +66,10 @@ export class NodeReader {
 
   /** Takes over to another session what the server still has of the former one; false where it does not do that. */
   async transferTo(session: ClientSession): Promise<boolean> {
-    return this.#publishing !== undefined && (await this.#publishing.transferTo(session));
+    const isTransferred = this.#publishing !== undefined && (await this.#publishing.transferTo(session));
+    // The library keeps with a session what it has learnt of types.
+    if (isTransferred) this.#typesOf = '';
+    return isTransferred;
   }
 
   /** Stops hearing what the server reports; nothing is sent. */
@@ -222,9 +228,14 @@ export class NodeReader {
   /** Follows the server's namespaces and looks at its clock. */
   async #locate({ namespaces, clockAheadMs }: ServerState): Promise<void> {
     const plan = this.#plan;
+    const { session } = this.#run as ReaderRun;
     this.#noteClock(clockAheadMs ?? 0);
     if (namespaces === null) return;
     const moved = locate(this.#nodes, namespaces).filter(({ item }) => item !== undefined);
+    // Types are in namespaces too: what is known of them goes by the indices of now.
+    const typesOf = JSON.stringify(namespaces);
+    if (typesOf !== this.#typesOf) await describeTypes(session, this.#nodes);
+    this.#typesOf = typesOf;
     if (moved.length === 0) return;
     plan.log.info({ nodes: moved.length }, 'namespaces have another index: items are made anew');
     await this.#items?.remove(moved);
