@@ -5,6 +5,7 @@ import { DEFAULT_REFRESH_MS, type OpcuaAddress, type OpcuaSettings } from '../sc
 import { CallSize } from '../session/in-calls.ts';
 import { readLimits } from '../session/limits.ts';
 import { MAX_AHEAD_MS } from '../values/decode.ts';
+import { describeTypes } from '../values/type-catalogue.ts';
 import { MonitoredItems } from './monitored-items.ts';
 import { poll } from './polling.ts';
 import { type Reading, readNodes } from './read-nodes.ts';
@@ -44,6 +45,8 @@ export class NodeReader {
   #toldPolled = 0;
   #toldUnfiltered = 0;
   #clockOff = false;
+  /** The namespaces by which the structures' types were learnt. */
+  #typesOf = '';
 
   constructor(given: ReaderPlan) {
     this.#given = given;
@@ -94,10 +97,14 @@ export class NodeReader {
 
   /** Follows the server's namespaces and looks at its clock. */
   async #locate({ namespaces, clockAheadMs }: ServerState): Promise<void> {
-    const { plan } = this.#given;
+    const { plan, session } = this.#given;
     this.#noteClock(clockAheadMs ?? 0);
     if (namespaces === null) return;
     const moved = locate(this.#nodes, namespaces).filter(({ item }) => item !== undefined);
+    // Types are in namespaces too: what is known of them goes by the indices of now.
+    const typesOf = JSON.stringify(namespaces);
+    if (typesOf !== this.#typesOf) await describeTypes(session, this.#nodes);
+    this.#typesOf = typesOf;
     if (moved.length === 0) return;
     plan.log.info({ nodes: moved.length }, 'namespaces have another index: items are made anew');
     await this.#items?.remove(moved);
