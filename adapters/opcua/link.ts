@@ -71,7 +71,8 @@ export class OpcuaLink {
       await Promise.race([aborted, lost.promise, hold()]);
     } catch (error) {
       // What still fails because of the abort is no fault of the link.
-      if (!signal.aborted) throw explained(error, { endpoint: settings.endpoint, ...this.#preparation.own });
+      if (!signal.aborted)
+        throw explained(error, { endpoint: settings.endpoint, nowMs: Date.now(), ...this.#preparation.own });
     } finally {
       this.#session = undefined;
       over.abort();
@@ -102,7 +103,7 @@ export class OpcuaLink {
       clients.push(client);
       return await work(await openSession(client, endpoint, prepared.user));
     } catch (error) {
-      throw explained(error, { endpoint, ...this.#preparation.own });
+      throw explained(error, { endpoint, nowMs: Date.now(), ...this.#preparation.own });
     } finally {
       await Promise.all(clients.map(closed));
     }

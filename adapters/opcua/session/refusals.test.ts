@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { LinkLost, SetupRefused } from '../../../model/adapter.ts';
 import { explained } from './refusals.ts';
 
+const nowMs = Date.parse('2026-11-24T00:00:00Z');
 const endpoint = 'opc.tcp://10.0.0.7:4840/UA';
 const own = {
   subject: 'CN=Lamplighter',
@@ -39,7 +40,11 @@ const waits: readonly (readonly [said: string, zh: RegExp, en: RegExp])[] = [
 ];
 
 test.each(waits)('%s is told with what to do, and waits for a person', (said, zh, en) => {
-  const error = explained(new Error(`The connection has been rejected by server: ${said} (0x80)`), { endpoint, own });
+  const error = explained(new Error(`The connection has been rejected by server: ${said} (0x80)`), {
+    endpoint,
+    own,
+    nowMs,
+  });
   expect(error).toBeInstanceOf(SetupRefused);
   expect(error.reason.zh).toMatch(zh);
   expect(error.reason.en).toMatch(en);
@@ -49,7 +54,7 @@ test.each(waits)('%s is told with what to do, and waits for a person', (said, zh
 const passes = ['BadTooManySessions', 'BadMaxConnectionsReached', 'BadTcpNotEnoughResources', 'BadNonceInvalid'];
 
 test.each(passes)('%s may pass by itself: it is told, and tried again', (said) => {
-  const error = explained(new Error(said), { endpoint, own });
+  const error = explained(new Error(said), { endpoint, own, nowMs });
   expect(error).toBeInstanceOf(LinkLost);
   expect(error.reason).toMatchObject({
     zh: expect.stringContaining('自动重试'),
@@ -61,19 +66,27 @@ test('a server that hangs up says nothing: with security it may be distrust, wit
   const hungUp = new Error(
     'The connection may have been rejected by server,\n Err = (socket has been disconnected by third party)',
   );
-  const secured = explained(hungUp, { endpoint, own });
+  const secured = explained(hungUp, { endpoint, own, nowMs });
   expect(secured).toBeInstanceOf(LinkLost);
   expect(secured.reason.en).toContain(own.file);
-  expect(explained(hungUp, { endpoint }).reason.en).not.toContain('certificate');
+  expect(explained(hungUp, { endpoint, nowMs }).reason.en).not.toContain('certificate');
 });
 
 test('what is not known is a lost link, in a few words of its first line', () => {
-  const error = explained(new Error(`${'x'.repeat(500)}\nsecond line`), { endpoint });
+  const error = explained(new Error(`${'x'.repeat(500)}\nsecond line`), { endpoint, nowMs });
   expect(error).toBeInstanceOf(LinkLost);
   expect(error.reason.en.length).toBeLessThan(200);
 });
 
 test('what is explained already is left as it is', () => {
   const refused = new SetupRefused({ zh: '甲', en: 'a' });
-  expect(explained(refused, { endpoint })).toBe(refused);
+  expect(explained(refused, { endpoint, nowMs })).toBe(refused);
+});
+
+test('one that fails a check while ours has expired is told as expired, which is what can be mended', () => {
+  const error = explained(new Error('BadSecurityChecksFailed'), { endpoint, own, nowMs: own.untilMs });
+  expect(error.reason).toMatchObject({
+    zh: expect.stringContaining('--replace'),
+    en: expect.stringContaining('out of its time'),
+  });
 });
