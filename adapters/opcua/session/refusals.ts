@@ -1,6 +1,7 @@
 import { LinkLost, SetupRefused } from '../../../model/adapter.ts';
 import type { OwnCertificate } from '../../../model/certificates.ts';
 import type { Text } from '../../../model/text.ts';
+import { faultOf, isSessionGone } from './service-fault.ts';
 
 /** Characters of what the library says that are shown. */
 const SHOWN_MESSAGE = 120;
@@ -117,6 +118,7 @@ const refusals: readonly Refusal[] = [
 /** Turns what the library threw into what the supervisor understands. */
 export function explained(error: unknown, { endpoint, own, nowMs }: RefusalContext): LinkLost | SetupRefused {
   if (error instanceof LinkLost || error instanceof SetupRefused) return error;
+  if (error instanceof SessionSpent) return lostAt(endpoint, error.reason, error);
   const message = error instanceof Error ? error.message : String(error);
   const found = refusals.find(({ pattern, secured }) => pattern.test(message) && (!secured || own !== undefined));
   if (found !== undefined) {
@@ -126,6 +128,28 @@ export function explained(error: unknown, { endpoint, own, nowMs }: RefusalConte
   }
   const why = message.split('\n', 1)[0]?.trim().slice(0, SHOWN_MESSAGE) ?? '';
   return new LinkLost({ zh: `无法连接 ${endpoint}：${why}`, en: `cannot reach ${endpoint}: ${why}` }, { cause: error });
+}
+
+/** The session is not to be taken up again: what is wrong is wrong with it, and not with its connection. */
+export class SessionSpent extends Error {
+  readonly reason: Text;
+  constructor(reason: Text) {
+    super(reason.en);
+    this.name = 'SessionSpent';
+    this.reason = reason;
+  }
+}
+
+/** Whether an error is one of the session itself, so that the next connection needs another. */
+export function isSessionSpent(error: unknown): boolean {
+  if (error instanceof SessionSpent) return true;
+  const status = faultOf(error);
+  return status !== undefined && isSessionGone(status);
+}
+
+/** The link to `endpoint` is lost, and why. */
+export function lostAt(endpoint: string, { zh, en }: Text, cause?: unknown): LinkLost {
+  return new LinkLost({ zh: `${zh}：${endpoint}`, en: `${en}: ${endpoint}` }, { cause });
 }
 
 function wait(pattern: RegExp, text: Text): Refusal {
