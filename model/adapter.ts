@@ -100,6 +100,11 @@ export interface Wire {
   revised(what: Text | null): void;
   /** Which of several addresses of the other side is connected to; null where none is, or there is no choice. */
   using(address: string | null): void;
+  /**
+   * The device's clock is off by more than is borne, so that the gateway's time is used in place of its stamps; false: it
+   * is right, which also holds while nothing is told.
+   */
+  clockOff(off: boolean): void;
   /** A poll was not done when the next of its group was due, which is left out: the interval is too short for what is read. */
   overran(): void;
   /** Until when the certificates are good that the link works with, epoch ms; null for one that it does not have. */

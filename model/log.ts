@@ -67,13 +67,17 @@ export type Action = { readonly by: string } & (
 export type LogEntry =
   | { readonly kind: 'samples'; readonly link: string; readonly batch: Batch }
   | { readonly kind: 'tick' }
-  /** A link came up or went down at `atMs`; `reason` says why it is down. */
+  /**
+   * A link came up or went down at `atMs`; `reason` says why it is down. With `clockOff` it goes on being up, and its
+   * device's clock is off: told again and again while it is.
+   */
   | {
       readonly kind: 'link';
       readonly link: string;
       readonly up: boolean;
       readonly atMs: number;
       readonly reason: Text | null;
+      readonly clockOff?: true;
     }
   | { readonly kind: 'action'; readonly action: Action }
   /** From here on this site file holds; secrets are still `${ENV}` in it. */

@@ -8,6 +8,7 @@ export const untoldWire: Wire = Object.freeze({
   heard: () => undefined,
   revised: () => undefined,
   using: () => undefined,
+  clockOff: () => undefined,
   overran: () => undefined,
   certified: () => undefined,
 });

@@ -55,7 +55,7 @@ export function step(state: EngineState, record: LogRecord): readonly Change[] {
       tick(work, beforeMs);
       break;
     case 'link':
-      takeLink(work, record.link, record.up, record.atMs);
+      takeLink(work, record);
       break;
     case 'start':
       start(work, beforeMs);

@@ -1,4 +1,5 @@
 import { gatewayAssetKey } from '../model/asset-key.ts';
+import type { LogEntry } from '../model/log.ts';
 import { reasons } from '../model/reason.ts';
 import { type Batch, Quality } from '../model/sample.ts';
 import { type AssetPlan, DARK_SLOT, GOOD, HOUR_SLOT, REPLY, SOURCE, STRIDE, TIME_SLOT, VALUE } from './compile.ts';
@@ -127,13 +128,14 @@ export function setOwnPoint(work: Work, slot: number, value: number, eventMs: nu
 }
 
 /** A link came up or went down. What it read is not known any more when it is down. */
-export function takeLink(work: Work, key: string, up: boolean, atMs: number): void {
+export function takeLink(work: Work, { link: key, up, atMs, clockOff }: LogEntry & { readonly kind: 'link' }): void {
   const index = work.plan.linkIndex.get(key);
   if (index === undefined) return;
   const { logMs } = work.state;
   setLinkPoint(work, index, 0, up ? 1 : 0, Math.min(atMs, logMs));
   // What waits for the link is looked at again when it is back.
   work.settle(index, Math.min(atMs, logMs));
+  if (up && clockOff) clockIsOff(work, key);
   if (!up) {
     for (const asset of work.plan.assets) if (asset.link === index) forgetAsset(work, asset, logMs);
   }

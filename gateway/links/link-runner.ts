@@ -99,6 +99,15 @@ export class LinkRunner {
     this.#again.abort(new Error('the link connects anew'));
   }
 
+  /** Begins another slot of the wire's counts, and tells the log of a clock that is off; called each {@link WIRE_SLOT_MS}. */
+  turn(): void {
+    this.wire.turn();
+    if (!this.wire.isClockOff || this.#told !== true) return;
+    const told = { kind: 'link', link: this.#link.key, up: true, atMs: this.#world.clock.now(), reason: null } as const;
+    // One that is not taken is told again with the next.
+    this.#world.hand({ ...told, clockOff: true }).taken.catch(() => undefined);
+  }
+
   /** A link that cannot be run at all as the site file has it. */
   async refuse(reason: Text): Promise<void> {
     await this.#fall('refused', reason, undefined);
@@ -206,6 +215,7 @@ export class LinkRunner {
     const changed = this.#facts.state !== state;
     if (this.#facts.state === 'up') this.#downSinceMs = performance.now();
     this.#upSinceMs = undefined;
+    this.wire.clockOff(false);
     this.#lastFall = { text: reason, atMs: nowMs };
     this.#change({ state, reason, nextRetryMs, ...(changed ? { sinceMs: nowMs } : {}) });
     if (changed && state === 'refused') log.error({ link: this.#link.key, reason: reason.en }, 'link refused');

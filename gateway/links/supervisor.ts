@@ -92,7 +92,7 @@ class Supervisor implements Links {
   /** By key, what did not end in time: nobody else holds the link before it has. */
   readonly #leftBehind = new Map<string, Promise<void>>();
   readonly #turns = setInterval(() => {
-    for (const { runner } of this.#held) runner.wire.turn();
+    for (const { runner } of this.#held) runner.turn();
   }, WIRE_SLOT_MS);
 
   constructor(options: LinksOptions) {

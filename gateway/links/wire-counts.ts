@@ -33,6 +33,7 @@ export class WireCounts implements Wire {
   #overruns = 0;
   #revision: Text | null = null;
   #address: string | null = null;
+  #clockOff = false;
   #certificates: WireFacts['certificates'] = null;
   #lastError: LinkError | null = null;
 
@@ -66,6 +67,15 @@ export class WireCounts implements Wire {
 
   using(address: string | null): void {
     this.#address = address;
+  }
+
+  clockOff(off: boolean): void {
+    this.#clockOff = off;
+  }
+
+  /** Whether the device's clock is off, as its adapter told last. */
+  get isClockOff(): boolean {
+    return this.#clockOff;
   }
 
   overran(): void {

@@ -166,6 +166,22 @@ describe('bad input', () => {
     expect(line.state.counters.futureStamp).toBe(21);
   });
 
+  test('a clock of which the link says that it is off is an alarm, until it says so no more', () => {
+    const line = healthy();
+    const tell = () =>
+      line.put({ kind: 'link', link: 'bus', up: true, atMs: line.nowMs, reason: null, clockOff: true });
+    for (let n = 0; n < 20; n++) {
+      tell();
+      line.report({ 'lamp-1/power': 60 });
+      line.pass(10);
+    }
+    expect(line.alarmEvents()).toContain('raised link:bus.clock-off');
+    expect(line.alarmEvents()).not.toContain('raised link:bus.controller-lost');
+    expect(line.classOf('lamp-1')).toBe('up');
+    line.pass(76);
+    expect(line.alarmEvents()).toContain('returned link:bus.clock-off');
+  });
+
   test('a device clock that is set back an hour: unknown, not wrong, and an alarm that says why', () => {
     const line = healthy();
     for (let n = 0; n < 30; n++) {

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { opcuaProtocol } from '../../adapters/opcua/protocol.ts';
 import type { OpcuaAddress } from '../../adapters/opcua/schema.ts';
-import { simulatedClock } from '../../model/clock.ts';
+import { type Clock, simulatedClock, systemClock } from '../../model/clock.ts';
 import { AdapterRun } from '../support/adapter-run.ts';
 import { type OpcuaServerLimits, OpcuaServerProcess, PLANT_NAMESPACE } from '../support/opcua-server-process.ts';
 
 const ITEMS = 40;
+const STARTED_MS = Date.now();
 /** Nodes of the server that have an EURange, of 0 to 1,000. */
 const RANGED = 4;
 /** Real ms for what takes a few reads of all nodes. */
@@ -41,8 +42,11 @@ interface Begun {
   readonly lines: string[];
 }
 
-function begin(settings: object = {}, addressOf: (item: number) => Partial<OpcuaAddress> = () => ({})): Begun {
-  const startMs = Date.now();
+function begin(
+  settings: object = {},
+  addressOf: (item: number) => Partial<OpcuaAddress> = () => ({}),
+  clock: Clock = simulatedClock(STARTED_MS, 1, STARTED_MS),
+): Begun {
   const lines: string[] = [];
   const note = (_fields: object, message: string) => void lines.push(message);
   const run = new AdapterRun(
@@ -56,7 +60,7 @@ function begin(settings: object = {}, addressOf: (item: number) => Partial<Opcua
         kind: 'double',
         address: { namespace: PLANT_NAMESPACE, node: `s=n${item}`, ...addressOf(item) },
       })),
-      clock: simulatedClock(startMs, 1, startMs),
+      clock,
       log: { info: note, warn: note },
     },
     // The nodes of other namespaces are below zero.
@@ -224,6 +228,33 @@ test('a namespace that is registered while the link is up is found without a new
   expect(run.latest('n3')?.value).toBe(-4);
   await expect.poll(async () => (await server.counts()).items, { timeout: 5_000 }).toBe(ITEMS);
   expect(run.ups).toBe(1);
+});
+
+test('a server whose clock is an hour off, either way, is read by our time, and told of until it is right', async () => {
+  const hourMs = 3_600_000;
+  for (const clockOffMs of [hourMs, -hourMs]) {
+    await server.kill();
+    await server.start({ clockOffMs });
+    const { run, lines } = begin({}, () => ({}), systemClock());
+    await run.until('all is read', () => good(run));
+    await server.set(0, 500);
+    await run.until('a change comes', () => run.latest('n0')?.value === 500);
+    for (const name of ['n0', 'n1']) {
+      const { sourceMs = 0, receivedMs = 0 } = run.latest(name) ?? {};
+      expect(Math.abs(sourceMs - Date.now())).toBeLessThan(10_000);
+      expect(sourceMs).toBe(receivedMs);
+    }
+    expect(run.wire.isClockOff).toBe(true);
+    expect(lines).toContain('clock of the server is off; gateway time is used');
+    await run.abort();
+  }
+  await server.kill();
+  await server.start({ clockOffMs: 0 });
+  const { run } = begin({}, () => ({}), systemClock());
+  await run.until('all is read twice', () => run.goodSamples > 2 * ITEMS);
+  expect(run.wire.isClockOff).toBe(false);
+  // Its own stamp of when the value came to be, not of when it was read.
+  expect(run.latest('n1')?.sourceMs).toBeLessThan(run.latest('n1')?.receivedMs ?? 0);
 });
 
 // The last one: it restarts the server that all tests share.

@@ -268,6 +268,7 @@ export class NodeReader {
       }
     }
     await readNodes(asked, reading);
+    this.#plan.wire.clockOff(this.#clockOff || reporter.sourceClockOff);
   }
 
   async #createItems(): Promise<void> {

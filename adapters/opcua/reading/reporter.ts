@@ -80,16 +80,35 @@ export class Reporter {
     if (this.#dropped > 0) this.#plan.log.info({ dropped: this.#dropped }, 'changes were lost while samples waited');
   }
 
-  #add({ points }: Watched, value: NodeValue, receivedMs: number): Decoded {
+  #add(entry: Watched, value: NodeValue, receivedMs: number): Decoded {
     const { statusCode, value: held } = value;
-    const from = this.#serverClockOff ? { statusCode, value: held, sourceTimestamp: null } : value;
+    const stamp = this.#stampOf(entry, value);
+    const from = stamp === value.sourceTimestamp ? value : { statusCode, value: held, sourceTimestamp: stamp ?? null };
     let decoded = nothing;
-    for (const point of points) {
+    for (const point of entry.points) {
       decoded = decodeValue(this.#builder, point, from, receivedMs);
       if (decoded.clockOff || this.#clockOff.size > 0) this.#noteClock(point.number, decoded.clockOff);
     }
+    if (this.#serverClockOff || decoded.clockOff) entry.gatewayMs = receivedMs;
     this.#schedule();
     return decoded;
+  }
+
+  /**
+   * The stamp that is used. Once the gateway's time has been used for a node, because a clock was off, an older stamp of a
+   * clock that is right again would make what is so now older than what was: then it has been so since that time.
+   */
+  #stampOf(entry: Watched, { sourceTimestamp: stamp }: NodeValue): Date | null | undefined {
+    if (this.#serverClockOff) return null;
+    if (entry.gatewayMs === 0 || !stamp) return stamp;
+    if (stamp.getTime() < entry.gatewayMs) return new Date(entry.gatewayMs);
+    entry.gatewayMs = 0;
+    return stamp;
+  }
+
+  /** Whether any node's newest source time was off, as far as values show it. */
+  get sourceClockOff(): boolean {
+    return this.#clockOff.size > 0;
   }
 
   /** One line when the first point's source time turns out wrong and one when the last is right again. */

@@ -43,6 +43,8 @@ export interface Watched {
   trouble: Trouble | undefined;
   /** Values that came, so that one which was asked for can be told from newer ones that came meanwhile. */
   arrivals: number;
+  /** When the gateway's time was used last in place of the source's, epoch ms; 0 where the source's is used. */
+  gatewayMs: number;
   /** Why there is no item, for people; undefined where there is one or nobody asked. */
   refusal: StatusCode | undefined;
 }
@@ -69,6 +71,7 @@ export function watchedOf({
         item: undefined,
         trouble: undefined,
         arrivals: 0,
+        gatewayMs: 0,
         refusal: undefined,
       });
     }
