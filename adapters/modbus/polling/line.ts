@@ -1,6 +1,12 @@
 import { LinkLost, SetupRefused, type Wire } from '../../../model/adapter.ts';
 import type { Text } from '../../../model/text.ts';
-import { Connection, type ReadRequest, type Reply, type WriteRequest } from '../transport/connection.ts';
+import {
+  Connection,
+  type LateReply,
+  type ReadRequest,
+  type Reply,
+  type WriteRequest,
+} from '../transport/connection.ts';
 import { type Endpoint, noModbusText } from '../transport/endpoint.ts';
 import { exceptionText, isPatience } from './exceptions.ts';
 import { PERSON, RequestQueue } from './request-queue.ts';
@@ -11,14 +17,14 @@ export const MAX_ASKS_WAITING = 64;
 const MAX_REOPENS = 8;
 const REOPEN_WINDOW_MS = 10_000;
 
-/** Share of the slowest round trip that is left of it after each answer. */
-const SLOWEST_KEEP = 0.99;
-
 /** What became of a request, and how long it was under way, real time. */
 export interface Exchange {
   readonly reply: Reply;
   readonly roundTripMs: number;
 }
+
+/** What those who poll need of a line. */
+export type PolledLine = Pick<Line, 'read' | 'unanswered' | 'parallel' | 'lost' | 'onLost' | 'onLate' | 'close'>;
 
 const LOST: Exchange = { reply: { kind: 'lost' }, roundTripMs: 0 };
 
@@ -49,7 +55,7 @@ export class Line {
   #lost: Text | undefined;
   #onLost: (() => void) | undefined;
   #unanswered = 0;
-  #slowestMs = 0;
+  #onLate: ((late: LateReply) => void) | undefined;
 
   private constructor(
     connection: Connection,
@@ -96,9 +102,9 @@ export class Line {
     return this.#unanswered;
   }
 
-  /** The slowest round trip of late, real ms; 0 before the first. */
-  get slowestMs(): number {
-    return this.#slowestMs;
+  /** Calls `listener` for each reply to a request that had been given up. */
+  onLate(listener: (late: LateReply) => void): void {
+    this.#onLate = listener;
   }
 
   /**
@@ -188,7 +194,6 @@ export class Line {
       return this.#wire.timedOut();
     }
     this.#unanswered = 0;
-    this.#slowestMs = Math.max(roundTripMs, this.#slowestMs * SLOWEST_KEEP);
     this.#wire.answered(roundTripMs);
     // A long job and a busy device are no failures: they say that the answer comes later.
     if (reply.kind === 'exception' && !isPatience(reply.code)) this.#wire.failed(exceptionText(reply.code));
@@ -223,6 +228,11 @@ export class Line {
     const connection = this.#connection;
     connection.onLost((reason) => {
       if (!connection.broken) this.#lose(reason);
+    });
+    connection.onLate((late) => {
+      // Somebody is there, and this link is not silent.
+      this.#unanswered = 0;
+      this.#onLate?.(late);
     });
   }
 

@@ -33,6 +33,12 @@ export class LinkCondition {
     wire.revised(null);
   }
 
+  /** The unit was told of as silent on a connection before this one. */
+  stillSilent(unit: number): void {
+    this.#silent.add(unit);
+    this.#tell();
+  }
+
   unitSilent(unit: number): void {
     this.#silent.add(unit);
     this.#logChange('warn', `unit ${unit}`, { unit }, 'unit does not answer');

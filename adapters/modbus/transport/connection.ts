@@ -4,7 +4,7 @@ import { isBitTable } from '../address.ts';
 import type { Table } from '../schema.ts';
 import { ClientCodec } from './client-codec.ts';
 import { type Endpoint, noModbusText, type SerialSettings, shownEndpoint } from './endpoint.ts';
-import { expectedReply } from './expected-reply.ts';
+import { EXCEPTION_BIT, expectedReply } from './expected-reply.ts';
 import type { Framing, FramingHost, Outcome } from './framing.ts';
 import { MbapFraming } from './mbap-framing.ts';
 import { type LineTiming, RtuFraming } from './rtu-framing.ts';
@@ -38,6 +38,13 @@ export type Reply =
   | { readonly kind: 'malformed'; readonly detail: string }
   | { readonly kind: 'lost' };
 
+/** A reply to a request that had been given up: who sent it, the exception if it was one, and how long it took, real ms. */
+export interface LateReply {
+  readonly unit: number;
+  readonly exception: number | undefined;
+  readonly afterMs: number;
+}
+
 /** What one request may carry, by the protocol. */
 const MOST = { readBits: 2000, readRegisters: 125, writeBits: 1968, writeRegisters: 123 };
 
@@ -62,6 +69,7 @@ export class Connection {
   #stuck = false;
   #lost: Text | undefined;
   #onLost: ((reason: Text) => void) | undefined;
+  #onLate: ((late: LateReply) => void) | undefined;
 
   private constructor(endpoint: Endpoint, transport: Transport, timeoutMs: number) {
     this.#endpoint = endpoint;
@@ -78,6 +86,7 @@ export class Connection {
         void transport.close();
       },
       timedOut: () => this.#closeIfStuck(),
+      late: (frame, afterMs) => this.#onLate?.(lateReply(frame, afterMs)),
     });
     this.#freeSlots = Array.from({ length: this.#framing.parallel }, (_, slot) => slot);
     transport.listen(
@@ -118,6 +127,11 @@ export class Connection {
   onLost(listener: (reason: Text) => void): void {
     this.#onLost = listener;
     if (this.#lost !== undefined) listener(this.#lost);
+  }
+
+  /** Calls `listener` for each reply to a request that had been given up. */
+  onLate(listener: (late: LateReply) => void): void {
+    this.#onLate = listener;
   }
 
   /** Sends one request and waits for its reply, at most `timeoutMs` (real time; the link's if absent) after it is sent. */
@@ -185,6 +199,11 @@ export class Connection {
       en: cause === '' ? `${where} closed the connection` : `connection to ${where} was lost (${cause})`,
     };
   }
+}
+
+function lateReply(frame: Buffer, afterMs: number): LateReply {
+  const [unit = 0, code = 0, first] = frame;
+  return { unit, exception: (code & EXCEPTION_BIT) === 0 ? undefined : first, afterMs };
 }
 
 async function openTransport(endpoint: Endpoint, signal: AbortSignal): Promise<Transport> {
