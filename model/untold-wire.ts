@@ -8,4 +8,5 @@ export const untoldWire: Wire = Object.freeze({
   heard: () => undefined,
   revised: () => undefined,
   overran: () => undefined,
+  certified: () => undefined,
 });

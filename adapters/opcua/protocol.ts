@@ -11,18 +11,22 @@ import {
   opcuaMapPointSchema,
   opcuaSettingsSchema,
 } from './schema.ts';
+import { opcuaCertificates } from './security/certificates.ts';
+import { expandArray } from './values/array.ts';
 import { writtenOpcua } from './written.ts';
 
-/** OPC UA over opc.tcp without security: subscriptions, with regular reads as proof of life. See README.md. */
+/** OPC UA over opc.tcp: subscriptions, with regular reads as proof of life. See README.md. */
 export const opcuaProtocol: Protocol<OpcuaSettings, OpcuaAddress, OpcuaMapPoint, OpcuaAssetAddress | undefined> = {
   key: 'opcua',
   settingsSchema: opcuaSettingsSchema,
   assetAddressSchema: opcuaAssetAddressSchema,
   mapPointSchema: opcuaMapPointSchema,
+  expand: expandArray,
   resolve: resolveOpcua,
   written: writtenOpcua,
   conflicts: conflictsOpcua,
   expectedIntervalMs: ({ refresh }) => parseDuration(refresh ?? '') ?? DEFAULT_REFRESH_MS,
+  certificates: opcuaCertificates,
   create: (plan) => {
     // The library takes 100 MB and most of a second to load: only where a site has such a link.
     const opening = () => import('./link.ts').then(({ OpcuaLink }) => new OpcuaLink(plan));
@@ -34,11 +38,11 @@ export const opcuaProtocol: Protocol<OpcuaSettings, OpcuaAddress, OpcuaMapPoint,
       },
       async probe(request, signal) {
         link ??= opening();
-        return (await import('./probe.ts')).probeOpcua(plan, await link, request, signal);
+        return (await import('./commissioning/probe.ts')).probeOpcua(plan, await link, request, signal);
       },
       async scan(options, signal, tell) {
         link ??= opening();
-        return (await import('./scan.ts')).scanOpcua(plan, await link, options, signal, tell);
+        return (await import('./commissioning/scan.ts')).scanOpcua(plan, await link, options, signal, tell);
       },
     };
   },

@@ -1,6 +1,9 @@
 import type { AddressContext, Problem, Resolved } from '../../model/adapter.ts';
 import type { PointKey } from '../../model/point.ts';
+import type { Text } from '../../model/text.ts';
+import { deadbandProblems, reportingOf } from './reporting.ts';
 import type { OpcuaAddress, OpcuaAssetAddress, OpcuaMapPoint } from './schema.ts';
+import { MEMBER_FORM, parseMember } from './values/member-path.ts';
 
 /** Makes the address of one point of one asset; see `Protocol.resolve`. */
 export function resolveOpcua(
@@ -30,16 +33,44 @@ export function resolveOpcua(
       },
     });
   }
+  if (mapPoint.type !== undefined && context.kind !== 'bool') {
+    problems.push({
+      path: ['type'],
+      text: {
+        zh: `type: ${mapPoint.type} 只用于 bool 类型的点，${context.point} 是 ${context.kind}`,
+        en: `type: ${mapPoint.type} is for bool points; ${context.point} is ${context.kind}`,
+      },
+    });
+  }
+  if (mapPoint.step !== undefined) problems.push({ path: ['step'], text: STEP_ALONE });
+  const { member: written, type } = mapPoint;
+  const member = written === undefined ? undefined : parseMember(written);
+  if (written !== undefined && member === undefined) problems.push({ path: ['member'], text: MEMBER_FORM });
+  const index = plainIndex(mapPoint.index);
+  problems.push(...deadbandProblems(mapPoint, context));
   if (problems.length > 0 || namespace === undefined) return { ok: false, problems };
   return {
     ok: true,
     value: {
       namespace,
       node,
-      ...(mapPoint.index !== undefined && { index: mapPoint.index }),
+      ...(index !== undefined && { index }),
+      ...(member !== undefined && { member }),
+      ...(type !== undefined && { type }),
       ...(mapPoint.scale !== undefined && { scale: mapPoint.scale }),
+      ...reportingOf(mapPoint),
     },
   };
+}
+
+const STEP_ALONE: Text = {
+  zh: 'step 只与 count 一起使用',
+  en: 'step goes with count: leave it out, or say how many points these are',
+};
+
+/** One number is the same element as a list of this one number. */
+function plainIndex(index: OpcuaMapPoint['index']): OpcuaAddress['index'] {
+  return typeof index === 'object' && index.length === 1 ? index[0] : index;
 }
 
 /** Finds points of a link that read the very same value; see `Protocol.conflicts`. */
@@ -49,7 +80,8 @@ export function conflictsOpcua(
   const problems: Problem[] = [];
   const seen = new Map<string, PointKey>();
   points.forEach(({ key, address }, index) => {
-    const place = JSON.stringify([address.namespace, address.node, address.index ?? null, address.scale ?? 1]);
+    const { namespace, node, index: element = null, member = null, type = null, scale = 1 } = address;
+    const place = JSON.stringify([namespace, node, element, member, type, scale]);
     const first = seen.get(place);
     if (first === undefined) seen.set(place, key);
     else {
@@ -63,6 +95,12 @@ export function conflictsOpcua(
     }
   });
   return problems;
+}
+
+const MAX_NUMERIC_ID = 0xffff_ffff;
+
+function isNumeric(node: string): boolean {
+  return /^i=\d{1,10}$/.test(node) && Number(node.slice(2)) <= MAX_NUMERIC_ID;
 }
 
 function nodeProblems(node: string): Problem[] {
@@ -90,7 +128,7 @@ function nodeProblems(node: string): Problem[] {
       },
     ];
   }
-  if (/^s=.+$/s.test(node) || /^i=\d{1,10}$/.test(node) || /^b=[A-Za-z0-9+/]+=*$/.test(node)) return [];
+  if (/^s=.+$/s.test(node) || isNumeric(node) || /^b=[A-Za-z0-9+/]+=*$/.test(node)) return [];
   if (/^g=[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/.test(node)) return [];
   return [
     {

@@ -32,6 +32,7 @@ export class WireCounts implements Wire {
   #messages = 0;
   #overruns = 0;
   #revision: Text | null = null;
+  #certificates: WireFacts['certificates'] = null;
   #lastError: LinkError | null = null;
 
   /** @param now epoch ms of site time, for when an error was */
@@ -66,6 +67,10 @@ export class WireCounts implements Wire {
     this.#overruns += 1;
   }
 
+  certified(certificates: NonNullable<WireFacts['certificates']>): void {
+    this.#certificates = certificates;
+  }
+
   /** The newest error; null where there was none. */
   get lastError(): LinkError | null {
     return this.#lastError;
@@ -89,6 +94,7 @@ export class WireCounts implements Wire {
       errorRatio: asked + errors === 0 ? null : Math.min(1, errors / Math.max(asked, errors)),
       roundTripMs: this.#recentRoundTrips(Math.min(answers, ROUND_TRIPS)),
       revision: this.#revision,
+      certificates: this.#certificates,
     };
   }
 

@@ -79,6 +79,7 @@ function describeRun(protocol: Protocol, lab: Lab): void {
         points: [...linkPoints(protocol, lab), ...more],
         clock: simulatedClock(startMs, lab.clockRate ?? 1, startMs),
         log: { info: () => undefined, warn: () => undefined },
+        ...(server.folder !== undefined && { folder: server.folder }),
       },
       isPossible(lab),
     );
@@ -293,6 +294,7 @@ function describeRun(protocol: Protocol, lab: Lab): void {
     const told = await lonelyRuns({
       protocol: protocol.key,
       settings: server.settings,
+      ...(server.folder !== undefined && { folder: server.folder }),
       points: linkPoints(protocol, lab),
       clockRate: lab.clockRate ?? 1,
     });

@@ -109,8 +109,8 @@ test('what passes over the wire is told: round trips, notifications, bad values,
   expect(messages).toBeGreaterThan(0);
   expect(roundTripMs?.median).toBeGreaterThan(0);
   expect(revision).toEqual({
-    zh: '发布间隔 50 ms（要求 10 ms）；采样间隔 50 ms（要求 10 ms）',
-    en: 'publishing each 50 ms (10 ms was asked for); sampling each 50 ms (10 ms was asked for)',
+    zh: '发布间隔 50 ms（要求 10 ms）；2 个节点的采样变慢，最慢 50 ms（要求 10 ms）',
+    en: 'publishing each 50 ms (10 ms was asked for); 2 nodes sampled more slowly, the slowest each 50 ms (10 ms was asked for)',
   });
   server.mark('level', StatusCodes.BadSensorFailure);
   await run.until('it is bad', () => run.latest('level')?.quality === 'bad');

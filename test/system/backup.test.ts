@@ -81,11 +81,12 @@ describe('of a gateway at work', () => {
     )[0];
     const [seq, ms] = [Number(untilLog?.seq), Number(untilLog?.ms)];
     expect(seq).toBeGreaterThanOrEqual(before);
-    const kept = (folder: string) => ({
-      ledger: rows(
+    const ledgerOf = (folder: string) =>
+      rows(
         join(folder, 'state.db'),
         `SELECT asset, from_ms, class FROM ledger WHERE seq <= ${seq} ORDER BY asset, from_ms, seq, ordinal`,
-      ),
+      );
+    const kept = (folder: string) => ({
       changes: rows(
         join(folder, 'state.db'),
         `SELECT seq, ordinal, body FROM changes WHERE seq <= ${seq} ORDER BY seq, ordinal`,
@@ -94,6 +95,16 @@ describe('of a gateway at work', () => {
     });
     expect(await estate.gateway.end('SIGKILL')).toBe('SIGKILL');
     const original = kept(dataDir);
+    const originalLedger = ledgerOf(dataDir);
+    // A late sample after the backup changes the past of its asset, which the box that goes on from it has not seen.
+    const changedLater = new Set(
+      rows(
+        join(dataDir, 'state.db'),
+        `SELECT DISTINCT body ->> '$.asset' AS asset FROM changes
+         WHERE seq > ${seq} AND body ->> '$.kind' = 'ledger' AND body -> '$.correction' IS NOT NULL`,
+      ).map(({ asset }) => asset),
+    );
+    const comparable = (ledger: typeof originalLedger) => ledger.filter(({ asset }) => !changedLater.has(asset));
 
     rmSync(dataDir, { recursive: true });
     const restore = await command('restore', dir, '--data', dataDir);
@@ -105,6 +116,8 @@ describe('of a gateway at work', () => {
     for (const alarm of standing)
       expect(alarms.find(({ activationId }) => activationId === alarm.activationId)).toMatchObject(alarm);
     expect(kept(dataDir)).toEqual(original);
+    expect(comparable(originalLedger).length).toBeGreaterThan(originalLedger.length / 2);
+    expect(comparable(ledgerOf(dataDir))).toEqual(comparable(originalLedger));
     expect(history.count.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(0);
     await until('history has caught up', WITHIN_MS, async () => {
       const { count, last } = await estate.get<HistoryReply>(question);

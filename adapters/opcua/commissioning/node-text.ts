@@ -1,5 +1,5 @@
 import { DataType, type DataValue, type Variant, VariantArrayType } from 'node-opcua';
-import type { Text } from '../../model/text.ts';
+import type { Text } from '../../../model/text.ts';
 
 /** Characters of one value that are shown. */
 const SHOWN_VALUE = 300;

@@ -8,15 +8,15 @@ import {
   NodeId,
   type ReferenceDescription,
 } from 'node-opcua';
-import { LinkLost, SetupRefused } from '../../model/adapter.ts';
-import { parseDuration } from '../../model/duration.ts';
-import type { ScanAnswer, ScanEnd, ScanEvent, ScanOptions, Shown, Unreadable } from '../../model/probe.ts';
-import type { Text } from '../../model/text.ts';
-import type { OpcuaLink } from './link.ts';
+import { LinkLost, SetupRefused } from '../../../model/adapter.ts';
+import { parseDuration } from '../../../model/duration.ts';
+import type { ScanAnswer, ScanEnd, ScanEvent, ScanOptions, Shown, Unreadable } from '../../../model/probe.ts';
+import type { Text } from '../../../model/text.ts';
+import type { OpcuaLink } from '../link.ts';
+import { REQUEST_TIMEOUT_MS, within } from '../session/request.ts';
 import { type NodePlace, nodeIdOf, parseNode, pointIndex } from './node-place.ts';
 import { typeText, variantText } from './node-text.ts';
 import { connectionAdvice, type PersonsPlan } from './probe.ts';
-import { REQUEST_TIMEOUT_MS, within } from './request.ts';
 
 /** Nodes of one scan, those of one browse, and values of one read; small servers refuse more. */
 const MAX_NODES = 5_000;

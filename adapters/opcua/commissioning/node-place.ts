@@ -1,7 +1,7 @@
 import { NodeId, resolveNodeId } from 'node-opcua';
-import type { LinkPoint } from '../../model/adapter.ts';
-import type { Text } from '../../model/text.ts';
-import type { OpcuaAddress } from './schema.ts';
+import type { LinkPoint } from '../../../model/adapter.ts';
+import type { Text } from '../../../model/text.ts';
+import type { OpcuaAddress } from '../schema.ts';
 
 /** A node as a person named it: its namespace by index or by URI. */
 export interface NodePlace {

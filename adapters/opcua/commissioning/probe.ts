@@ -1,15 +1,16 @@
 import { AttributeIds, type ClientSession, DataType, type DataValue, NodeClass, type NodeId } from 'node-opcua';
-import { LinkLost, type LinkPlan, type LinkPoint, SetupRefused } from '../../model/adapter.ts';
-import type { Fact, Finding, ProbeAnswer, ProbeRequest, Shown, ShownTable, Trouble } from '../../model/probe.ts';
-import { reasonOf, reasons } from '../../model/reason.ts';
-import { BatchBuilder } from '../../model/sample.ts';
-import type { Text } from '../../model/text.ts';
-import { decodeValue } from './decode.ts';
-import type { OpcuaLink } from './link.ts';
+import { LinkLost, type LinkPlan, type LinkPoint, SetupRefused } from '../../../model/adapter.ts';
+import type { Fact, Finding, ProbeAnswer, ProbeRequest, Shown, ShownTable, Trouble } from '../../../model/probe.ts';
+import { reasonOf, reasons } from '../../../model/reason.ts';
+import { BatchBuilder } from '../../../model/sample.ts';
+import type { Text } from '../../../model/text.ts';
+import type { OpcuaLink } from '../link.ts';
+import type { OpcuaAddress, OpcuaSettings } from '../schema.ts';
+import { REQUEST_TIMEOUT_MS, within } from '../session/request.ts';
+import { decodeValue } from '../values/decode.ts';
+import { memberText } from '../values/member-path.ts';
 import { type NodePlace, nodeIdOf, parseNode, pointIndex } from './node-place.ts';
 import { elementsOf, statusText, timeText, typeText, variantText } from './node-text.ts';
-import { REQUEST_TIMEOUT_MS, within } from './request.ts';
-import type { OpcuaAddress, OpcuaSettings } from './schema.ts';
 
 /** Elements of an array that are shown. */
 const MAX_ELEMENTS = 100;
@@ -199,16 +200,25 @@ function pointTable(own: readonly LinkPoint<OpcuaAddress>[], value: DataValue, n
       const state = point.states?.[String(found)];
       const none = typeof found === 'number' && Number.isNaN(found);
       const reason = reasonOf(batch.reason[0] ?? 0);
-      const { index, scale } = point.address;
-      const form = `${point.kind}${index === undefined ? '' : `, index ${index}`}${scale === undefined ? '' : `, × ${scale}`}`;
       return [
         point.key,
-        form,
+        formOf(point),
         state ? { zh: `${found} ${state.zh}`, en: `${found} ${state.en}` } : none ? NONE : String(found),
         reason ? reasons[reason].text : '',
       ];
     }),
   };
+}
+
+/** How the map has it: kind, element, member, factor. */
+function formOf({ kind, address: { index, member, type, scale } }: LinkPoint<OpcuaAddress>): string {
+  return [
+    kind,
+    ...(index === undefined ? [] : [`index ${index}`]),
+    ...(member === undefined ? [] : [`member ${memberText(member)}`]),
+    ...(type === undefined ? [] : [`type ${type}`]),
+    ...(scale === undefined ? [] : [`× ${scale}`]),
+  ].join(', ');
 }
 
 function namespaceTable(namespaces: readonly string[]): ShownTable {

@@ -1,4 +1,4 @@
-import type { Wire } from '../../model/adapter.ts';
+import type { Wire } from '../../../model/adapter.ts';
 
 /** Real ms for the server to answer one request. */
 export const REQUEST_TIMEOUT_MS = 3_000;

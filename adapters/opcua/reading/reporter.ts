@@ -1,7 +1,11 @@
-import type { Emit, LinkPlan } from '../../model/adapter.ts';
-import { BatchBuilder, MAX_BATCH_SAMPLES } from '../../model/sample.ts';
-import { type Decoded, decodeValue, type NodePoint, type NodeValue } from './decode.ts';
-import type { OpcuaAddress, OpcuaSettings } from './schema.ts';
+import type { Emit, LinkPlan } from '../../../model/adapter.ts';
+import type { ReasonKey } from '../../../model/reason.ts';
+import { BatchBuilder, MAX_BATCH_SAMPLES } from '../../../model/sample.ts';
+import type { OpcuaAddress, OpcuaSettings } from '../schema.ts';
+import { type Decoded, decodeValue, type NodeValue } from '../values/decode.ts';
+import type { Watched } from './watched.ts';
+
+const nothing: Decoded = { unknown: false, clockOff: false };
 
 /**
  * Joins values into batches: what arrives in one turn of the event loop goes together, and what arrives while a batch
@@ -13,11 +17,10 @@ export class Reporter {
   readonly #emit: Emit;
   readonly #builder = new BatchBuilder();
   readonly #clockOff = new Set<number>();
-  /** Per point, how many values it had; tells whether something newer came while a read was under way. */
-  readonly #arrivals = new Map<number, number>();
   #writing: Promise<void> | undefined;
   #scheduled = false;
   #storing = true;
+  #serverClockOff = false;
   #dropped = 0;
   #closed = false;
 
@@ -26,31 +29,32 @@ export class Reporter {
     this.#emit = emit;
   }
 
-  /** Takes a value that the server reported by itself. */
-  notify(point: NodePoint, value: NodeValue): Decoded {
-    this.#arrivals.set(point.number, this.arrivals(point) + 1);
-    if (this.#closed || this.#builder.length >= MAX_BATCH_SAMPLES) {
+  /** The server's clock shows another time than ours: its stamps are not used until it is told otherwise. */
+  set serverClockOff(off: boolean) {
+    this.#serverClockOff = off;
+  }
+
+  /** Takes a value that the server reported by itself, at `receivedMs`. */
+  notify(entry: Watched, value: NodeValue, receivedMs: number): Decoded {
+    entry.arrivals += 1;
+    if (this.#closed || this.#builder.length + entry.points.length > MAX_BATCH_SAMPLES) {
       if (!this.#closed && this.#dropped++ === 0) {
         this.#plan.log.warn({}, 'samples wait for the disk; changes between two reads are lost');
       }
-      return { unknown: false, clockOff: false };
+      return nothing;
     }
-    return this.#add(point, value);
-  }
-
-  arrivals(point: NodePoint): number {
-    return this.#arrivals.get(point.number) ?? 0;
+    return this.#add(entry, value, receivedMs);
   }
 
   /** Takes a value that was asked for; the caller has waited for `room`. */
-  read(point: NodePoint, value: NodeValue): Decoded {
-    return this.#add(point, value);
+  read(entry: Watched, value: NodeValue): Decoded {
+    return this.#add(entry, value, this.#plan.clock.now());
   }
 
-  /** Adds a bad sample of a node that the server was not asked for. */
-  unknown(point: NodePoint, detail: string): void {
+  /** Adds bad samples of a node that the server was not asked for, or for which there was no answer. */
+  bad(entry: Watched, reason: ReasonKey, detail: string): void {
     const now = this.#plan.clock.now();
-    this.#builder.bad(point.number, now, now, 'unknown-node', detail);
+    for (const { number } of entry.points) this.#builder.bad(number, now, now, reason, detail);
     this.#schedule();
   }
 
@@ -76,9 +80,14 @@ export class Reporter {
     if (this.#dropped > 0) this.#plan.log.info({ dropped: this.#dropped }, 'changes were lost while samples waited');
   }
 
-  #add(point: NodePoint, value: NodeValue): Decoded {
-    const decoded = decodeValue(this.#builder, point, value, this.#plan.clock.now());
-    this.#noteClock(point.number, decoded.clockOff);
+  #add({ points }: Watched, value: NodeValue, receivedMs: number): Decoded {
+    const { statusCode, value: held } = value;
+    const from = this.#serverClockOff ? { statusCode, value: held, sourceTimestamp: null } : value;
+    let decoded = nothing;
+    for (const point of points) {
+      decoded = decodeValue(this.#builder, point, from, receivedMs);
+      if (decoded.clockOff || this.#clockOff.size > 0) this.#noteClock(point.number, decoded.clockOff);
+    }
     this.#schedule();
     return decoded;
   }
