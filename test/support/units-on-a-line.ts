@@ -60,6 +60,11 @@ export class UnitsLine implements PolledLine {
     this.#tellLost();
   }
 
+  /** A line that is none is closed by nobody. */
+  onHabit(): void {
+    return undefined;
+  }
+
   onLate(listener: (late: LateReply) => void): void {
     this.#tellLate = listener;
   }

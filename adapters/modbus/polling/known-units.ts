@@ -11,6 +11,8 @@ import { ProbeTimes } from './probe-times.ts';
 export class KnownUnits {
   readonly patience = new LinePatience();
   readonly times: ProbeTimes;
+  /** The device closes connections by itself, and that was told. */
+  closesConnection = false;
   readonly #clock: Clock;
   readonly #breakers = new Map<number, Breaker>();
 

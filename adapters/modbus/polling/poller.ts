@@ -103,6 +103,7 @@ export class Poller {
     for (const unit of known.silent) this.#condition.stillSilent(unit);
     line.onLost(() => stop.abort());
     line.onLate((late) => this.#heardLate(late));
+    line.onHabit(() => this.#closesConnection());
   }
 
   /** Polls until the stop aborts; rejects with LinkLost when the link is gone. Nothing of it goes on afterwards. */
@@ -208,6 +209,7 @@ export class Poller {
   #beginPoll(group: Group): void {
     const { intervalMs } = group;
     const poll: Poll = { searchReads: SEARCH_READS_PER_POLL };
+    this.#condition.tellOverdue();
     let leftOut = false;
     for (const reader of this.#inTurn) {
       const share = reader.shares.find((one) => one.intervalMs === intervalMs);
@@ -319,6 +321,12 @@ export class Poller {
     this.#hearFromMs = Number.POSITIVE_INFINITY;
     await reader.hear();
     this.#hearFromMs = this.#known.patience.isProven ? 0 : performance.now() + HEAR_EVERY_MS;
+  }
+
+  #closesConnection(): void {
+    if (this.#known.closesConnection) return;
+    this.#known.closesConnection = true;
+    this.#condition.closesConnection();
   }
 
   #heardLate({ unit, exception, afterMs }: LateReply): void {

@@ -67,6 +67,8 @@ export class Connection {
   readonly #freeSlots: number[];
   #broken = false;
   #stuck = false;
+  #isClosing = false;
+  #closedByPeer = false;
   #lost: Text | undefined;
   #onLost: ((reason: Text) => void) | undefined;
   #onLate: ((late: LateReply) => void) | undefined;
@@ -118,6 +120,11 @@ export class Connection {
     return this.#broken;
   }
 
+  /** True once the other side has closed it, in order or by a reset, rather than that it broke or was given up. */
+  get closedByPeer(): boolean {
+    return this.#closedByPeer;
+  }
+
   /** Why the connection is gone; undefined while it stands. */
   get lost(): Text | undefined {
     return this.#lost ?? (this.#transport.isOpen ? undefined : this.#lostText(''));
@@ -148,6 +155,7 @@ export class Connection {
 
   /** Tears the connection down; resolves when nothing of it is left. */
   async close(): Promise<void> {
+    this.#isClosing = true;
     this.#onLost = undefined;
     this.#framing.abandon();
     await this.#transport.close();
@@ -187,6 +195,9 @@ export class Connection {
   }
 
   #onClosed(cause: string): void {
+    // A serial port that goes has been pulled out.
+    const isOurs = this.#isClosing || this.#broken || this.#stuck || this.#lost !== undefined;
+    this.#closedByPeer = !isOurs && this.#endpoint.kind !== 'serial' && ['', 'ECONNRESET', 'EPIPE'].includes(cause);
     this.#lost ??= this.#lostText(this.#stuck ? 'EPIPE' : cause);
     this.#framing.abandon();
     this.#onLost?.(this.#lost);
