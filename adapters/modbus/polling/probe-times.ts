@@ -200,7 +200,9 @@ function byTurn(a: Doubtful, b: Doubtful): number {
   const { breaker: other } = b;
   if (one.isTried !== other.isTried) return one.isTried ? 1 : -1;
   if (!one.isTried && one.answeredMs !== other.answeredMs) return one.answeredMs > other.answeredMs ? -1 : 1;
-  return one.misses - other.misses || a.doubtfulMs - b.doubtfulMs || scattered(a.unit) - scattered(b.unit);
+  // Since when they are due says nothing of units that were all first known in the same moment, or nearly.
+  const byDue = one.isTried ? a.doubtfulMs - b.doubtfulMs : 0;
+  return one.misses - other.misses || byDue || scattered(a.unit) - scattered(b.unit);
 }
 
 function scattered(unit: number): number {
