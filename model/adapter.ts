@@ -98,6 +98,8 @@ export interface Wire {
   heard(messages: number): void;
   /** The other side grants something else than was asked for, such as a slower publishing interval; null: it no longer does. */
   revised(what: Text | null): void;
+  /** Which of several addresses of the other side is connected to; null where none is, or there is no choice. */
+  using(address: string | null): void;
   /** A poll was not done when the next of its group was due, which is left out: the interval is too short for what is read. */
   overran(): void;
   /** Until when the certificates are good that the link works with, epoch ms; null for one that it does not have. */

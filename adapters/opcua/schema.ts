@@ -5,6 +5,10 @@ import type { MemberPath } from './values/member-path.ts';
 /** Site ms between two reads of all nodes where the site file has none. */
 export const DEFAULT_REFRESH_MS = 5_000;
 
+const ENDPOINT_PATTERN = '^opc\\.tcp://(\\[[0-9a-fA-F:]+\\]|[^:/\\[\\]]+)(:[0-9]{1,5})?(/.*)?$|\\$\\{';
+/** Redundant servers of one link besides the first. */
+const MAX_ALTERNATIVES = 8;
+
 const PemPath = (description: string) => Type.Optional(Type.String({ minLength: 1, maxLength: 4096, description }));
 
 const SecuritySettings = Type.Object(
@@ -39,9 +43,17 @@ const percentSchema = (description: string) => Type.Number({ minimum: 0, maximum
 export const opcuaSettingsSchema = Type.Object(
   {
     endpoint: Type.String({
-      pattern: '^opc\\.tcp://(\\[[0-9a-fA-F:]+\\]|[^:/\\[\\]]+)(:[0-9]{1,5})?(/.*)?$|\\$\\{',
+      pattern: ENDPOINT_PATTERN,
       description: 'address of the server, `opc.tcp://host:port/path`',
     }),
+    alternatives: Type.Optional(
+      Type.Array(Type.String({ pattern: ENDPOINT_PATTERN }), {
+        minItems: 1,
+        maxItems: MAX_ALTERNATIVES,
+        uniqueItems: true,
+        description: 'other addresses of the same server or of its redundant ones; tried in this order',
+      }),
+    ),
     sampling: Type.Optional(
       Type.String({ pattern: DURATION_PATTERN, description: 'how often the server looks at a node; 500ms if absent' }),
     ),

@@ -303,6 +303,7 @@ export const en: Messages = {
   overrunCount: (count, shown) => `${shown} ${count === 1 ? 'poll' : 'polls'} left out`,
   reconnects: 'Reconnected',
   times: (count) => many(count, 'time', 'times'),
+  connectedTo: 'Connected to',
   revision: 'Granted instead',
   lastError: 'Last error',
   controllers: 'Links to controllers',

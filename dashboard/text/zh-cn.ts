@@ -302,6 +302,7 @@ export const zhCN = {
   overrunCount: (_count: number, shown: string) => `来不及而略过 ${shown} 轮`,
   reconnects: '重连',
   times: (count: number) => `${count} 次`,
+  connectedTo: '当前连接',
   revision: '对方改定',
   lastError: '最近一次错误',
   controllers: '控制器链路',

@@ -383,6 +383,10 @@ const WireReply = Type.Object(
       ),
     ),
     revision: Nullable(TextSchema, 'what the other side grants instead of what was asked for'),
+    address: Nullable(
+      Type.String(),
+      'which of several addresses is connected to; null where none is, or there is one only',
+    ),
     certificates: Nullable(
       Type.Object(
         { ownUntilMs: Nullable(Type.Number()), serverUntilMs: Nullable(Type.Number()) },

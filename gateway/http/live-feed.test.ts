@@ -75,6 +75,7 @@ const link: LinkReply = {
     errorRatio: null,
     roundTripMs: null,
     revision: null,
+    address: null,
     certificates: null,
   },
 };

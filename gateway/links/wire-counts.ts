@@ -32,6 +32,7 @@ export class WireCounts implements Wire {
   #messages = 0;
   #overruns = 0;
   #revision: Text | null = null;
+  #address: string | null = null;
   #certificates: WireFacts['certificates'] = null;
   #lastError: LinkError | null = null;
 
@@ -61,6 +62,10 @@ export class WireCounts implements Wire {
 
   revised(what: Text | null): void {
     this.#revision = what;
+  }
+
+  using(address: string | null): void {
+    this.#address = address;
   }
 
   overran(): void {
@@ -94,6 +99,7 @@ export class WireCounts implements Wire {
       errorRatio: asked + errors === 0 ? null : Math.min(1, errors / Math.max(asked, errors)),
       roundTripMs: this.#recentRoundTrips(Math.min(answers, ROUND_TRIPS)),
       revision: this.#revision,
+      address: this.#address,
       certificates: this.#certificates,
     };
   }

@@ -633,6 +633,7 @@ function fixtureWire(more: Partial<LinkReply['wire']> = {}): LinkReply['wire'] {
     errorRatio: 0,
     roundTripMs: { last: 4.1, median: 4.3, p95: 11.8 },
     revision: null,
+    address: null,
     certificates: null,
     ...more,
   };

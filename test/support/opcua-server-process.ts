@@ -216,7 +216,7 @@ export class OpcuaServerProcess {
   }
 
   #load(): LoadedServer {
-    return new LoadedServer({ ...this.#options, port: this.port, certificatesFolder: this.#folder });
+    return new LoadedServer({ certificatesFolder: this.#folder, ...this.#options, port: this.port });
   }
 
   async #tell(command: OpcuaServerCommand): Promise<unknown> {
