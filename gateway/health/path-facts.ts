@@ -2,6 +2,7 @@ import type { HealthFigures } from '../../model/gateway-health.ts';
 import type { Leap } from '../../model/leaps.ts';
 import type { LogFacts } from '../../model/log.ts';
 import type { Text } from '../../model/text.ts';
+import type { WireFacts } from '../links/link-facts.ts';
 
 /** How history does. Counts are since the start of the program; null where the home does not count that. */
 export interface HistoryPathFacts {
@@ -43,6 +44,30 @@ export interface PathFacts {
   readonly clockBehindMs: number;
   /** The newest leap of the clock, as long as it is not a day old; null for none. */
   readonly clockLeap: Leap | null;
+  readonly certificates: CertificateCounts;
+}
+
+/** Of the certificates that links work with. */
+export interface CertificateCounts {
+  /** That end within {@link EXPIRES_SOON_MS}. */
+  readonly expiring: number;
+  readonly expired: number;
+}
+
+/** So long before the end of a certificate somebody is told. */
+export const EXPIRES_SOON_MS = 30 * 24 * 3_600_000;
+
+/** Counts certificates by how near their end is; the gateway's own counts once, however many links it serves. */
+export function countCertificates(
+  links: readonly { readonly wire: Pick<WireFacts, 'certificates'> }[],
+  nowMs: number,
+): CertificateCounts {
+  const own = new Set(links.map(({ wire }) => wire.certificates?.ownUntilMs));
+  const ends = [...own, ...links.map(({ wire }) => wire.certificates?.serverUntilMs)].flatMap((ms) => ms ?? []);
+  return {
+    expiring: ends.filter((ms) => ms > nowMs && ms <= nowMs + EXPIRES_SOON_MS).length,
+    expired: ends.filter((ms) => ms <= nowMs).length,
+  };
 }
 
 const MINUTE_MS = 60_000;
@@ -56,6 +81,7 @@ export function healthFigures({
   damagedFiles,
   clockBehindMs,
   clockLeap,
+  certificates,
 }: PathFacts): HealthFigures {
   return {
     logFailing: log.failing === null ? 0 : 1,
@@ -69,6 +95,8 @@ export function healthFigures({
     ...(disk && { diskFreeBytes: disk.freeBytes, diskFreePercent: percentFree(disk) }),
     clockUntrusted: clockBehindMs > 0 ? 1 : 0,
     clockLeapt: clockLeap === null ? 0 : 1,
+    certificatesExpiring: certificates.expiring,
+    certificatesExpired: certificates.expired,
     ...(damagedFiles && { damagedFiles: damagedFiles.length }),
   };
 }
