@@ -153,8 +153,8 @@ function fill(server: OPCUAServer, variables: Map<string, UAVariable>, devices: 
   const mode = namespace.addEnumerationType({
     browseName: 'PumpMode',
     enumeration: [
-      { value: 1, displayName: { locale: 'en', text: 'Automatic' } },
-      { value: 4, displayName: { locale: 'en', text: 'By hand' } },
+      { value: 1, displayName: 'Automatic' },
+      { value: 4, displayName: 'By hand' },
     ],
   });
   add(folder, 'Mode', { dataType: DataType.Int32, value: 4 }, mode);
