@@ -176,6 +176,7 @@ const owners = {
   'rrule-temporal': '^rules/',
   aedes: '^adapters/mqtt/',
   mqtt: '^adapters/mqtt/',
+  'mqtt-packet': '^adapters/mqtt/',
   'modbus-serial': '^adapters/modbus/',
   serialport: '^adapters/modbus/',
   'node-opcua': '^adapters/opcua/',

@@ -67,6 +67,27 @@ export const commandHelps = {
       siteFile,
     ],
   },
+  certificates: {
+    summary: {
+      zh: '证书：查看、制作自己的、信任或拒绝服务器的',
+      en: 'certificates: see them, make the own one, trust or refuse those of servers',
+    },
+    usages: [
+      { zh: 'certificates', en: 'certificates' },
+      { zh: 'certificates make [--days 天数] [--replace]', en: 'certificates make [--days N] [--replace]' },
+      { zh: 'certificates trust 链路 指纹', en: 'certificates trust LINK THUMBPRINT' },
+      { zh: 'certificates refuse 链路', en: 'certificates refuse LINK' },
+    ],
+    options: [
+      option('--days', number, { zh: '有效期多少天；缺省为 3650', en: 'days that it is good for; 3650 if absent' }),
+      option('--replace', null, {
+        zh: '更换已有的证书：之后每台服务器都要重新信任',
+        en: 'in the place of the one that there is: each server must trust it anew',
+      }),
+      json,
+      data,
+    ],
+  },
   check: {
     summary: { zh: '检查站点文件，列出全部错误', en: 'list every mistake of a site file' },
     usages: [{ zh: 'check 站点文件', en: 'check FILE' }],
@@ -297,7 +318,7 @@ const PROGRAM = 'npm run lamplighter --';
 /** The commands, one a line. */
 export function overview(language: keyof Text): string {
   const names = Object.keys(commandHelps) as CommandName[];
-  const lines = names.map((name) => `  ${name.padEnd(10)}${commandHelps[name].summary[language]}`);
+  const lines = names.map((name) => `  ${name.padEnd(14)}${commandHelps[name].summary[language]}`);
   const [head, foot] = {
     zh: ['用法', '每个命令的选项'],
     en: ['usage', 'options of a command'],

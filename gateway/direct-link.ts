@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { Value } from 'typebox/value';
 import { protocolOf } from '../adapters/registry.ts';
 import type { LinkPoint, Protocol } from '../model/adapter.ts';
@@ -14,7 +15,7 @@ import { formatProblem } from './site/problem.ts';
 import { unknownLink } from './unknown-link.ts';
 
 /** Directly, by the site file: the adapter opens a connection of its own for each read. */
-export function directAccess(siteFile: string, key: string): LinkAccess {
+export function directAccess(siteFile: string, key: string, dataDir: string): LinkAccess {
   const site = readSite(siteFile);
   const link = site.links.find((candidate) => candidate.key === key);
   if (link === undefined) {
@@ -23,7 +24,7 @@ export function directAccess(siteFile: string, key: string): LinkAccess {
       site.links.map((candidate) => candidate.key),
     );
   }
-  const adapter = adapterOf(site, link);
+  const adapter = adapterOf(site, link, dataDir);
   return {
     async probe(request, signal) {
       if (adapter.probe === undefined) throw notPossible(link.protocol);
@@ -41,7 +42,7 @@ export function directAccess(siteFile: string, key: string): LinkAccess {
 }
 
 /** The link's adapter, which does not run: it knows settings and points. */
-function adapterOf(site: Site, link: Link): Commissioning {
+function adapterOf(site: Site, link: Link, dataDir: string): Commissioning {
   const protocol: Protocol | undefined = protocolOf(link.protocol);
   if (protocol === undefined) throw notPossible(link.protocol);
   const resolved = resolveSettings(link.settings, process.env);
@@ -64,6 +65,7 @@ function adapterOf(site: Site, link: Link): Commissioning {
     clock: systemClock(),
     log: { info: () => undefined, warn: () => undefined },
     wire: untoldWire,
+    folder: join(dataDir, protocol.key),
   });
 }
 

@@ -1,64 +1,78 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+/** Real ms between two looks at the event loop, each of which asks it for a turn. */
+const LOOK_EVERY_MS = 10;
 
-/** Real ms between two looks at the event loop. */
-const RESOLUTION_MS = 10;
+/** Real ms that a timer may come early, for it counts whole ones. */
+const TIMER_GRAIN_MS = 1;
 
-/** Real ms that one span of measuring takes at least. */
-const SPAN_MS = 60_000;
+/** Looks that one long turn counts as at most: a process that was stopped for hours does not count for as long. */
+const MAX_LOOKS = 1_000;
 
 /** Real ms between two looks at whether the start is over, and after which it counts as over whatever it does. */
-const LOOK_EVERY_MS = 50;
+const START_LOOK_EVERY_MS = 50;
 const START_WITHIN_MS = 30_000;
 
 /** How late the event loop is: what asks for a turn at some time gets it so much later. */
 export interface EventLoopDelay {
-  /** Real ms that 99 % of the turns were late at most, in the worse of the running minute and the one before; 0 at first. */
-  p99Ms(): number;
-}
-
-/** One that does not measure yet. */
-export interface StartingDelay extends EventLoopDelay {
+  /** Hears the delay of each look, real ms, from `begin` on. */
+  onLook(listener: (delayMs: number) => void): void;
+  /** Counts what is due by now, so that whoever asks in a turn that comes late hears of that one too. */
+  look(): void;
   /** Measures from now on. */
   begin(): void;
+  end(): void;
 }
 
 /**
  * Begins to measure once the start is over, for loading the program makes everything late that a start does, and nobody
- * is served by then; gives a function that ends the looking.
+ * is served by then; gives a function that ends looking and measuring.
  */
-export function measureOnceStarted(delay: Pick<StartingDelay, 'begin'>, isStarting: () => boolean): () => void {
+export function measureOnceStarted(
+  delay: Pick<EventLoopDelay, 'begin' | 'end'>,
+  isStarting: () => boolean,
+): () => void {
   const untilMs = performance.now() + START_WITHIN_MS;
   const timer = setInterval(() => {
     if (isStarting() && performance.now() < untilMs) return;
     clearInterval(timer);
     delay.begin();
-  }, LOOK_EVERY_MS);
-  return () => clearInterval(timer);
+  }, START_LOOK_EVERY_MS);
+  return () => {
+    clearInterval(timer);
+    delay.end();
+  };
 }
 
 /**
- * Measures from `begin` on. Spans end when they are asked for, so that no timer is needed; who asks less often than once a
- * minute hears of the time since they asked last. `now` is in ms.
+ * Delays, real ms, of looks that were to come at their interval and came after `elapsedMs` all at once. A long turn counts
+ * for each that would have come while it lasted, not for the first alone: else the longer a turn is, the less of the time
+ * it stands for (coordinated omission; corrected as by `recordValueWithExpectedInterval` of HdrHistogram).
  */
-export function measureEventLoopDelay(now: () => number = () => performance.now()): StartingDelay {
-  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  let startedMs = now();
-  let beforeMs = 0;
+export function delaysOfLooks(elapsedMs: number): readonly number[] {
+  const looks = Math.min(Math.max(1, Math.floor(elapsedMs / LOOK_EVERY_MS)), MAX_LOOKS);
+  return Array.from({ length: looks }, (_, n) => Math.max(0, elapsedMs - (n + 1) * LOOK_EVERY_MS));
+}
+
+/** Measures from `begin` on. `now` is in real ms. */
+export function measureEventLoopDelay(now: () => number = () => performance.now()): EventLoopDelay {
+  const listeners: ((delayMs: number) => void)[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  let lastMs = 0;
+  const look = () => {
+    const elapsedMs = now() - lastMs;
+    if (timer === undefined || elapsedMs < LOOK_EVERY_MS - TIMER_GRAIN_MS) return;
+    lastMs += elapsedMs;
+    for (const delayMs of delaysOfLooks(elapsedMs)) for (const listener of listeners) listener(delayMs);
+  };
   return {
+    onLook: (listener) => void listeners.push(listener),
+    look,
     begin() {
-      startedMs = now();
-      histogram.enable();
+      lastMs = now();
+      timer ??= setInterval(look, LOOK_EVERY_MS).unref();
     },
-    p99Ms() {
-      // The histogram holds the time between two looks, of which the resolution is no delay. It is empty at first.
-      const late = histogram.count === 0 ? 0 : Math.max(0, histogram.percentile(99) / 1e6 - RESOLUTION_MS);
-      const worse = Math.max(late, beforeMs);
-      if (now() - startedMs >= SPAN_MS) {
-        beforeMs = late;
-        startedMs = now();
-        histogram.reset();
-      }
-      return worse;
+    end() {
+      clearInterval(timer);
+      timer = undefined;
     },
   };
 }

@@ -143,6 +143,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     let links: Links | undefined;
     const linkFacts = () => links?.facts() ?? [];
     const heldLink = (key: string) => links?.held(key);
+    const reconnect = (key: string) => links?.reconnect(key);
     const linkAttempts = () => links?.attempts() ?? { underWay: 0, waiting: 0 };
     const reloads = wireReloads(
       options,
@@ -151,7 +152,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       () => http.feed,
     );
     const eventLoop = measureEventLoopDelay();
-    const served = { stateDb: state.db, history, health, reloads, linkFacts, linkAttempts, heldLink, eventLoop };
+    const served = {
+      stateDb: state.db,
+      history,
+      health,
+      reloads,
+      linkFacts,
+      linkAttempts,
+      heldLink,
+      reconnect,
+      eventLoop,
+    };
     const http: HttpServer = await serve(options, { clock, log, engine, live, present, ...served });
     ending.push(() => http.close());
     links = startLinks({
@@ -162,6 +173,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       log: logger.child({ part: 'links' }),
       hand: (entry) => log.hand(entry),
       env: process.env,
+      dataDir,
     });
     ending.push(() => links?.close());
 

@@ -56,7 +56,7 @@ export async function accessLink(wanted: WantedLink): Promise<LinkAccess> {
   process.stderr.write(`-- ${direct[terminalLanguage(process.env)]}\n`);
   // The site file's loader takes a while to load, and with a gateway nobody needs it.
   const { directAccess } = await import('./direct-link.ts');
-  return directAccess(siteFile, wanted.link);
+  return directAccess(siteFile, wanted.link, wanted.dataDir);
 }
 
 /** Whether the instance that the folder tells of is there: it answers, or its process lives. */

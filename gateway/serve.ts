@@ -47,6 +47,7 @@ export interface ServeParts {
   readonly reloads: Reloads;
   readonly linkFacts: () => ReturnType<Links['facts']>;
   readonly heldLink: Links['held'];
+  readonly reconnect: Links['reconnect'];
   readonly linkAttempts: () => ReturnType<Links['attempts']>;
   readonly eventLoop: EventLoopDelay;
 }
@@ -85,7 +86,7 @@ function httpOptions(options: GatewayOptions, parts: ServeParts): Parameters<typ
       pointsOf: (asset) => live.points(clock.now(), asset),
       pointChanges: () => live.changes(clock.now()),
       alarms: () => alarmViews(engine.state),
-      links: linkFacts,
+      links: () => linkFacts().map((facts) => ({ ...facts, badPoints: live.badPoints(facts.key) })),
     },
     history: history.home,
     pointInfo: (point) => present.point(point),
@@ -107,7 +108,7 @@ function httpOptions(options: GatewayOptions, parts: ServeParts): Parameters<typ
       act: (action) => act(action, log, engine),
     },
     writes: { token: options.writeToken, write: wireWrites(options, parts) },
-    commissioning: { link: (key) => askedLink(key, parts) },
+    commissioning: { link: (key) => askedLink(key, parts), reconnect: parts.reconnect },
     reload: async () => reloadAnswer(await reloads.reload()),
     readPermission: (permission) => readPermission(permission, key, Date.now()),
     metrics: createMetrics({ ...parts, now: () => clock.now() }),

@@ -1,4 +1,5 @@
 import type { TSchema } from 'typebox';
+import type { Certificates } from './certificates.ts';
 import type { Clock } from './clock.ts';
 import type { PointKey, PointNumber, PointValue, ValueKind } from './point.ts';
 import type { Commissioning } from './probe.ts';
@@ -97,8 +98,12 @@ export interface Wire {
   heard(messages: number): void;
   /** The other side grants something else than was asked for, such as a slower publishing interval; null: it no longer does. */
   revised(what: Text | null): void;
+  /** Which of several addresses of the other side is connected to; null where none is, or there is no choice. */
+  using(address: string | null): void;
   /** A poll was not done when the next of its group was due, which is left out: the interval is too short for what is read. */
   overran(): void;
+  /** Until when the certificates are good that the link works with, epoch ms; null for one that it does not have. */
+  certified(certificates: { readonly ownUntilMs: number | null; readonly serverUntilMs: number | null }): void;
 }
 
 /** All that an adapter needs to hold one link. `${ENV}` in `settings` has been replaced. */
@@ -110,6 +115,11 @@ export interface LinkPlan<Settings, Address> {
   /** Changes of state, not events: a fixed message plus fields; never a secret. */
   readonly log: AdapterLog;
   readonly wire: Wire;
+  /**
+   * The protocol's folder in the data folder, for what must outlive the process (certificates); it need not exist yet.
+   * Absent where nothing is kept, as in many tests.
+   */
+  readonly folder?: string;
 }
 
 export interface AdapterLog {
@@ -181,6 +191,8 @@ export interface Protocol<Settings = unknown, Address = unknown, MapPoint = unkn
    */
   settingsProblems?(settings: Settings): readonly Problem[];
   create(plan: LinkPlan<Settings, Address>): Adapter;
+  /** The certificates that the protocol keeps in its folder, {@link LinkPlan.folder}; absent where it keeps none. */
+  certificates?(folder: string): Certificates;
   /** An address as people look for it on the wire and in manuals; as JSON if absent. */
   describe?(address: Address): string;
   /** What is to be known of an address before anything is written there; absent where the protocol does not write. */

@@ -7,5 +7,7 @@ export const untoldWire: Wire = Object.freeze({
   failed: () => undefined,
   heard: () => undefined,
   revised: () => undefined,
+  using: () => undefined,
   overran: () => undefined,
+  certified: () => undefined,
 });

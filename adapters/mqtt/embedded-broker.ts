@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { Aedes, type AedesOptions } from 'aedes';
+import { writeToStream } from 'mqtt-packet';
 import { type Emit, LinkLost, type LinkPlan, SetupRefused, type Wire } from '../../model/adapter.ts';
 import { DirectPublishes } from './direct-publishes.ts';
 import { MessageReader } from './message-reader.ts';
@@ -31,6 +32,10 @@ const MAX_SHOWN_ERROR = 120;
 export const DEFAULT_LISTEN = 'tcp://127.0.0.1:1883';
 /** Return code of CONNACK: bad user name or password (MQTT 3.1.1, 3.2.2.3). */
 const BAD_USERNAME_OR_PASSWORD = 4;
+
+// Else the first answer to any device makes 65,536 buffers, one for each number that a packet may have, and all devices
+// wait for some 30 ms. Nearly all that we write are PUBACKs, and these do without (`puback.ts`).
+writeToStream.cacheNumbers = false;
 
 type AuthenticateError = Parameters<Parameters<NonNullable<AedesOptions['authenticate']>>[3]>[0];
 

@@ -11,10 +11,11 @@ import {
   opcuaMapPointSchema,
   opcuaSettingsSchema,
 } from './schema.ts';
+import { opcuaCertificates } from './security/certificates.ts';
 import { expandArray } from './values/array.ts';
 import { writtenOpcua } from './written.ts';
 
-/** OPC UA over opc.tcp without security: subscriptions, with regular reads as proof of life. See README.md. */
+/** OPC UA over opc.tcp: subscriptions, with regular reads as proof of life. See README.md. */
 export const opcuaProtocol: Protocol<OpcuaSettings, OpcuaAddress, OpcuaMapPoint, OpcuaAssetAddress | undefined> = {
   key: 'opcua',
   settingsSchema: opcuaSettingsSchema,
@@ -25,6 +26,7 @@ export const opcuaProtocol: Protocol<OpcuaSettings, OpcuaAddress, OpcuaMapPoint,
   written: writtenOpcua,
   conflicts: conflictsOpcua,
   expectedIntervalMs: ({ refresh }) => parseDuration(refresh ?? '') ?? DEFAULT_REFRESH_MS,
+  certificates: opcuaCertificates,
   create: (plan) => {
     // The library takes 100 MB and most of a second to load: only where a site has such a link.
     const opening = () => import('./link.ts').then(({ OpcuaLink }) => new OpcuaLink(plan));

@@ -5,6 +5,29 @@ import type { MemberPath } from './values/member-path.ts';
 /** Site ms between two reads of all nodes where the site file has none. */
 export const DEFAULT_REFRESH_MS = 5_000;
 
+const ENDPOINT_PATTERN = '^opc\\.tcp://(\\[[0-9a-fA-F:]+\\]|[^:/\\[\\]]+)(:[0-9]{1,5})?(/.*)?$|\\$\\{';
+/** Redundant servers of one link besides the first. */
+const MAX_ALTERNATIVES = 8;
+
+const PemPath = (description: string) => Type.Optional(Type.String({ minLength: 1, maxLength: 4096, description }));
+
+const SecuritySettings = Type.Object(
+  {
+    policy: Type.Union(
+      [
+        Type.Literal('best'),
+        Type.Literal('Basic256Sha256'),
+        Type.Literal('Aes128_Sha256_RsaOaep'),
+        Type.Literal('Aes256_Sha256_RsaPss'),
+      ],
+      { description: 'best: the strongest of these three that the server offers' },
+    ),
+    mode: Type.Optional(
+      Type.Union([Type.Literal('sign'), Type.Literal('signAndEncrypt')], { description: 'signAndEncrypt if absent' }),
+    ),
+  },
+  { additionalProperties: false, description: 'messages are signed, and encrypted; neither if absent' },
+);
 /** Site ms between two reads of a point that is not notified, where neither map nor site file has a sampling interval. */
 export const DEFAULT_POLL_MS = 1_000;
 
@@ -20,9 +43,17 @@ const percentSchema = (description: string) => Type.Number({ minimum: 0, maximum
 export const opcuaSettingsSchema = Type.Object(
   {
     endpoint: Type.String({
-      pattern: '^opc\\.tcp://(\\[[0-9a-fA-F:]+\\]|[^:/\\[\\]]+)(:[0-9]{1,5})?(/.*)?$|\\$\\{',
+      pattern: ENDPOINT_PATTERN,
       description: 'address of the server, `opc.tcp://host:port/path`',
     }),
+    alternatives: Type.Optional(
+      Type.Array(Type.String({ pattern: ENDPOINT_PATTERN }), {
+        minItems: 1,
+        maxItems: MAX_ALTERNATIVES,
+        uniqueItems: true,
+        description: 'other addresses of the same server or of its redundant ones; tried in this order',
+      }),
+    ),
     sampling: Type.Optional(
       Type.String({ pattern: DURATION_PATTERN, description: 'how often the server looks at a node; 500ms if absent' }),
     ),
@@ -35,6 +66,7 @@ export const opcuaSettingsSchema = Type.Object(
         description: 'site time between two reads of all nodes, the proof that they live; 5s if absent',
       }),
     ),
+    security: Type.Optional(SecuritySettings),
     queue: Type.Optional(
       queueSchema(`values of a node that the server keeps between two reports; ${DEFAULT_QUEUE} if absent`),
     ),
@@ -50,8 +82,18 @@ export const opcuaSettingsSchema = Type.Object(
     password: Type.Optional(
       Type.String({ minLength: 1, description: 'from the environment, never the secret itself' }),
     ),
+    userCertificate: PemPath('PEM file by which a user signs in, in place of name and password'),
+    userKey: PemPath('PEM file with the key to it'),
   },
-  { additionalProperties: false, dependentRequired: { username: ['password'], password: ['username'] } },
+  {
+    additionalProperties: false,
+    dependentRequired: {
+      username: ['password'],
+      password: ['username'],
+      userCertificate: ['userKey'],
+      userKey: ['userCertificate'],
+    },
+  },
 );
 
 /** Settings of an OPC UA link; see {@link opcuaSettingsSchema}. */

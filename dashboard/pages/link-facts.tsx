@@ -16,7 +16,8 @@ export function LinkFacts({ link }: { link: LinkReply }) {
   const number = (value: number) => format.value.number(value);
   const counts = countsOf(link, t, number);
   const isNews = lastError !== null && (link.reason === null || text(lastError.text) !== text(link.reason));
-  if (counts.length === 0 && reconnects === 0 && wire.revision === null && !isNews) return null;
+  if (counts.length === 0 && reconnects === 0 && wire.revision === null && wire.address === null && !isNews)
+    return null;
   return (
     <dl class="link-facts">
       {wire.roundTripMs !== null && (
@@ -29,6 +30,7 @@ export function LinkFacts({ link }: { link: LinkReply }) {
       )}
       {counts.length > 0 && <Fact name={t.wireCounts}>{counts.join(t.listComma)}</Fact>}
       {reconnects > 0 && <Fact name={t.reconnects}>{t.times(reconnects)}</Fact>}
+      {wire.address !== null && <Fact name={t.connectedTo}>{wire.address}</Fact>}
       {wire.revision !== null && <Fact name={t.revision}>{text(wire.revision)}</Fact>}
       {isNews && (
         <Fact name={t.lastError}>

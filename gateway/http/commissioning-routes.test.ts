@@ -14,10 +14,15 @@ interface Served {
   readonly over: AbortController;
 }
 
-function serve(adapter: Commissioning | null, reason: AskedLink['reason'] = null): Served {
+function serve(
+  adapter: Commissioning | null,
+  reason: AskedLink['reason'] = null,
+  reconnect: (key: string) => void = () => undefined,
+): Served {
   const app = Fastify({ forceCloseConnections: true });
   const over = new AbortController();
   commissioningRoutes(app, {
+    reconnect,
     link: (key) => (key.startsWith('link') ? { adapter, reason, over: over.signal } : undefined),
   });
   onTestFinished(() => app.close());
@@ -173,4 +178,12 @@ test('a scan that fails under way ends without its last line, and gives its room
     const reply = await post(app, 'link/scan', { options: {} });
     expect(reply.body.trimEnd().split('\n')).toHaveLength(1);
   }
+});
+
+test('a link connects anew when somebody asks, and only one that there is', async () => {
+  const asked: string[] = [];
+  const { app } = serve(null, null, (key) => asked.push(key));
+  expect((await post(app, 'link-1/reconnect', {})).statusCode).toBe(204);
+  expect((await post(app, 'nowhere/reconnect', {})).statusCode).toBe(404);
+  expect(asked).toEqual(['link-1']);
 });

@@ -23,6 +23,8 @@ export interface AskedLink {
 export interface CommissioningSource {
   /** Undefined where there is no such link. */
   link(key: string): AskedLink | undefined;
+  /** The link connects anew at once. */
+  reconnect(key: string): void;
 }
 
 interface OfLink {
@@ -30,7 +32,7 @@ interface OfLink {
 }
 
 /** What a person asks of a link's controllers: it goes between what the gateway itself asks of them. */
-export function commissioningRoutes(app: FastifyInstance, { link: linkOf }: CommissioningSource): void {
+export function commissioningRoutes(app: FastifyInstance, { link: linkOf, reconnect }: CommissioningSource): void {
   let reads = 0;
   const scanned = new Set<string>();
   app.post<OfLink & { Body: ReadBody }>(
@@ -49,6 +51,15 @@ export function commissioningRoutes(app: FastifyInstance, { link: linkOf }: Comm
       } finally {
         reads -= 1;
       }
+    },
+  );
+  app.post<OfLink>(
+    '/api/links/:key/reconnect',
+    { schema: { response: { 204: { description: 'it connects anew', type: 'null' }, default: ErrorReply } } },
+    ({ params }, reply) => {
+      if (linkOf(params.key) === undefined) return fail(reply, 'unknown-link');
+      reconnect(params.key);
+      return reply.code(204).send();
     },
   );
   app.post<OfLink & { Body: ScanBody }>(

@@ -12,8 +12,30 @@ type Wire<T> = T extends (infer U)[]
     ? { readonly [K in keyof T]: Wire<T[K]> }
     : T;
 
+/** Plain types by their name in JSON Schema. */
+interface PlainTypes {
+  number: number;
+  boolean: boolean;
+  string: string;
+}
+
+/**
+ * Any of several plain types. Written as a list of types and not as `anyOf`: to serialize that, a validator is compiled for
+ * each place in which it stands, by the first answer that comes to it, and whoever else asks waits meanwhile.
+ */
+const AnyOf = <K extends keyof PlainTypes>(...types: readonly K[]) => Type.Unsafe<PlainTypes[K]>({ type: [...types] });
+
+/** That or null, without `anyOf` for the same reason. */
 const Nullable = <T extends TSchema>(schema: T, description?: string) =>
-  Type.Union([schema, Type.Null()], description === undefined ? {} : { description });
+  Type.Unsafe<Static<T> | null>({ ...withNull(schema), ...(description !== undefined && { description }) });
+
+/** Throws where a schema has neither types nor values to which null could be added. */
+function withNull(schema: TSchema & { type?: unknown; enum?: unknown }): TSchema {
+  const { type, enum: values } = schema;
+  if (Array.isArray(values)) return { ...schema, enum: [...values, null] };
+  if (Array.isArray(type) || typeof type === 'string') return { ...schema, type: [type, 'null'].flat() };
+  throw new Error('what may be null has one list of types or of values');
+}
 
 export const TextSchema = Type.Object({ zh: Type.String(), en: Type.String() });
 
@@ -21,13 +43,7 @@ export const TextSchema = Type.Object({ zh: Type.String(), en: Type.String() });
 export const ErrorReply = Type.Object({ code: Type.String(), text: TextSchema });
 export type ErrorReply = Wire<Static<typeof ErrorReply>>;
 
-export const LedgerClassSchema = Type.Union([
-  Type.Literal('up'),
-  Type.Literal('down'),
-  Type.Literal('unknown'),
-  Type.Literal('planned'),
-  Type.Literal('notRequired'),
-]);
+export const LedgerClassSchema = Type.Enum(['up', 'down', 'unknown', 'planned', 'notRequired']);
 
 const VerdictSchema = Type.Enum(['met', 'missed', 'undetermined', 'none']);
 
@@ -130,30 +146,20 @@ export const AssetReply = Type.Object({
 });
 export type AssetReply = Wire<Static<typeof AssetReply>>;
 
+const ReasonSchema = Type.Object({ code: Type.String(), text: TextSchema, detail: Nullable(Type.String()) });
+
 export const PointReply = Type.Object({
   key: Type.String({ description: 'asset/point' }),
   asset: Type.String(),
   point: Type.String(),
   name: TextSchema,
-  kind: Type.Union([
-    Type.Literal('double'),
-    Type.Literal('bool'),
-    Type.Literal('enum'),
-    Type.Literal('bitset'),
-    Type.Literal('text'),
-  ]),
+  kind: Type.Enum(['double', 'bool', 'enum', 'bitset', 'text']),
   unit: Nullable(Type.String()),
   states: Nullable(Type.Record(Type.String(), TextSchema)),
   /** Null where bad, stale or never received. */
-  value: Nullable(Type.Union([Type.Number(), Type.Boolean(), Type.String()])),
-  quality: Type.Union([
-    Type.Literal('good'),
-    Type.Literal('uncertain'),
-    Type.Literal('bad'),
-    Type.Literal('stale'),
-    Type.Literal('none'),
-  ]),
-  reason: Nullable(Type.Object({ code: Type.String(), text: TextSchema, detail: Nullable(Type.String()) })),
+  value: Nullable(AnyOf('number', 'boolean', 'string')),
+  quality: Type.Enum(['good', 'uncertain', 'bad', 'stale', 'none']),
+  reason: Nullable(ReasonSchema),
   sourceMs: Nullable(Type.Number()),
   receivedMs: Nullable(Type.Number()),
 });
@@ -165,14 +171,8 @@ export const AlarmReply = Type.Object({
   assetName: TextSchema,
   system: Nullable(Type.String()),
   alarm: Type.String(),
-  priority: Type.Union([Type.Literal(1), Type.Literal(2), Type.Literal(3), Type.Literal(4)]),
-  state: Type.Union([
-    Type.Literal('unacknowledged'),
-    Type.Literal('acknowledged'),
-    Type.Literal('returned-unacknowledged'),
-    Type.Literal('latched'),
-    Type.Literal('normal'),
-  ]),
+  priority: Type.Enum([1, 2, 3, 4]),
+  state: Type.Enum(['unacknowledged', 'acknowledged', 'returned-unacknowledged', 'latched', 'normal']),
   sinceMs: Type.Number(),
   raisedMs: Type.Number(),
   returnedMs: Nullable(Type.Number()),
@@ -220,8 +220,8 @@ export const ActionBody = Type.Union([
 ]);
 export type ActionBody = Wire<Static<typeof ActionBody>>;
 
-const PointValueSchema = Type.Union([Type.Number(), Type.String()]);
-const WriteOutcomeSchema = Type.Union([Type.Literal('done'), Type.Literal('refused'), Type.Literal('failed')], {
+const PointValueSchema = AnyOf('number', 'string');
+const WriteOutcomeSchema = Type.Enum(['done', 'refused', 'failed'], {
   description: 'done: read back and the same; refused: nothing was changed; failed: sent, and it is not there',
 });
 
@@ -385,15 +385,43 @@ const WireReply = Type.Object(
       ),
     ),
     revision: Nullable(TextSchema, 'what the other side grants instead of what was asked for'),
+    address: Nullable(
+      Type.String(),
+      'which of several addresses is connected to; null where none is, or there is one only',
+    ),
+    certificates: Nullable(
+      Type.Object(
+        { ownUntilMs: Nullable(Type.Number()), serverUntilMs: Nullable(Type.Number()) },
+        { description: 'until when the certificates are good that the link works with' },
+      ),
+    ),
   },
   { description: 'counts since the link was started, as far as its protocol has them' },
 );
+
+const BadPointsReply = Type.Object(
+  {
+    count: Type.Integer(),
+    named: Type.Array(
+      Type.Object({
+        key: Type.String({ description: 'asset/point' }),
+        asset: Type.String(),
+        name: TextSchema,
+        reason: Nullable(ReasonSchema),
+        sinceMs: Type.Number(),
+      }),
+      { description: 'at most 20, those that have been bad longest' },
+    ),
+  },
+  { description: 'points for which the newest answer is no value' },
+);
+export type BadPointsReply = Wire<Static<typeof BadPointsReply>>;
 
 export const LinkReply = Type.Object({
   key: Type.String(),
   name: TextSchema,
   protocol: Type.String(),
-  state: Type.Union([Type.Literal('connecting'), Type.Literal('up'), Type.Literal('down'), Type.Literal('refused')]),
+  state: Type.Enum(['connecting', 'up', 'down', 'refused']),
   sinceMs: Type.Number({ description: 'in this state; while it is up, connected' }),
   reason: Nullable(TextSchema, 'why it is down or refused'),
   nextRetryMs: Nullable(Type.Number()),
@@ -405,6 +433,7 @@ export const LinkReply = Type.Object({
     ),
   ),
   wire: WireReply,
+  badPoints: BadPointsReply,
 });
 export type LinkReply = Wire<Static<typeof LinkReply>>;
 
@@ -562,7 +591,7 @@ export type HistoryReply = Wire<Static<typeof HistoryReply>>;
 export const SamplesReply = Type.Object({
   point: Type.String(),
   ms: Type.Array(Type.Number()),
-  value: Type.Array(Type.Union([Type.Number(), Type.String(), Type.Null()]), {
+  value: Type.Array(Nullable(AnyOf('number', 'string')), {
     description: 'null where the sample is bad; 0 or 1 of a bool',
   }),
   quality: Type.Array(Type.Enum(['good', 'uncertain', 'bad'])),

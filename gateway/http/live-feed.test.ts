@@ -75,7 +75,10 @@ const link: LinkReply = {
     errorRatio: null,
     roundTripMs: null,
     revision: null,
+    address: null,
+    certificates: null,
   },
+  badPoints: { count: 0, named: [] },
 };
 
 let feed: LiveFeed;

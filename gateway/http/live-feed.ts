@@ -204,8 +204,8 @@ function markOf({ class: name, sinceMs, commissioning, outOfService, job, planne
 }
 
 /** What of a link is sent as soon as it changes: all that does not move with each request. */
-function stateOf({ wire, lastError: _, ...row }: LinkReply): string {
-  return JSON.stringify([row, wire.revision]);
+function stateOf({ wire, lastError: _, badPoints: __, ...row }: LinkReply): string {
+  return JSON.stringify([row, wire.revision, wire.address]);
 }
 
 /** A row as it was last sent: what tells of a change at once, and all of it. */

@@ -88,6 +88,8 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     frameworkErrors: answerError,
     // Strict numbers would let a text that becomes infinite pass by its bounds.
     ajv: { customOptions: { strictNumbers: false } },
+    // What validators answers need is compiled before anybody asks, not by the first who does.
+    serializerOpts: { compileValidators: true },
   });
   const feed = new LiveFeed(options.source);
   try {

@@ -48,4 +48,8 @@ export interface WireFacts {
   readonly roundTripMs: { readonly last: number; readonly median: number; readonly p95: number } | null;
   /** What the other side grants instead of what was asked for; null where all is as wished. */
   readonly revision: Text | null;
+  /** Which of several addresses of the other side is connected to; null where none is, or there is no choice. */
+  readonly address: string | null;
+  /** Until when the certificates are good that the link works with, epoch ms; null where it works with none. */
+  readonly certificates: { readonly ownUntilMs: number | null; readonly serverUntilMs: number | null } | null;
 }

@@ -52,6 +52,8 @@ export class LinkRunner {
   #lastFall: LinkError | null = null;
   #adapter: Adapter | undefined;
   #failures = 0;
+  /** Aborted to end the present run, or the pause after it, and connect anew. */
+  #again = new AbortController();
   /** What the log was last told: up, down, or nothing yet. */
   #told: boolean | undefined;
   #tellFailed = false;
@@ -91,6 +93,12 @@ export class LinkRunner {
     this.#facts = { ...this.#facts, name };
   }
 
+  /** Connects anew at once: ends the present connection, or the pause before the next one. */
+  reconnect(): void {
+    this.#failures = 0;
+    this.#again.abort(new Error('the link connects anew'));
+  }
+
   /** A link that cannot be run at all as the site file has it. */
   async refuse(reason: Text): Promise<void> {
     await this.#fall('refused', reason, undefined);
@@ -113,15 +121,18 @@ export class LinkRunner {
     for (let pauseMs = 0; !signal.aborted; ) {
       const over = await this.#world.attempts.begin(pauseMs, signal);
       if (over === undefined) return;
-      const outcome = await this.#runOnce(made, signal, over);
+      this.#again = new AbortController();
+      const again = this.#again.signal;
+      const ran = await this.#runOnce(made, AbortSignal.any([signal, again]), over);
       if (signal.aborted) return;
+      const outcome = again.aborted ? askedAnew : ran;
       const steady = this.#upSinceMs !== undefined && performance.now() - this.#upSinceMs >= STEADY_AFTER_MS;
       this.#failures = steady ? 1 : this.#failures + 1;
       const delayOf = (random: number) => (outcome.slow ? LONGEST_RETRY_MS : retryDelayMs(this.#failures, random));
       const delayMs = delayOf(this.#world.random());
       pauseMs = delayOf(1);
       await this.#fall(outcome.state, outcome.reason, delayMs);
-      await realDelay(delayMs, undefined, { signal }).catch(() => undefined);
+      await realDelay(delayMs, undefined, { signal: AbortSignal.any([signal, again]) }).catch(() => undefined);
       if (!signal.aborted) this.#change({ nextRetryMs: null });
     }
   }
@@ -249,6 +260,12 @@ interface Outcome {
 const ended: Outcome = {
   state: 'down',
   reason: { zh: '链路自行结束', en: 'the link ended by itself' },
+  slow: false,
+};
+
+const askedAnew: Outcome = {
+  state: 'down',
+  reason: { zh: '按要求重新连接', en: 'connecting anew, as somebody asked' },
   slow: false,
 };
 

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { Value } from 'typebox/value';
 import type { Adapter, LinkPoint, Protocol } from '../../model/adapter.ts';
 import type { Clock } from '../../model/clock.ts';
@@ -27,6 +28,8 @@ export interface LinksOptions {
   readonly hand: (entry: LogEntry) => Handed;
   /** What `${ENV}` in a link's settings stands for; `process.env`. */
   readonly env: Environment;
+  /** The data folder, in which each protocol has a folder of its key for what it keeps; nothing is kept if absent. */
+  readonly dataDir?: string;
   /** 0 to 1; Math.random if absent. */
   readonly random?: () => number;
   /** Real ms that links have to close; {@link CLOSE_WITHIN_MS} if absent. */
@@ -49,6 +52,8 @@ export interface Links {
   attempts(): { readonly underWay: number; readonly waiting: number };
   /** The adapter of a link, for what a person asks of it; undefined where there is no such link. */
   held(key: string): HeldAdapter | undefined;
+  /** Ends the connection of a link that is up, and lets one that waits wait no longer: it connects anew at once. */
+  reconnect(key: string): void;
   /** Calls `listener` after every change of a link's facts, until the function that it returns is called. */
   onChange(listener: (facts: LinkFacts) => void): () => void;
   /**
@@ -108,6 +113,10 @@ class Supervisor implements Links {
   held(key: string): HeldAdapter | undefined {
     const held = this.#held.find(({ runner }) => runner.facts.key === key);
     return held && { adapter: held.runner.adapter, over: held.stop.signal };
+  }
+
+  reconnect(key: string): void {
+    this.#held.find(({ runner }) => runner.facts.key === key)?.runner.reconnect();
   }
 
   onChange(listener: (facts: LinkFacts) => void): () => void {
@@ -182,7 +191,7 @@ class Supervisor implements Links {
 }
 
 async function holdLink(
-  { protocols, clock, log, env }: LinksOptions,
+  { protocols, clock, log, env, dataDir }: LinksOptions,
   link: Link,
   runner: LinkRunner,
   points: readonly LinkPoint<unknown>[],
@@ -204,6 +213,7 @@ async function holdLink(
       warn: (fields: object, message: string) => log.warn({ link: link.key, ...fields }, message),
     },
     wire: runner.wire,
+    ...(dataDir !== undefined && { folder: join(dataDir, protocol.key) }),
   };
   await runner.hold(() => protocol.create(plan), signal, former);
 }

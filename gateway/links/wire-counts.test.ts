@@ -14,6 +14,8 @@ test('a wire of which nothing is known shows no figure at all', () => {
     errorRatio: null,
     roundTripMs: null,
     revision: null,
+    address: null,
+    certificates: null,
   });
   expect(counts.lastError).toBeNull();
 });

@@ -32,6 +32,8 @@ export class WireCounts implements Wire {
   #messages = 0;
   #overruns = 0;
   #revision: Text | null = null;
+  #address: string | null = null;
+  #certificates: WireFacts['certificates'] = null;
   #lastError: LinkError | null = null;
 
   /** @param now epoch ms of site time, for when an error was */
@@ -62,8 +64,16 @@ export class WireCounts implements Wire {
     this.#revision = what;
   }
 
+  using(address: string | null): void {
+    this.#address = address;
+  }
+
   overran(): void {
     this.#overruns += 1;
+  }
+
+  certified(certificates: NonNullable<WireFacts['certificates']>): void {
+    this.#certificates = certificates;
   }
 
   /** The newest error; null where there was none. */
@@ -89,6 +99,8 @@ export class WireCounts implements Wire {
       errorRatio: asked + errors === 0 ? null : Math.min(1, errors / Math.max(asked, errors)),
       roundTripMs: this.#recentRoundTrips(Math.min(answers, ROUND_TRIPS)),
       revision: this.#revision,
+      address: this.#address,
+      certificates: this.#certificates,
     };
   }
 

@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Child } from '../support/child.ts';
+import { gatewayMetrics } from '../support/gateway-metrics.ts';
+import { loopDelayOf, loopDelaySince, p99Ms } from '../support/loop-delay.ts';
 import type { Figure, Measurement, Measuring } from '../support/measurement.ts';
 import { freePort, type RunningServer, startInfluxd, startMosquitto } from '../support/servers.ts';
 import { measureLog } from './log-appends.ts';
@@ -31,8 +33,6 @@ const QUIET_MS = 3000;
 /** Real ms that the remains of a rate that was too high may take before the next step. */
 const REMAINS_MS = 20_000;
 const COUNT_EVERY_MS = 100;
-/** Real ms between two looks at the event loop, of `prom-client`. */
-const LOOK_EVERY_MS = 10;
 /** Share of the offered rate that the generator must have got rid of. */
 const KEPT_PACE = 0.99;
 /**
@@ -278,7 +278,7 @@ async function startGateway(
     name: mosquitto === undefined ? 'embedded broker' : 'external broker',
     process: child,
     brokerPort,
-    loopDelayMs: () => loopDelayMs(url),
+    loopDelayMs: await loopDelayMeter(url),
     reconnects: async () => (await linkOf(url)).reconnects,
     dropped: async () => (mosquitto === undefined ? 0 : droppedMessages(mosquitto.port)),
     async end() {
@@ -308,14 +308,16 @@ async function linkUp(url: string): Promise<void> {
   throw new Error('the link did not come up');
 }
 
-/**
- * From the metrics of the gateway's runtime, which begin anew each time that they are read. They are of the time between
- * two looks at the loop, of which {@link LOOK_EVERY_MS} are meant, and what is more is delay.
- */
-async function loopDelayMs(url: string): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
-  const match = /^nodejs_eventloop_lag_p99_seconds (\S+)$/m.exec(text);
-  return rounded(Math.max(0, Number(match?.[1]) * 1000 - LOOK_EVERY_MS));
+/** Gives p99 of the gateway's event loop delay since the last call, ms. */
+async function loopDelayMeter(url: string): Promise<() => Promise<number>> {
+  const read = async () => loopDelayOf(await gatewayMetrics(url));
+  let before = await read();
+  return async () => {
+    const now = await read();
+    const since = loopDelaySince(before, now);
+    before = now;
+    return rounded(p99Ms(since));
+  };
 }
 
 async function nodeRedPipeline(influxd: RunningServer, mosquitto: RunningServer): Promise<Pipeline> {

@@ -28,6 +28,8 @@ export interface LabPoint {
 export interface LabServer {
   /** Link settings with which the adapter reaches it; must pass the protocol's `settingsSchema`. */
   readonly settings: unknown;
+  /** `LinkPlan.folder` of the links that reach it, where the protocol keeps something. */
+  readonly folder?: string;
   set(name: string, value: LabValue): Promise<void>;
   /** From now on the device gives for this point something that is no value, by the protocol's own means. */
   rubbish(name: string): Promise<void>;

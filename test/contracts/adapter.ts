@@ -22,11 +22,13 @@ const WATCHED_REFRESHES = 6;
 /**
  * What every adapter must do, whatever its protocol, on the real devices of its labs. Called once from
  * `adapter-PROTOCOL.test.ts`.
+ *
+ * @param which the labs of this file, where those of a protocol are too many for one
  */
-export async function adapterContract(key: ProtocolKey): Promise<void> {
+export async function adapterContract(key: ProtocolKey, which: (lab: Lab) => boolean = () => true): Promise<void> {
   const protocol = protocolOf(key);
   if (protocol === undefined) throw new RangeError(`no protocol ${key}`);
-  for (const lab of await labs[key]()) {
+  for (const lab of (await labs[key]()).filter(which)) {
     describe(`${key}: ${lab.name}`, () => {
       describeAddresses(protocol, lab);
       describeRun(protocol, lab);
@@ -79,6 +81,7 @@ function describeRun(protocol: Protocol, lab: Lab): void {
         points: [...linkPoints(protocol, lab), ...more],
         clock: simulatedClock(startMs, lab.clockRate ?? 1, startMs),
         log: { info: () => undefined, warn: () => undefined },
+        ...(server.folder !== undefined && { folder: server.folder }),
       },
       isPossible(lab),
     );
@@ -293,6 +296,7 @@ function describeRun(protocol: Protocol, lab: Lab): void {
     const told = await lonelyRuns({
       protocol: protocol.key,
       settings: server.settings,
+      ...(server.folder !== undefined && { folder: server.folder }),
       points: linkPoints(protocol, lab),
       clockRate: lab.clockRate ?? 1,
     });

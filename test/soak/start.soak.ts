@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { writeDayOfLog } from '../support/day-of-log.ts';
 import { type DutyPhone, openDutyPhone } from '../support/duty-phone.ts';
+import { loopDelayOf, p99Ms } from '../support/loop-delay.ts';
 import type { Figure, Measurement } from '../support/measurement.ts';
 import { ProbeEstate } from '../support/probe-estate.ts';
 import { until } from '../support/until.ts';
@@ -80,11 +81,7 @@ export const run: Measurement = async ({ args, progress, signal }) => {
       { name: 'history behind at the last', value: await historyBehindMs(estate), unit: 'ms' },
       { name: 'faults while history caught up', value: notices.length, unit: 'faults' },
       { name: 'notice after it was due, worst', value: Math.round(worstNoticeMs), unit: 'ms' },
-      {
-        name: 'event loop delay p99',
-        value: metrics.get('lamplighter_event_loop_delay_p99_ms') ?? Number.NaN,
-        unit: 'ms',
-      },
+      { name: 'event loop delay p99', value: p99Ms(loopDelayOf(metrics)), unit: 'ms' },
       { name: 'memory', value: metrics.get('process_resident_memory_bytes') ?? Number.NaN, unit: 'bytes' },
     ];
     progress(JSON.stringify(figures));

@@ -1,6 +1,7 @@
 import { type Account, accountOf } from './account.ts';
 import { type BadDiskName, badDisks } from './bad-disks.ts';
 import { openDutyPhone } from './duty-phone.ts';
+import { p99Ms } from './loop-delay.ts';
 import { ProbeEstate } from './probe-estate.ts';
 import { embeddedRows } from './stored-rows.ts';
 import { until } from './until.ts';
@@ -85,7 +86,7 @@ export async function runBadDisk(
     await estate.drain(WITHIN_MS);
     const acknowledgedAgainMs = performance.now() - mendedMs;
     const throughSeq = await estate.historyCaughtUp(WITHIN_MS);
-    const loopDelayP99Ms = (await estate.metrics()).get('lamplighter_event_loop_delay_p99_ms') ?? Number.NaN;
+    const loopDelayP99Ms = p99Ms(await estate.loopDelay());
     if (gateway.ended) throw new Error(`the gateway has ended:\n${gateway.lines.join('\n')}`);
     await gateway.end();
     return {

@@ -1,5 +1,6 @@
 import { type Account, accountOf } from './account.ts';
 import { type HttpGate, openHttpGate } from './http-gate.ts';
+import { p99Ms } from './loop-delay.ts';
 import { ProbeEstate } from './probe-estate.ts';
 import { type RunningServer, startInfluxd } from './servers.ts';
 import { influxRows } from './stored-rows.ts';
@@ -141,7 +142,7 @@ export async function runInfluxFault(name: InfluxFaultName): Promise<InfluxFault
     await estate.drain(WITHIN_MS);
     const throughSeq = await estate.historyCaughtUp(WITHIN_MS);
     const caughtUpMs = performance.now() - overMs;
-    const loopDelayP99Ms = (await estate.metrics()).get('lamplighter_event_loop_delay_p99_ms') ?? Number.NaN;
+    const loopDelayP99Ms = p99Ms(await estate.loopDelay());
     await estate.gateway?.end();
     const account = await accountOf(estate, influxRows(influxd.url, DATABASE, 'probe'), throughSeq, []);
     return { account, caughtUpMs, loopDelayP99Ms };

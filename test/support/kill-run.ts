@@ -1,4 +1,5 @@
 import type { Child } from './child.ts';
+import type { LoopDelay } from './loop-delay.ts';
 import type { ProbeEstate } from './probe-estate.ts';
 import { until } from './until.ts';
 
@@ -13,8 +14,8 @@ export interface KillRun {
   readonly divergences: number;
   /** Real ms from a start to its end, the longest of those that were let. */
   readonly longestStartMs: number;
-  /** p99 of the event loop's delay of each process that was at work, just before its end. */
-  readonly loopDelayP99Ms: readonly number[];
+  /** How late the event loop of each process was that was at work, read just before it was killed or told to end. */
+  readonly loopDelays: readonly LoopDelay[];
 }
 
 /** Real ms that the gateway is let work at most before a kill, and end in order. */
@@ -43,7 +44,7 @@ export async function killAtRandom(
   const person = new Person(estate);
   let divergences = 0;
   let longestStartMs = 0;
-  const loopDelayP99Ms: number[] = [];
+  const loopDelays: LoopDelay[] = [];
   let usualStartMs = 2_000;
   const ready = async (child: Child) => {
     const startMs = performance.now();
@@ -55,9 +56,6 @@ export async function killAtRandom(
     const metrics = await estate.metrics();
     divergences = Math.max(divergences, metrics.get('lamplighter_engine_divergences') ?? Number.NaN);
   };
-  const beforeTheEnd = async () => {
-    loopDelayP99Ms.push((await estate.metrics()).get('lamplighter_event_loop_delay_p99_ms') ?? Number.NaN);
-  };
   try {
     for (let n = 0; n < kills && !signal.aborted; n++) {
       const dice = n === 0 ? 1 : Math.random();
@@ -67,8 +65,8 @@ export async function killAtRandom(
       else {
         await ready(child);
         await pause(Math.random() * WORK_MS);
-        if (moment === 'running') await beforeTheEnd();
-        else {
+        loopDelays.push(await estate.loopDelay());
+        if (moment === 'ending') {
           child.process.kill('SIGTERM');
           await pause(Math.random() * ENDING_MS);
         }
@@ -79,11 +77,11 @@ export async function killAtRandom(
     }
     const last = estate.spawn();
     await ready(last);
-    await beforeTheEnd();
+    loopDelays.push(await estate.loopDelay());
   } finally {
     person.end();
   }
-  return { kills: counts, taken: person.taken, divergences, longestStartMs, loopDelayP99Ms };
+  return { kills: counts, taken: person.taken, divergences, longestStartMs, loopDelays };
 }
 
 /** Provokes alarms at the devices and acknowledges what is open, for as long as it lasts. */

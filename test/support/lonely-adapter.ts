@@ -23,6 +23,7 @@ const begin = () => {
     points: plan.points,
     clock: simulatedClock(startMs, plan.clockRate, startMs),
     log: { info: () => undefined, warn: () => undefined },
+    ...(plan.folder !== undefined && { folder: plan.folder }),
   });
 };
 const names = plan.points.map(({ key }) => key.slice(key.lastIndexOf('/') + 1));

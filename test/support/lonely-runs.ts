@@ -8,6 +8,7 @@ import type { LinkPoint } from '../../model/adapter.ts';
 export interface LonelyPlan {
   readonly protocol: string;
   readonly settings: unknown;
+  readonly folder?: string;
   readonly points: readonly LinkPoint<unknown>[];
   readonly clockRate: number;
 }

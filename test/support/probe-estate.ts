@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { AlarmReply, PointReply, SystemReply } from '../../gateway/http/contract.ts';
 import { Child } from './child.ts';
+import { gatewayMetrics } from './gateway-metrics.ts';
+import { type LoopDelay, loopDelayOf } from './loop-delay.ts';
 import { probeKey, probeTopic, writeProbeSite } from './probe-site.ts';
 import { Qos1Device } from './qos1-device.ts';
 import { freePort } from './servers.ts';
@@ -167,14 +169,12 @@ export class ProbeEstate {
 
   /** Real-time figures of the gateway, by name with labels as in `/metrics`. */
   async metrics(): Promise<ReadonlyMap<string, number>> {
-    const response = await fetch(`${this.url}/metrics`, { signal: AbortSignal.timeout(ASK_MS) });
-    const lines = (await response.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-    return new Map(
-      lines.map((line) => {
-        const space = line.lastIndexOf(' ');
-        return [line.slice(0, space), Number(line.slice(space + 1))];
-      }),
-    );
+    return await gatewayMetrics(this.url);
+  }
+
+  /** How late the gateway's event loop was since its start was over. */
+  async loopDelay(): Promise<LoopDelay> {
+    return loopDelayOf(await this.metrics());
   }
 
   /** Whether the gateway says that it is ready. */

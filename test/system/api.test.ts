@@ -235,6 +235,8 @@ describe('on loopback', () => {
     await until('it is ready', WITHIN_MS, async () => (await raw(`${estate.url}/readyz`)).status === 200);
     const metrics = (await raw(`${estate.url}/metrics`)).text;
     expect(metrics).toMatch(/^lamplighter_engine_divergences 0$/m);
+    expect(metrics).toMatch(/^lamplighter_event_loop_delay_seconds_bucket\{le="0.02"\} \d+$/m);
+    expect(metrics).toMatch(/^lamplighter_event_loop_delay_worst_seconds [\d.e-]+$/m);
     expect(metrics).toMatch(/^lamplighter_link_up\{link="lifts"\} [01]$/m);
     expect(metrics).toMatch(/^lamplighter_link_requests\{link="lifts"\} \d+$/m);
     expect(metrics).toMatch(/^lamplighter_link_attempts\{state="waiting"\} \d+$/m);

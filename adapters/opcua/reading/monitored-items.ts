@@ -2,15 +2,13 @@ import {
   AttributeIds,
   type ClientSession,
   type ClientSessionRawSubscriptionService,
-  type ClientSubscription,
   DataChangeFilter,
-  DataChangeNotification,
+  type DataChangeNotification,
   DataChangeTrigger,
   DataType,
   DeadbandType,
   type MonitoredItemCreateResult,
   MonitoringMode,
-  type NotificationMessage,
   promoteOpaqueStructureInNotificationData,
   type StatusCode,
   StatusCodes,
@@ -23,6 +21,7 @@ import { request } from '../session/request.ts';
 import { faultOf, mayBisect } from '../session/service-fault.ts';
 import type { Deadband } from './item-request.ts';
 import { lastingReason, refusesFilter } from './node-status.ts';
+import type { Subscription } from './publishing.ts';
 import { noteStatus } from './read-nodes.ts';
 import type { Reporter } from './reporter.ts';
 import { badText, troubled, type Watched } from './watched.ts';
@@ -35,19 +34,23 @@ const MOST_ITEMS = 10_000;
 const MOST_HELD = 100;
 
 interface Holder {
-  readonly subscription: ClientSubscription;
+  readonly subscription: Subscription;
   items: number;
   /** Items that it takes, as far as is known. */
   room: number;
 }
 
-/** What the items of a link need. */
-export interface ItemsPlan {
+/** What the items of a link need; it is another on each connection. */
+export interface ItemsConnection {
   readonly session: ClientSession;
-  /** Asks the server for one more subscription, and watches over it. */
-  readonly subscribe: () => Promise<ClientSubscription>;
   readonly limits: ServerLimits;
   readonly reporter: Reporter;
+}
+
+/** What the items of a link need for as long as they live. */
+export interface ItemsPlan {
+  /** Asks the server for one more subscription, and watches over it. */
+  readonly subscribe: () => Promise<Subscription>;
   readonly plan: Pick<LinkPlan<unknown, unknown>, 'clock' | 'wire' | 'log'>;
 }
 
@@ -57,10 +60,9 @@ export interface ItemsPlan {
  */
 export class MonitoredItems {
   readonly #with: ItemsPlan;
-  /** A session has these calls; the library's type leaves them out. */
-  readonly #calls: ClientSessionRawSubscriptionService;
-  readonly #size: CallSize;
-  readonly #holders: Holder[] = [];
+  #connection: ItemsConnection;
+  #size: CallSize;
+  #holders: Holder[] = [];
   /** By the handle under which the server reports them; a handle is never used twice. */
   readonly #nodes = new Map<number, Watched>();
   #handles = 0;
@@ -72,19 +74,45 @@ export class MonitoredItems {
   #held: Promise<void> = Promise.resolve();
   #heldCount = 0;
 
-  constructor(given: ItemsPlan) {
+  constructor(given: ItemsPlan, connection: ItemsConnection) {
     this.#with = given;
-    this.#calls = given.session as ClientSession & ClientSessionRawSubscriptionService;
-    this.#size = new CallSize(given.limits.itemsPerCall);
+    this.#connection = connection;
+    this.#size = new CallSize(connection.limits.itemsPerCall);
   }
 
-  get subscriptions(): readonly ClientSubscription[] {
+  /** The session goes on over another connection, or another session has taken over its subscriptions. */
+  connected(connection: ItemsConnection): void {
+    this.#connection = connection;
+    this.#size = new CallSize(connection.limits.itemsPerCall);
+  }
+
+  /** A session has these calls; the library's type leaves them out. */
+  get #calls(): ClientSessionRawSubscriptionService {
+    return this.#connection.session as ClientSession & ClientSessionRawSubscriptionService;
+  }
+
+  get subscriptions(): readonly Subscription[] {
     return this.#holders.map(({ subscription }) => subscription);
   }
 
   /** Items that the server has for us, as far as it answered. */
   get count(): number {
     return this.#holders.reduce((sum, { items }) => sum + items, 0);
+  }
+
+  /** Items that the server has for us in one subscription, as far as it answered. */
+  countOf(subscription: Subscription): number {
+    return this.#holders.find((holder) => holder.subscription.id === subscription.id)?.items ?? 0;
+  }
+
+  /** A subscription is no more, and its items with it: their nodes have none. */
+  ended({ id }: Subscription): void {
+    this.#holders = this.#holders.filter(({ subscription }) => subscription.id !== id);
+    for (const [handle, entry] of this.#nodes) {
+      if (entry.item?.subscriptionId !== id) continue;
+      this.#nodes.delete(handle);
+      entry.item = undefined;
+    }
   }
 
   /** Nodes whose deadband the server refused: all their changes are notified. */
@@ -128,7 +156,7 @@ export class MonitoredItems {
     const gone = new Set(nodes.filter(({ item }) => item !== undefined));
     for (const [handle, entry] of this.#nodes) if (gone.has(entry)) this.#nodes.delete(handle);
     for (const holder of this.#holders) {
-      const { subscriptionId } = holder.subscription;
+      const { id: subscriptionId } = holder.subscription;
       const here = [...gone].filter(({ item }) => item?.subscriptionId === subscriptionId);
       await inCalls(
         here,
@@ -146,23 +174,22 @@ export class MonitoredItems {
   }
 
   #roomOfOne(): number {
-    return Math.min(this.#with.limits.itemsPerSubscription ?? MOST_ITEMS, MOST_ITEMS);
+    return Math.min(this.#connection.limits.itemsPerSubscription ?? MOST_ITEMS, MOST_ITEMS);
   }
 
   #roomOfAll(): number {
-    return (this.#with.limits.items ?? Number.POSITIVE_INFINITY) - this.count;
+    return (this.#connection.limits.items ?? Number.POSITIVE_INFINITY) - this.count;
   }
 
   async #holderWithRoom(): Promise<Holder | undefined> {
     if (this.#noRoom || this.#roomOfAll() <= 0) return undefined;
     const withRoom = this.#holders.find(({ items, room }) => items < room);
     if (withRoom !== undefined || this.#noSubscription !== undefined) return withRoom;
-    const most = Math.min(this.#with.limits.subscriptionsPerSession ?? MOST_SUBSCRIPTIONS, MOST_SUBSCRIPTIONS);
+    const most = Math.min(this.#connection.limits.subscriptionsPerSession ?? MOST_SUBSCRIPTIONS, MOST_SUBSCRIPTIONS);
     if (this.#holders.length >= most) return undefined;
     try {
       const subscription = await this.#with.subscribe();
       const holder = { subscription, items: 0, room: this.#roomOfOne() };
-      subscription.on('raw_notification', (message) => this.#heard(message));
       this.#holders.push(holder);
       return holder;
     } catch (error) {
@@ -189,7 +216,7 @@ export class MonitoredItems {
         const result = results[i] as MonitoredItemCreateResult;
         const { statusCode, monitoredItemId, revisedSamplingInterval, revisedQueueSize } = result;
         if (statusCode.isGood()) {
-          const { subscriptionId } = holder.subscription;
+          const { id: subscriptionId } = holder.subscription;
           entry.refusal = undefined;
           entry.item = {
             subscriptionId,
@@ -229,7 +256,7 @@ export class MonitoredItems {
     let results: readonly MonitoredItemCreateResult[] = [];
     try {
       const itemsToCreate = part.map((entry, i) => this.#itemOf(entry, handles[i] as number, filtered));
-      const { subscriptionId } = subscription;
+      const { id: subscriptionId } = subscription;
       const call = this.#calls.createMonitoredItems({
         subscriptionId,
         timestampsToReturn: TimestampsToReturn.Both,
@@ -246,7 +273,7 @@ export class MonitoredItems {
   }
 
   #itemOf({ nodeId, wanted }: Watched, clientHandle: number, filtered: boolean) {
-    const { queueSize } = this.#with.limits;
+    const { queueSize } = this.#connection.limits;
     return {
       itemToMonitor: { nodeId: nodeId ?? null, attributeId: AttributeIds.Value },
       monitoringMode: MonitoringMode.Reporting,
@@ -260,26 +287,17 @@ export class MonitoredItems {
     };
   }
 
-  /**
-   * Takes what a server reports. The library would look for an object of its own for each value; it finds none, because
-   * the values are taken out of the message: of thousands a second, each costs.
-   */
-  #heard({ notificationData }: NotificationMessage): void {
-    for (const data of notificationData ?? []) {
-      if (!(data instanceof DataChangeNotification)) continue;
-      const taken = new DataChangeNotification({});
-      taken.monitoredItems = data.monitoredItems;
-      data.monitoredItems = null;
-      if (this.#heldCount === 0 && !holdsStructure(taken)) this.#take(taken);
-      else if (this.#heldCount < MOST_HELD) this.#hold(taken);
-    }
+  /** Takes what a server reports. */
+  heard(data: DataChangeNotification): void {
+    if (this.#heldCount === 0 && !holdsStructure(data)) this.#take(data);
+    else if (this.#heldCount < MOST_HELD) this.#hold(data);
   }
 
   /** Structures have to be made readable first, which may need a look at the server's types; the order stays. */
   #hold(data: DataChangeNotification): void {
     this.#heldCount += 1;
     this.#held = this.#held
-      .then(() => promoteOpaqueStructureInNotificationData(this.#with.session, [data]))
+      .then(() => promoteOpaqueStructureInNotificationData(this.#connection.session, [data]))
       // What cannot be made readable is decoded as what it is, and bad with a reason.
       .catch(() => undefined)
       .then(() => {
@@ -289,7 +307,8 @@ export class MonitoredItems {
   }
 
   #take({ monitoredItems }: DataChangeNotification): void {
-    const { reporter, plan } = this.#with;
+    const { plan } = this.#with;
+    const { reporter } = this.#connection;
     const receivedMs = plan.clock.now();
     let heard = 0;
     for (const { clientHandle, value } of monitoredItems ?? []) {

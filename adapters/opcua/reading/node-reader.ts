@@ -1,13 +1,16 @@
-import type { ClientSession, ClientSubscription } from 'node-opcua';
+import type { ClientSession } from 'node-opcua';
 import type { LinkPlan } from '../../../model/adapter.ts';
 import { parseDuration } from '../../../model/duration.ts';
 import { DEFAULT_REFRESH_MS, type OpcuaAddress, type OpcuaSettings } from '../schema.ts';
 import { CallSize } from '../session/in-calls.ts';
-import { readLimits } from '../session/limits.ts';
+import { readLimits, type ServerLimits } from '../session/limits.ts';
+import { SessionSpent } from '../session/refusals.ts';
 import { MAX_AHEAD_MS } from '../values/decode.ts';
 import { describeTypes } from '../values/type-catalogue.ts';
+import { itemsOnServer } from './item-count.ts';
 import { MonitoredItems } from './monitored-items.ts';
 import { poll } from './polling.ts';
+import { Publishing, type PublishingListener, type Subscription } from './publishing.ts';
 import { type Reading, readNodes } from './read-nodes.ts';
 import type { Reporter } from './reporter.ts';
 import { revisionOf } from './revision.ts';
@@ -16,31 +19,37 @@ import { isDue, locate, type Watched, watchedOf } from './watched.ts';
 
 /** Reads of all nodes after which items that the server refused are asked for again; meanwhile their nodes are polled. */
 const REFUSED_EVERY_READS = 60;
+/** Reads of all nodes after which the server is asked again how many items it has. */
+const COUNTED_EVERY_READS = 12;
 
-/** What reading a link's nodes on one session needs. */
-export interface ReaderPlan {
-  readonly plan: LinkPlan<OpcuaSettings, OpcuaAddress>;
+/** What one connection gives to read on. */
+export interface ReaderRun {
   readonly session: ClientSession;
   readonly reporter: Reporter;
   /** Aborted when the run is over. */
   readonly over: AbortSignal;
-  /** Publishing interval that is asked for, ms. */
-  readonly publishingMs: number;
-  /** Asks the server for one more subscription, and watches over it. */
-  readonly subscribe: () => Promise<ClientSubscription>;
-  /** Called after each read of all nodes. */
-  readonly afterRead: () => void;
+  /** Called once the server answers. */
+  readonly up: () => void;
 }
 
 /**
- * Reads and reports a link's nodes on one session: items where the server gives them, reads in turn where it does not,
- * and a read of all from time to time, which proves that what is not reported has not changed.
+ * Reads and reports a link's nodes: items where the server gives them, reads in turn where it does not, and a read of all
+ * from time to time, which proves that what is not reported has not changed. What the server has for us outlives the
+ * connection: the next {@link hold} goes on with it, if it is still there.
  */
 export class NodeReader {
-  readonly #given: ReaderPlan;
+  readonly #plan: LinkPlan<OpcuaSettings, OpcuaAddress>;
+  readonly #publishingMs: number;
   readonly #nodes: readonly Watched[];
+  #run: ReaderRun | undefined;
   #reading: Reading | undefined;
+  #limits: ServerLimits | undefined;
+  #publishing: Publishing | undefined;
   #items: MonitoredItems | undefined;
+  /** Subscriptions that are no more, and have not been looked after. */
+  #ended: { readonly subscription: Subscription; readonly why: string }[] = [];
+  #missed = false;
+  #wake: () => void = () => undefined;
   #refusedFor = 0;
   #toldPolled = 0;
   #toldUnfiltered = 0;
@@ -48,56 +57,178 @@ export class NodeReader {
   /** The namespaces by which the structures' types were learnt. */
   #typesOf = '';
 
-  constructor(given: ReaderPlan) {
-    this.#given = given;
-    this.#nodes = watchedOf(given.plan);
+  /** @param publishingMs publishing interval that is asked for, ms */
+  constructor(plan: LinkPlan<OpcuaSettings, OpcuaAddress>, publishingMs: number) {
+    this.#plan = plan;
+    this.#publishingMs = publishingMs;
+    this.#nodes = watchedOf(plan);
   }
 
-  /** Items that the server has for this link, as far as it answered. */
-  get itemCount(): number {
-    return this.#items?.count ?? 0;
+  /** Takes over to another session what the server still has of the former one; false where it does not do that. */
+  async transferTo(session: ClientSession): Promise<boolean> {
+    const isTransferred = this.#publishing !== undefined && (await this.#publishing.transferTo(session));
+    // The library keeps with a session what it has learnt of types.
+    if (isTransferred) this.#typesOf = '';
+    return isTransferred;
   }
 
-  /** Reads and reports; rejects when the session is lost or the run is over. Calls `up` once the server answers. */
-  async hold(up: () => void): Promise<never> {
-    const { plan, session, reporter, over, subscribe } = this.#given;
-    const limits = await readLimits(session, plan.wire);
-    const readSize = new CallSize(limits.nodesPerRead);
-    const reading: Reading = { session, reporter, readSize, wire: plan.wire, over };
-    this.#reading = reading;
-    if (plan.settings.subscription !== false) {
-      this.#items = new MonitoredItems({ session, subscribe, limits, reporter, plan });
-    }
+  /** Stops hearing what the server reports; nothing is sent. */
+  pause(): void {
+    this.#publishing?.pause();
+  }
+
+  /** Reads and reports; rejects when the session is lost or the run is over. */
+  async hold(run: ReaderRun): Promise<never> {
+    const failed = Promise.withResolvers<never>();
+    // It may fail when nobody waits for it any more.
+    failed.promise.catch(() => undefined);
+    const listener: PublishingListener = {
+      data: (data) => this.#items?.heard(data),
+      missed: () => {
+        this.#missed = true;
+        this.#wake();
+      },
+      ended: (subscription, why) => {
+        this.#ended.push({ subscription, why });
+        this.#wake();
+      },
+      failed: failed.reject,
+    };
+    return await Promise.race([failed.promise, this.#hold(run, listener)]);
+  }
+
+  async #hold(run: ReaderRun, listener: PublishingListener): Promise<never> {
+    const reading = await this.#connect(run);
+    const { over } = run;
     await this.#locate(await this.#serverState());
-    if (!over.aborted) up();
+    if (!over.aborted) run.up();
+    await this.#recover(listener);
+    over.throwIfAborted();
+    this.#publishing?.start(listener);
     await this.#refresh(reading);
     over.throwIfAborted();
     await this.#createItems();
-    return await Promise.race([this.#refreshForEver(reading), poll(() => this.#polled(), plan.clock, reading)]);
+    await this.#assertItems();
+    return await Promise.race([this.#refreshForEver(reading), poll(() => this.#polled(), this.#plan.clock, reading)]);
+  }
+
+  /** Takes the connection for everything that is asked from now on. */
+  async #connect(run: ReaderRun): Promise<Reading> {
+    const { session, reporter, over } = run;
+    const plan = this.#plan;
+    this.#run = run;
+    this.#clockOff = false;
+    this.#limits ??= await readLimits(session, plan.wire);
+    const connection = { session, reporter, limits: this.#limits };
+    this.#reading = { session, reporter, readSize: new CallSize(this.#limits.nodesPerRead), wire: plan.wire, over };
+    this.#items?.connected(connection);
+    if (this.#items === undefined && plan.settings.subscription !== false) {
+      const publishing = new Publishing(session, plan.wire);
+      this.#publishing = publishing;
+      this.#items = new MonitoredItems({ plan, subscribe: () => publishing.subscribe(this.#publishingMs) }, connection);
+    }
+    return this.#reading;
+  }
+
+  /** Hears what was reported while there was no connection; what the server has no more is made anew afterwards. */
+  async #recover(listener: PublishingListener): Promise<void> {
+    const publishing = this.#publishing;
+    if (publishing === undefined) return;
+    this.#forgetEnded();
+    for (const subscription of await publishing.recover(listener)) this.#items?.ended(subscription);
+    this.#forgetEnded();
+  }
+
+  #forgetEnded(): void {
+    for (const { subscription } of this.#ended) this.#items?.ended(subscription);
+    this.#ended = [];
   }
 
   async #refreshForEver(reading: Reading): Promise<never> {
-    const { plan, over, afterRead } = this.#given;
+    const { plan, over } = { plan: this.#plan, over: reading.over };
     const refreshMs = refreshMsOf(plan.settings);
-    for (;;) {
-      await plan.clock.delay(refreshMs, over);
+    for (let reads = 1; ; reads += 1) {
+      await this.#pauseFor(refreshMs, over);
+      this.#missed = false;
+      const hadEnded = this.#ended.length > 0;
+      this.#noteEnded();
       await this.#locate(await this.#serverState());
       await this.#refresh(reading);
       await this.#items?.remove(this.#nodes.filter(({ item, trouble }) => item && trouble?.reason === 'unknown-node'));
       await this.#createItems();
-      afterRead();
+      if (hadEnded || reads % COUNTED_EVERY_READS === 0) await this.#assertItems();
     }
   }
 
+  /** Waits until the next read is due, or there is something to look after. */
+  async #pauseFor(refreshMs: number, over: AbortSignal): Promise<void> {
+    over.throwIfAborted();
+    if (this.#ended.length > 0 || this.#missed) return;
+    const woken = new AbortController();
+    this.#wake = () => woken.abort();
+    over.addEventListener('abort', this.#wake, { signal: woken.signal });
+    await this.#plan.clock.delay(refreshMs, woken.signal).catch((error: unknown) => {
+      if (!woken.signal.aborted) throw error;
+    });
+    woken.abort();
+    over.throwIfAborted();
+  }
+
+  /**
+   * A subscription that is no more is made anew on the same session, since reads still succeed. One that never said
+   * anything would not do so the next time either: then the link is lost, and its session is given up.
+   */
+  #noteEnded(): void {
+    const { log, wire } = this.#plan;
+    for (const { subscription, why } of this.#ended) {
+      if (!subscription.spoke) {
+        throw new SessionSpent({ zh: `订阅无消息（${why}）`, en: `the subscription is silent (${why})` });
+      }
+      log.warn({ why }, 'subscription lost; it is made anew');
+      wire.failed({ zh: `订阅失效（${why}），已重建`, en: `the subscription was lost (${why}) and made anew` });
+      // Where it is only silent, the server may have it still.
+      void this.#publishing?.unsubscribe(subscription);
+    }
+    this.#forgetEnded();
+  }
+
+  /**
+   * Sees to it that the server has all items that it granted, as far as it tells: a subscription that has lost some is
+   * made anew, with everything read again. Throws where that does not help.
+   */
+  async #assertItems(): Promise<void> {
+    const incomplete = await this.#incomplete();
+    if (incomplete.length === 0) return;
+    for (const subscription of incomplete) {
+      this.#plan.log.warn({}, 'server has lost monitored items; they are made anew');
+      await this.#publishing?.unsubscribe(subscription);
+      this.#items?.ended(subscription);
+    }
+    await this.#createItems();
+    await this.#refresh(this.#reading as Reading);
+    if ((await this.#incomplete()).length === 0) return;
+    throw new SessionSpent({ zh: '服务器丢失监视项', en: 'the server has fewer monitored items than it granted' });
+  }
+
+  async #incomplete(): Promise<Subscription[]> {
+    const found: Subscription[] = [];
+    for (const subscription of this.#items?.subscriptions ?? []) {
+      const items = await itemsOnServer((this.#run as ReaderRun).session, subscription, this.#plan.wire);
+      if (items !== undefined && items < (this.#items?.countOf(subscription) ?? 0)) found.push(subscription);
+    }
+    return found;
+  }
+
   async #serverState(): Promise<ServerState> {
-    const { plan, session } = this.#given;
-    const size = (this.#reading as Reading).readSize;
-    return await readServerState(session, { wire: plan.wire, clock: plan.clock, size });
+    const { wire, clock } = this.#plan;
+    const { session, readSize: size } = this.#reading as Reading;
+    return await readServerState(session, { wire, clock, size });
   }
 
   /** Follows the server's namespaces and looks at its clock. */
   async #locate({ namespaces, clockAheadMs }: ServerState): Promise<void> {
-    const { plan, session } = this.#given;
+    const plan = this.#plan;
+    const { session } = this.#run as ReaderRun;
     this.#noteClock(clockAheadMs ?? 0);
     if (namespaces === null) return;
     const moved = locate(this.#nodes, namespaces).filter(({ item }) => item !== undefined);
@@ -112,7 +243,8 @@ export class NodeReader {
 
   /** A server's stamps are not used while its clock is off. A clock that is made up goes by another time than servers. */
   #noteClock(aheadMs: number): void {
-    const { plan, reporter } = this.#given;
+    const plan = this.#plan;
+    const { reporter } = this.#run as ReaderRun;
     const off = !plan.clock.simulated && Math.abs(aheadMs) > MAX_AHEAD_MS;
     if (off === this.#clockOff) return;
     this.#clockOff = off;
@@ -123,8 +255,8 @@ export class NodeReader {
 
   /** Reads all nodes that are not polled more often anyway; what is in trouble is bad, and asked for now and then. */
   async #refresh(reading: Reading): Promise<void> {
-    const { plan, reporter } = this.#given;
-    const refreshMs = refreshMsOf(plan.settings);
+    const { reporter } = this.#run as ReaderRun;
+    const refreshMs = refreshMsOf(this.#plan.settings);
     const asked: Watched[] = [];
     for (const entry of this.#nodes) {
       if (isDue(entry)) {
@@ -157,13 +289,13 @@ export class NodeReader {
 
   /** Tells what the server grants instead of what was asked for; each change once. */
   #tell(items: MonitoredItems): void {
-    const { plan, publishingMs } = this.#given;
+    const plan = this.#plan;
     const polled = this.#polled();
     const [subscription] = items.subscriptions;
     const why = [...new Set(polled.flatMap(({ refusal }) => refusal?.name ?? []))].sort();
     plan.wire.revised(
       revisionOf({
-        publishing: subscription ? { askedMs: publishingMs, grantedMs: subscription.publishingInterval } : null,
+        publishing: subscription ? { askedMs: this.#publishingMs, grantedMs: subscription.publishingMs } : null,
         items: this.#nodes,
         unfiltered: items.unfiltered,
         polled: { nodes: polled.length, why },

@@ -21,6 +21,13 @@ const lost: ReadonlySet<number> = new Set(
   ].map(({ value }) => value),
 );
 
+/** Statuses of a session that is no more, or never came to be. */
+const gone: ReadonlySet<number> = new Set(
+  [StatusCodes.BadSessionIdInvalid, StatusCodes.BadSessionClosed, StatusCodes.BadSessionNotActivated].map(
+    ({ value }) => value,
+  ),
+);
+
 /** Statuses of a call in which there was too much. */
 const tooMuch: ReadonlySet<number> = new Set(
   [
@@ -47,4 +54,9 @@ export function mayBisect(status: StatusCode): boolean {
 /** Whether the server says that there was too much in one call. */
 export function isTooMuch(status: StatusCode): boolean {
   return tooMuch.has(status.value);
+}
+
+/** Whether the server says that it does not have the session any more. */
+export function isSessionGone(status: StatusCode): boolean {
+  return gone.has(status.value);
 }

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +15,8 @@ import {
   type UAVariable,
   VariantArrayType,
 } from 'node-opcua';
+import { makeOwn, OWN_FILE } from '../../../adapters/opcua/security/own-certificate.ts';
+import { ServerCertificates } from '../../../adapters/opcua/security/server-certificates.ts';
 import { freePort } from '../../support/servers.ts';
 import type { Lab, LabPoint, LabServer, LabValue } from '../adapter-lab.ts';
 import { openGate, wireOf } from './tcp-gate.ts';
@@ -70,14 +73,76 @@ const points = [
 /** Certificates of all servers of this process; making them takes longer than everything else. */
 const pkiFolder = mkdtempSync(join(tmpdir(), 'lamplighter-opcua-lab-'));
 
+/** Who may sign in at a server that wants to know who asks. */
+const LAB_USER = 'gateway';
+const LAB_PASSWORD = 'lamps after dark';
+
+/** PEM files of a user's certificate. */
+export interface LabUser {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** The folder in which the links of the lab keep their certificates: one own certificate for all of them. */
+export function labFolder(): string {
+  return join(pkiFolder, 'gateway');
+}
+
+/** Trusts a server's certificate at a port of loopback, as the command does after somebody compared it. */
+export function trustAt(folder: string, link: string, port: number, certificate: Buffer): void {
+  const servers = new ServerCertificates(folder);
+  const shown = new X509Certificate(certificate);
+  servers.putAside(link, `127.0.0.1:${port}`, shown);
+  const trusted = servers.trust(link, shown.fingerprint);
+  if (!trusted.ok) throw new Error(trusted.text.en);
+}
+
+let madeUser: Promise<LabUser> | undefined;
+
+/** A user's certificate, made once. */
+function labUser(): Promise<LabUser> {
+  const made = async () => {
+    const folder = join(pkiFolder, 'user');
+    await makeOwn(folder, { days: 2, replace: false, nowMs: Date.now() });
+    // One file has both, and each of the settings finds its own in it.
+    return { certificate: join(folder, OWN_FILE), key: join(folder, OWN_FILE) };
+  };
+  madeUser ??= made();
+  return madeUser;
+}
+
 /** Removes the certificates; for the end of a test file that starts servers. */
 export function removeCertificates(): void {
   rmSync(pkiFolder, { recursive: true, force: true });
 }
 
+/** What a server is like that wants to know who asks, and what a link says of itself to it. */
+interface Secured {
+  readonly policy: SecurityPolicy;
+  readonly mode: MessageSecurityMode;
+  /** The link's settings for it; the files are those of {@link labUser}. */
+  readonly settings: (user: LabUser) => object;
+}
+
+const withPassword: Secured = {
+  policy: SecurityPolicy.Basic256Sha256,
+  mode: MessageSecurityMode.SignAndEncrypt,
+  settings: () => ({ security: { policy: 'Basic256Sha256' }, username: LAB_USER, password: LAB_PASSWORD }),
+};
+
+const withUserCertificate: Secured = {
+  policy: SecurityPolicy.Aes256_Sha256_RsaPss,
+  mode: MessageSecurityMode.Sign,
+  settings: ({ certificate, key }) => ({
+    security: { policy: 'best', mode: 'sign' },
+    userCertificate: certificate,
+    userKey: key,
+  }),
+};
+
 /** A real node-opcua server, reached through a gate and so under a port that it does not announce. */
-const serverLab: Lab = {
-  name: 'node-opcua server',
+const serverLabOf = (name: string, secured?: Secured): Lab => ({
+  name,
   assetAddress: { namespace: NAMESPACE },
   points,
   missing: { kind: 'double', mapPoint: { node: 's={asset}.Nowhere' }, reasons: ['unknown-node'] },
@@ -88,7 +153,10 @@ const serverLab: Lab = {
     { kind: 'double', mapPoint: { node: 's={room}.Level' }, why: 'an unknown placeholder' },
     { kind: 'bool', mapPoint: { node: 's={asset}.Level', scale: 2 }, why: 'a scale for no number' },
   ],
-  refusedSettings: (settings) => ({ ...(settings as object), username: 'stranger', password: 'wrong' }),
+  refusedSettings: (settings) => {
+    const { userCertificate: _, userKey: __, ...others } = settings as Record<string, unknown>;
+    return { ...others, username: 'stranger', password: 'wrong' };
+  },
   whenSilent: 'lost',
   whenKilled: 'lost',
   noticedWithinMs: 9_000,
@@ -97,15 +165,18 @@ const serverLab: Lab = {
   emitsInFlight: 1,
   notifiesOnChangeOnly: true,
   async start(): Promise<LabServer> {
-    const server = await startServer();
+    const server = await startServer(1, secured);
     const gate = await openGate(server.port);
+    if (secured !== undefined) trustAt(labFolder(), 'lab', gate.port, server.certificate);
     return {
       settings: {
         endpoint: `opc.tcp://127.0.0.1:${gate.port}/UA`,
         sampling: '50ms',
         publishing: '50ms',
         refresh: '500ms',
+        ...secured?.settings(await labUser()),
       },
+      ...(secured !== undefined && { folder: labFolder() }),
       set: async (name, value) => server.set(nameOf(name), value),
       rubbish: async (name) => server.mark(nameOf(name), StatusCodes.BadSensorFailure),
       mend: async (name) => server.mark(nameOf(name), StatusCodes.Good),
@@ -121,13 +192,24 @@ const serverLab: Lab = {
       },
     };
   },
-};
+});
+
+const securedLabs: readonly Lab[] = [
+  serverLabOf('node-opcua server, Basic256Sha256 signed and encrypted, with a password', withPassword),
+  serverLabOf('node-opcua server, Aes256 signed, with a user’s certificate', withUserCertificate),
+];
 
 /** The labs of OPC UA. */
-export const opcuaLabs: readonly [Lab, ...Lab[]] = [serverLab];
+export const opcuaLabs: readonly [Lab, ...Lab[]] = [serverLabOf('node-opcua server'), ...securedLabs];
+
+/** Whether the lab's server wants to know who asks. */
+export function isSecured(lab: Lab): boolean {
+  return securedLabs.includes(lab);
+}
 
 export interface OpcuaLabServer {
   readonly port: number;
+  readonly certificate: Buffer;
   set(name: Name, value: LabValue): void;
   /** From now on the point's value has this status. */
   mark(name: Name, status: StatusCode): void;
@@ -140,7 +222,7 @@ export interface OpcuaLabServer {
 }
 
 /** Starts a server with the lab's nodes at their initial values; `spare` namespaces come before theirs. */
-export async function startServer(spare = 1): Promise<OpcuaLabServer> {
+export async function startServer(spare = 1, secured?: Secured): Promise<OpcuaLabServer> {
   setLogLevel(LogLevel.Emergency);
   const certificates = new OPCUACertificateManager({
     rootFolder: pkiFolder,
@@ -155,11 +237,11 @@ export async function startServer(spare = 1): Promise<OpcuaLabServer> {
     resourcePath: '/UA',
     serverCertificateManager: certificates,
     userCertificateManager: certificates,
-    securityPolicies: [SecurityPolicy.None],
-    securityModes: [MessageSecurityMode.None],
-    allowAnonymous: true,
+    securityPolicies: [secured?.policy ?? SecurityPolicy.None],
+    securityModes: [secured?.mode ?? MessageSecurityMode.None],
+    allowAnonymous: secured === undefined,
     isAuditing: false,
-    userManager: { isValidUser: () => false },
+    userManager: { isValidUser: (user: string, password: string) => user === LAB_USER && password === LAB_PASSWORD },
   });
   await server.initialize();
   const { addressSpace } = server.engine;
@@ -197,6 +279,7 @@ export async function startServer(spare = 1): Promise<OpcuaLabServer> {
   await server.start();
   return {
     port,
+    certificate: server.getCertificate(),
     set(name, value) {
       values.set(name, value);
       show(name);
