@@ -2,7 +2,6 @@ import type { HealthFigures } from '../../model/gateway-health.ts';
 import type { Leap } from '../../model/leaps.ts';
 import type { LogFacts } from '../../model/log.ts';
 import type { Text } from '../../model/text.ts';
-import type { WireFacts } from '../links/link-facts.ts';
 
 /** How history does. Counts are since the start of the program; null where the home does not count that. */
 export interface HistoryPathFacts {
@@ -54,12 +53,18 @@ export interface CertificateCounts {
   readonly expired: number;
 }
 
+/** Until when the certificates of one link are good, epoch ms; null for one that it does not have. */
+interface CertificateEnds {
+  readonly ownUntilMs: number | null;
+  readonly serverUntilMs: number | null;
+}
+
 /** So long before the end of a certificate somebody is told. */
 export const EXPIRES_SOON_MS = 30 * 24 * 3_600_000;
 
 /** Counts certificates by how near their end is; the gateway's own counts once, however many links it serves. */
 export function countCertificates(
-  links: readonly { readonly wire: Pick<WireFacts, 'certificates'> }[],
+  links: readonly { readonly wire: { readonly certificates: CertificateEnds | null } }[],
   nowMs: number,
 ): CertificateCounts {
   const own = new Set(links.map(({ wire }) => wire.certificates?.ownUntilMs));

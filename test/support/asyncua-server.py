@@ -30,7 +30,7 @@ class Users(UserManager):
 def data_value(kind, value, status):
     return ua.DataValue(
         ua.Variant(value, getattr(ua.VariantType, kind)),
-        StatusCode_=ua.StatusCode(getattr(ua.StatusCodes, status)),
+        StatusCode=ua.StatusCode(getattr(ua.StatusCodes, status)),
         SourceTimestamp=datetime.datetime.now(datetime.timezone.utc),
     )
 
