@@ -140,7 +140,7 @@ export class Publishing {
         return [];
       },
     );
-    if (results.length !== subscriptionIds.length || !results.every(({ statusCode }) => statusCode.isGood()))
+    if (results.length !== subscriptionIds.length || !results.every(({ statusCode }) => statusCode.isGoodish()))
       return false;
     this.#session = session;
     return true;
@@ -304,7 +304,11 @@ export class Publishing {
   #tell(listener: PublishingListener, held: Held, message: NotificationMessage): void {
     for (const notification of message.notificationData ?? []) {
       if (notification instanceof DataChangeNotification) listener.data(notification);
-      else if (notification instanceof StatusChangeNotification) this.#end(listener, held, notification.status.name);
+      else if (notification instanceof StatusChangeNotification) {
+        const { status } = notification;
+        // GoodSubscriptionTransferred is what became of our own wish; where it was another's, silence follows.
+        if (!status.isGoodish()) this.#end(listener, held, status.name);
+      }
     }
   }
 
