@@ -40,6 +40,7 @@ test('tells what lies in a data folder that it neither takes nor leaves out on p
       'history/history.db.damaged-1',
       'history/dead-letters/2026-06-15T12-30-00-000Z.jsonl',
     ],
+    ...['opcua/own.pem', 'opcua/lamplighter.der', 'opcua/.making-x', 'opcua/trusted/a.pem', 'opcua/waiting/b.pem'],
     ...['accounts.db', 'log/unheard-of', 'stuff/inside'],
   ];
   for (const file of files) {

@@ -15,6 +15,9 @@ import { TIME_TRUST_FILE } from './storage/trusted-clock.ts';
 export const boxFiles: readonly BoxFile[] = [
   { path: 'acknowledge.key', kind: 'file' },
   { path: TIME_TRUST_FILE, kind: 'file' },
+  // The key too: with another one every server would have to trust the gateway anew.
+  { path: 'opcua/own.pem', kind: 'file' },
+  { path: 'opcua/trusted', kind: 'folder' },
   { path: 'history/offset.json', kind: 'file' },
   { path: `history/${HISTORY_FILE}`, kind: 'database', migrations: historyMigrations },
   { path: STATE_FILE, kind: 'database', migrations: stateMigrations },
@@ -35,6 +38,8 @@ const leftOut: readonly RegExp[] = [
   /\.damaged-[^/]+$/,
   /\.of-lost-log-\d+$/,
   /^[^/]+\.log(\.1)?$/,
+  // Of servers that nobody trusts, and what follows from the own certificate.
+  /^opcua\/(waiting|lamplighter\.der)$/,
   // Of one InfluxDB, which the backup does not hold either: what it refused for good.
   /^history\/dead-letters$/,
 ];

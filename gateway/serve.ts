@@ -86,7 +86,7 @@ function httpOptions(options: GatewayOptions, parts: ServeParts): Parameters<typ
       pointsOf: (asset) => live.points(clock.now(), asset),
       pointChanges: () => live.changes(clock.now()),
       alarms: () => alarmViews(engine.state),
-      links: linkFacts,
+      links: () => linkFacts().map((facts) => ({ ...facts, badPoints: live.badPoints(facts.key) })),
     },
     history: history.home,
     pointInfo: (point) => present.point(point),

@@ -83,7 +83,7 @@ export class OpcuaLink {
     } catch (error) {
       // What still fails because of the abort is no fault of the link.
       if (!signal.aborted) {
-        const told = explained(error, { endpoint, ...this.#preparation.own });
+        const told = explained(error, { endpoint, nowMs: Date.now(), ...this.#preparation.own });
         keeps = !(told instanceof SetupRefused) && !isSessionSpent(error);
         throw this.#endpoints.failed(told, answered);
       }
@@ -113,7 +113,7 @@ export class OpcuaLink {
       session = await openSession(client, endpoint, prepared.user);
       return await work(session);
     } catch (error) {
-      throw explained(error, { endpoint, ...this.#preparation.own });
+      throw explained(error, { endpoint, nowMs: Date.now(), ...this.#preparation.own });
     } finally {
       if (session !== undefined) await closedSession(session);
       await Promise.all(clients.map(closed));

@@ -5,6 +5,7 @@ import { Fact } from '../parts/fact.tsx';
 import { Lazy } from '../parts/lazy.tsx';
 import { Lasting, Moment } from '../parts/moment.tsx';
 import { NextRetry } from '../parts/next-retry.tsx';
+import { BadPoints } from './bad-points.tsx';
 import { LinkFacts } from './link-facts.tsx';
 import { byLinkTrouble, linkSign } from './link-order.ts';
 
@@ -62,6 +63,7 @@ function LinkCard(props: { link: LinkReply }) {
         </dl>
       )}
       <LinkFacts link={link} />
+      <BadPoints link={link} />
     </article>
   );
 }

@@ -306,6 +306,8 @@ export const en: Messages = {
   connectedTo: 'Connected to',
   revision: 'Granted instead',
   lastError: 'Last error',
+  badPoints: (count, shown) => `${shown} ${count === 1 ? 'point' : 'points'} without a value`,
+  moreBadPoints: (shown) => `and ${shown} more`,
   controllers: 'Links to controllers',
   gateway: 'Gateway',
   gatewayLog: 'Log',

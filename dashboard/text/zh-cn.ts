@@ -305,6 +305,8 @@ export const zhCN = {
   connectedTo: '当前连接',
   revision: '对方改定',
   lastError: '最近一次错误',
+  badPoints: (_count: number, shown: string) => `${shown} 个点读不到值`,
+  moreBadPoints: (shown: string) => `另有 ${shown} 个`,
   controllers: '控制器链路',
   gateway: '监控网关',
   gatewayLog: '日志',

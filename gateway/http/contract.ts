@@ -146,6 +146,8 @@ export const AssetReply = Type.Object({
 });
 export type AssetReply = Wire<Static<typeof AssetReply>>;
 
+const ReasonSchema = Type.Object({ code: Type.String(), text: TextSchema, detail: Nullable(Type.String()) });
+
 export const PointReply = Type.Object({
   key: Type.String({ description: 'asset/point' }),
   asset: Type.String(),
@@ -157,7 +159,7 @@ export const PointReply = Type.Object({
   /** Null where bad, stale or never received. */
   value: Nullable(AnyOf('number', 'boolean', 'string')),
   quality: Type.Enum(['good', 'uncertain', 'bad', 'stale', 'none']),
-  reason: Nullable(Type.Object({ code: Type.String(), text: TextSchema, detail: Nullable(Type.String()) })),
+  reason: Nullable(ReasonSchema),
   sourceMs: Nullable(Type.Number()),
   receivedMs: Nullable(Type.Number()),
 });
@@ -397,6 +399,24 @@ const WireReply = Type.Object(
   { description: 'counts since the link was started, as far as its protocol has them' },
 );
 
+const BadPointsReply = Type.Object(
+  {
+    count: Type.Integer(),
+    named: Type.Array(
+      Type.Object({
+        key: Type.String({ description: 'asset/point' }),
+        asset: Type.String(),
+        name: TextSchema,
+        reason: Nullable(ReasonSchema),
+        sinceMs: Type.Number(),
+      }),
+      { description: 'at most 20, those that have been bad longest' },
+    ),
+  },
+  { description: 'points for which the newest answer is no value' },
+);
+export type BadPointsReply = Wire<Static<typeof BadPointsReply>>;
+
 export const LinkReply = Type.Object({
   key: Type.String(),
   name: TextSchema,
@@ -413,6 +433,7 @@ export const LinkReply = Type.Object({
     ),
   ),
   wire: WireReply,
+  badPoints: BadPointsReply,
 });
 export type LinkReply = Wire<Static<typeof LinkReply>>;
 

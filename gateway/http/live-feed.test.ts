@@ -78,6 +78,7 @@ const link: LinkReply = {
     address: null,
     certificates: null,
   },
+  badPoints: { count: 0, named: [] },
 };
 
 let feed: LiveFeed;

@@ -204,7 +204,7 @@ function markOf({ class: name, sinceMs, commissioning, outOfService, job, planne
 }
 
 /** What of a link is sent as soon as it changes: all that does not move with each request. */
-function stateOf({ wire, lastError: _, ...row }: LinkReply): string {
+function stateOf({ wire, lastError: _, badPoints: __, ...row }: LinkReply): string {
   return JSON.stringify([row, wire.revision, wire.address]);
 }
 

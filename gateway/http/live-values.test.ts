@@ -57,3 +57,42 @@ test('another site keeps what its points have received, also under another key',
     { key: 'lift-4/position', value: 40 },
   ]);
 });
+
+function judged(values: LiveValues, number: number, atMs: number, detail?: string): void {
+  const builder = new BatchBuilder();
+  if (detail === undefined) builder.good(number, atMs, atMs, 1);
+  else builder.bad(number, atMs, atMs, 'unknown-node', detail);
+  values.take([{ kind: 'samples', link: 'line', batch: builder.take(), firstOrdinal: 0, logSeq: 1, logMs: atMs }]);
+}
+
+test('a link’s bad points are named, the longest first, until they are good again', () => {
+  const values = new LiveValues();
+  const numbers = new Map(['a', 'b', 'c'].map((key, i) => [`${key}/position`, i + 1]));
+  values.adopt(site('a', 'b', 'c'), numbers);
+  expect(values.badPoints('line')).toEqual({ count: 0, named: [] });
+  judged(values, 2, 1000, 's=b');
+  judged(values, 1, 2000, 's=a');
+  judged(values, 3, 2000);
+  // Still bad, for another reason: it has been since then.
+  judged(values, 2, 3000, 'ns=2;s=b');
+  const reason = { code: 'unknown-node', text: { en: 'no such point on the device' } };
+  const both = [
+    { key: 'b/position', asset: 'b', name: text, reason: { ...reason, detail: 'ns=2;s=b' }, sinceMs: 1000 },
+    { key: 'a/position', asset: 'a', name: text, reason: { ...reason, detail: 's=a' }, sinceMs: 2000 },
+  ];
+  expect(values.badPoints('line')).toMatchObject({ count: 2, named: both });
+  values.adopt(site('a', 'b', 'c'), numbers);
+  expect(values.badPoints('line')).toMatchObject({ count: 2, named: both });
+  judged(values, 2, 4000);
+  expect(values.badPoints('line')).toMatchObject({ count: 1, named: [both[1]] });
+  expect(values.badPoints('other').count).toBe(0);
+});
+
+test('of many bad points twenty are named, and all counted', () => {
+  const values = new LiveValues();
+  const keys = Array.from({ length: 25 }, (_, i) => `lift-${i}`);
+  values.adopt(site(...keys), new Map(keys.map((key, i) => [`${key}/position`, i + 1])));
+  for (const i of keys.keys()) judged(values, i + 1, 1000 + i, 'gone');
+  const { count, named } = values.badPoints('line');
+  expect([count, named.length, named[0]?.asset, named[19]?.asset]).toEqual([25, 20, 'lift-0', 'lift-19']);
+});

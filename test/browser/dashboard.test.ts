@@ -255,6 +255,10 @@ await describeWithServer('chromium', 'the page in a browser', () => {
     expect(await link.textContent(), 'its last error is the reason above').not.toContain('Last error');
     const facts = (name: string) => page.locator('.link-card').filter({ hasText: name }).textContent();
     expect(await facts('Lift group controller')).toContain('Granted insteadpublishing each 1 s (250 ms was asked for)');
+    expect(await facts('Lift group controller')).toMatch(
+      /23 points without a valueLift 1 · Car position · no such point on the device BadNodeIdUnknown .*Lift 2 · Car door .*and 21 more/,
+    );
+    expect(await facts('Access controller')).not.toContain('without a value');
     expect(await facts('Pump controller 1')).toMatch(/Round trip4\.3 ms, 95% within 11\.8 ms.*Reconnected3 times/);
     // What happened seldom is not shown as if it had not.
     expect(await facts('Field bus')).toMatch(/< 0\.1%.*Last errora message on site\/door-4\/state cannot be read/);

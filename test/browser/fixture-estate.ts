@@ -588,6 +588,7 @@ export function fixtureLinks(): LinkReply[] {
     reconnects: 0,
     lastError: null,
     wire: fixtureWire(),
+    badPoints: { count: 0, named: [] },
     ...more,
   });
   return [
@@ -596,6 +597,33 @@ export function fixtureLinks(): LinkReply[] {
         messages: 48_211,
         revision: { zh: '发布间隔 1 s（要求 250 ms）', en: 'publishing each 1 s (250 ms was asked for)' },
       }),
+      badPoints: {
+        count: 23,
+        named: [
+          {
+            key: 'lift-1/position',
+            asset: 'lift-1',
+            name: { zh: '轿厢位置', en: 'Car position' },
+            reason: {
+              code: 'unknown-node',
+              text: { zh: '设备上没有该点', en: 'no such point on the device' },
+              detail: 'BadNodeIdUnknown',
+            },
+            sinceMs: FIXTURE_NOW_MS - 40 * MINUTE_MS,
+          },
+          {
+            key: 'lift-2/door',
+            asset: 'lift-2',
+            name: { zh: '轿门', en: 'Car door' },
+            reason: {
+              code: 'access-denied',
+              text: { zh: '设备拒绝读取', en: 'device refuses the read' },
+              detail: null,
+            },
+            sinceMs: FIXTURE_NOW_MS - 3 * MINUTE_MS,
+          },
+        ],
+      },
     }),
     link('doors', { zh: '门禁控制器', en: 'Access controller' }, 'opcua'),
     link('field-bus', { zh: '现场总线', en: 'Field bus' }, 'mqtt', {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { OpcuaServerFaults } from './opcua-server-faults.ts';
 import { freePort } from './servers.ts';
 
 /** The namespace in which the nodes of the server are. */
@@ -15,27 +16,35 @@ const END_MS = 10_000;
 /** Characters of what the server printed that explain a failure. */
 const MAX_PRINTED = 4_000;
 
+/** Limits by the names of the library's `serverCapabilities`; `operationLimits` are those of one call. */
+export interface OpcuaServerLimits {
+  readonly maxSubscriptions?: number;
+  readonly maxSubscriptionsPerSession?: number;
+  readonly maxMonitoredItems?: number;
+  readonly maxMonitoredItemsPerSubscription?: number;
+  readonly maxMonitoredItemsQueueSize?: number;
+  readonly operationLimits?: {
+    readonly maxNodesPerRead?: number;
+    readonly maxNodesPerBrowse?: number;
+    readonly maxMonitoredItemsPerCall?: number;
+  };
+}
+
 /** What kind of server is started. Everything is plain data, since it goes to another process. */
 export interface OpcuaServerOptions {
   /** Doubles `s=n0`, `s=n1` … in {@link PLANT_NAMESPACE}, each with its index as its first value; 10 if absent. */
   readonly items?: number;
-  /** Namespaces in the order in which they get their indices, from 2 on; {@link PLANT_NAMESPACE} alone if absent. */
+  /**
+   * Namespaces in the order in which they get their indices, from 2 on; {@link PLANT_NAMESPACE} alone if absent. Each
+   * other has nodes of the same names, whose values are the negative of what they are there, less one.
+   */
   readonly namespaces?: readonly string[];
   /** Sessions that it allows at a time; 100 if absent. */
   readonly maxSessions?: number;
-  /** Other limits by the names of the library's `serverCapabilities`; `operationLimits` are those of one call. */
-  readonly capabilities?: {
-    readonly maxSubscriptions?: number;
-    readonly maxSubscriptionsPerSession?: number;
-    readonly maxMonitoredItems?: number;
-    readonly maxMonitoredItemsPerSubscription?: number;
-    readonly maxMonitoredItemsQueueSize?: number;
-    readonly operationLimits?: {
-      readonly maxNodesPerRead?: number;
-      readonly maxNodesPerBrowse?: number;
-      readonly maxMonitoredItemsPerCall?: number;
-    };
-  };
+  /** Other limits, which can be changed while it runs. */
+  readonly capabilities?: OpcuaServerLimits;
+  /** The first so many nodes have this range as their EURange; none has one if absent. */
+  readonly ranges?: { readonly items: number; readonly low: number; readonly high: number };
   /** Least publishing interval that it grants, ms; 50 if absent. */
   readonly minPublishingMs?: number;
   /** Least sampling interval of the nodes, ms; 20 if absent. */
@@ -69,6 +78,8 @@ export interface OpcuaServerCounts {
   readonly subscriptionsMade: number;
   /** Sessions that it refused, since its start. */
   readonly sessionsRefused: number;
+  /** Requests that it refused as a whole, since its start. */
+  readonly faults: number;
   /** Requests of each service since its start, e.g. `CreateMonitoredItemsRequest`. */
   readonly requests: Readonly<Record<string, number>>;
 }
@@ -84,6 +95,9 @@ export type OpcuaServerCommand =
   | { readonly do: 'drop' }
   | { readonly do: 'mute'; readonly on: boolean }
   | { readonly do: 'forget'; readonly keepSubscriptions: boolean }
+  | { readonly do: 'limit'; readonly to: OpcuaServerLimits }
+  | { readonly do: 'misbehave'; readonly how: OpcuaServerFaults }
+  | { readonly do: 'register'; readonly namespace: string }
   | { readonly do: 'end' };
 
 /** What the program is given as its only argument. */
@@ -213,6 +227,21 @@ export class OpcuaServerProcess {
     await this.#tell({ do: 'mute', on });
   }
 
+  /** From now on these limits hold; what is not named is as it was. */
+  async limit(to: OpcuaServerLimits): Promise<void> {
+    await this.#tell({ do: 'limit', to });
+  }
+
+  /** From now on it does this wrong, and nothing else. */
+  async misbehave(how: OpcuaServerFaults): Promise<void> {
+    await this.#tell({ do: 'misbehave', how });
+  }
+
+  /** Adds a namespace with its nodes, as {@link OpcuaServerOptions.namespaces} has them. */
+  async register(namespace: string): Promise<void> {
+    await this.#tell({ do: 'register', namespace });
+  }
+
   /** Ends everything and removes the certificates. */
   async stop(): Promise<void> {
     await Promise.all([this.#child?.kill(), this.#next?.kill()]);
@@ -222,7 +251,7 @@ export class OpcuaServerProcess {
   }
 
   #load(): LoadedServer {
-    return new LoadedServer({ ...this.#options, port: this.port, certificatesFolder: this.#folder });
+    return new LoadedServer({ certificatesFolder: this.#folder, ...this.#options, port: this.port });
   }
 
   async #tell(command: OpcuaServerCommand): Promise<unknown> {

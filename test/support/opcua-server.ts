@@ -1,4 +1,5 @@
-import type { NodeId, OPCUAServer, UAVariable } from 'node-opcua';
+import type { Namespace, NodeId, OPCUAServer, UAVariable } from 'node-opcua';
+import { misbehave, type OpcuaServerFaults } from './opcua-server-faults.ts';
 import type { OpcuaServerCommand, OpcuaServerCounts, OpcuaServerPlan } from './opcua-server-process.ts';
 
 /** The program of `opcua-server-process.ts`. */
@@ -21,11 +22,17 @@ const statuses = new Map<number, string>();
 const requests: Record<string, number> = {};
 let changing: NodeJS.Timeout | undefined;
 let muted = false;
+let faults: OpcuaServerFaults = {};
+let faultsTold = 0;
 
+await misbehave(server, () => faults);
 addNodes();
 server.on('request', (request) => {
   const { name } = request.schema;
   requests[name] = (requests[name] ?? 0) + 1;
+});
+server.on('response', (response) => {
+  if (response.schema.name === 'ServiceFault') faultsTold += 1;
 });
 server.on('create_session', muteAll);
 change(plan.changeEveryMs ?? 0);
@@ -78,6 +85,22 @@ async function obey(command: OpcuaServerCommand): Promise<unknown> {
         server.engine.closeSession(authenticationToken, !command.keepSubscriptions, 'Timeout');
       }
       return;
+    case 'limit': {
+      const { operationLimits, ...others } = command.to;
+      Object.assign(server.engine.serverCapabilities, others);
+      Object.assign(server.engine.serverCapabilities.operationLimits, operationLimits);
+      return;
+    }
+    case 'misbehave':
+      faults = command.how;
+      return;
+    case 'register':
+      server.engine.addressSpace?.registerNamespace(command.namespace);
+      for (const item of values.keys()) {
+        if (command.namespace === PLANT_NAMESPACE) addNode(item);
+        else addDecoy(command.namespace, item);
+      }
+      return;
     case 'end':
       await server.shutdown(FAREWELL_MS);
       return;
@@ -116,22 +139,45 @@ async function createServer(): Promise<OPCUAServer> {
 
 function addNodes(): void {
   const { addressSpace } = server.engine;
-  for (const uri of plan.namespaces ?? [PLANT_NAMESPACE]) addressSpace?.registerNamespace(uri);
-  for (const item of values.keys()) addNode(item);
+  const namespaces = plan.namespaces ?? [PLANT_NAMESPACE];
+  for (const uri of namespaces) {
+    addressSpace?.registerNamespace(uri);
+    if (uri !== PLANT_NAMESPACE) for (const item of values.keys()) addDecoy(uri, item);
+  }
+  if (namespaces.includes(PLANT_NAMESPACE)) for (const item of values.keys()) addNode(item);
 }
 
 function addNode(item: number): void {
   const { addressSpace } = server.engine;
   if (addressSpace === null || variables.has(item)) return;
-  const variable = addressSpace.getNamespace(PLANT_NAMESPACE).addVariable({
+  const namespace = addressSpace.getNamespace(PLANT_NAMESPACE) as Namespace;
+  const options = {
     organizedBy: addressSpace.rootFolder.objects,
     browseName: `n${item}`,
     nodeId: `s=n${item}`,
     dataType: DataType.Double,
     minimumSamplingInterval: plan.minSamplingMs ?? 20,
-  });
-  variables.set(item, variable);
+  };
+  const { items: ranged = 0, low = 0, high = 0 } = plan.ranges ?? {};
+  variables.set(
+    item,
+    item < ranged
+      ? namespace.addAnalogDataItem({ ...options, engineeringUnitsRange: { low, high } })
+      : namespace.addVariable(options),
+  );
   show(item);
+}
+
+/** What is read there in place of the node is no value that the node ever had. */
+function addDecoy(uri: string, item: number): void {
+  const { addressSpace } = server.engine;
+  addressSpace?.getNamespace(uri).addVariable({
+    organizedBy: addressSpace.rootFolder.objects,
+    browseName: `n${item}`,
+    nodeId: `s=n${item}`,
+    dataType: DataType.Double,
+    value: { dataType: DataType.Double, value: -1 - item },
+  });
 }
 
 function show(item: number): void {
@@ -160,6 +206,7 @@ function count(): OpcuaServerCounts {
     sessionsMade: engine.cumulatedSessionCount,
     subscriptionsMade: engine.cumulatedSubscriptionCount,
     sessionsRefused: engine.rejectedSessionCount,
+    faults: faultsTold,
     requests,
   };
 }

@@ -70,7 +70,7 @@ interface Held extends Subscription {
  * The subscriptions of one session, by the services themselves: requests to publish that are kept waiting at the server,
  * acknowledgements, messages that are asked for again, and the watch over signs of life, to which data and keep-alives
  * count alike. Outlives the connection: {@link pause} and {@link resume} carry it over to the session's next one. Why not
- * the library's own subscriptions: docs/adr/0006.
+ * the library's own subscriptions: docs/adr/0007.
  */
 export class Publishing {
   readonly #wire: Wire;

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, wri
 import { join } from 'node:path';
 import type { CertificateChange, ServerCertificate } from '../../../model/certificates.ts';
 import type { Text } from '../../../model/text.ts';
-import { factsOf } from './certificate-facts.ts';
+import { factsOf, thumbprintOf } from './certificate-facts.ts';
 
 /** Certificates that wait for somebody's decision; beyond that the oldest goes, and waits again when it is next shown. */
 export const MAX_WAITING = 64;
@@ -11,7 +11,7 @@ export const MAX_WAITING = 64;
 type State = ServerCertificate['state'];
 
 /**
- * The certificates of servers, one file for each link and address, so that a process which puts one aside and one which
+ * The certificates of servers, one file for each link, address and certificate, so that a process which puts one aside and one which
  * trusts never write to the same file: links write to `waiting/`, people move from there to `trusted/`.
  */
 export class ServerCertificates {
@@ -24,26 +24,25 @@ export class ServerCertificates {
 
   /** The certificate that is trusted at this address of the link; undefined for none. */
   trusted(link: string, address: string): X509Certificate | undefined {
-    const path = this.#path('trusted', link, address);
-    return statSync(path, { throwIfNoEntry: false }) && new X509Certificate(readFileSync(path));
+    const [path] = this.#paths('trusted', link, address);
+    return path === undefined ? undefined : new X509Certificate(readFileSync(path));
   }
 
-  /** Puts aside what a server has shown. */
+  /** Puts aside what a server has shown, in the place of what it showed before. */
   putAside(link: string, address: string, certificate: X509Certificate): void {
-    const path = this.#path('waiting', link, address);
-    const isThere = statSync(path, { throwIfNoEntry: false }) !== undefined;
-    if (isThere && new X509Certificate(readFileSync(path)).raw.equals(certificate.raw)) return;
-    const folder = join(this.#folder, 'waiting');
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const path = this.#path('waiting', { link, address, thumbprint: thumbprintOf(certificate) });
+    if (statSync(path, { throwIfNoEntry: false }) !== undefined) return;
+    this.settle(link, address);
+    mkdirSync(join(this.#folder, 'waiting'), { recursive: true, mode: 0o700 });
     const temporary = join(this.#folder, `.waiting.${randomUUID()}`);
-    writeFileSync(temporary, certificate.toString());
+    writeFileSync(temporary, certificate.toString(), { flush: true });
     renameSync(temporary, path);
-    this.#keepBound(folder);
+    this.#keepBound();
   }
 
   /** Nothing waits there any more: what the server shows is trusted. */
   settle(link: string, address: string): void {
-    rmSync(this.#path('waiting', link, address), { force: true });
+    for (const path of this.#paths('waiting', link, address)) rmSync(path, { force: true });
   }
 
   /** Of every link, trusted before waiting. What cannot be read is left out. */
@@ -58,48 +57,62 @@ export class ServerCertificates {
     const found = waiting.find((entry) => entry.thumbprint === wanted);
     if (found === undefined) return { ok: false, text: nothingWaits(link, waiting) };
     mkdirSync(join(this.#folder, 'trusted'), { recursive: true, mode: 0o700 });
-    renameSync(this.#path('waiting', link, found.address), this.#path('trusted', link, found.address));
+    const former = this.#paths('trusted', link, found.address);
+    renameSync(this.#path('waiting', found), this.#path('trusted', found));
+    for (const old of former) rmSync(old, { force: true });
     return { ok: true, value: { ...found, state: 'trusted' } };
   }
 
   /** See `Certificates.refuse`. */
   refuse(link: string): readonly ServerCertificate[] {
     const forgotten = this.all().filter((entry) => entry.link === link);
-    for (const { state, address } of forgotten) rmSync(this.#path(state, link, address), { force: true });
+    for (const entry of forgotten) rmSync(this.#path(entry.state, entry), { force: true });
     return forgotten;
   }
 
-  #path(state: State, link: string, address: string): string {
-    return join(this.#folder, state, `${link}@${encodeURIComponent(address)}.pem`);
+  /** A file is never changed under its name, as a backup wants it. */
+  #path(state: State, { link, address, thumbprint }: Named): string {
+    return join(this.#folder, state, `${link}@${encodeURIComponent(address)}@${thumbprint}.pem`);
+  }
+
+  #paths(state: State, link: string, address: string): string[] {
+    const begin = `${link}@${encodeURIComponent(address)}@`;
+    return this.#names(state)
+      .filter((name) => name.startsWith(begin) && name.endsWith('.pem'))
+      .map((name) => join(this.#folder, state, name));
+  }
+
+  #names(state: State): string[] {
+    const folder = join(this.#folder, state);
+    return statSync(folder, { throwIfNoEntry: false }) === undefined ? [] : readdirSync(folder).sort();
   }
 
   #entries(state: State): ServerCertificate[] {
-    const folder = join(this.#folder, state);
-    if (statSync(folder, { throwIfNoEntry: false }) === undefined) return [];
-    return readdirSync(folder)
-      .sort()
-      .flatMap((name) => {
-        const { link, address } = /^(?<link>[^@]+)@(?<address>.+)\.pem$/.exec(name)?.groups ?? {};
-        if (link === undefined || address === undefined) return [];
-        try {
-          const certificate = new X509Certificate(readFileSync(join(folder, name)));
-          return [{ ...factsOf(certificate), link, address: decodeURIComponent(address), state }];
-        } catch {
-          // Gone since it was listed, or no certificate: nobody trusts by it, and it is shown to nobody.
-          return [];
-        }
-      });
+    return this.#names(state).flatMap((name) => {
+      const { link, address } = /^(?<link>[^@]+)@(?<address>[^@]+)@[^@]+\.pem$/.exec(name)?.groups ?? {};
+      if (link === undefined || address === undefined) return [];
+      try {
+        const certificate = new X509Certificate(readFileSync(join(this.#folder, state, name)));
+        return [{ ...factsOf(certificate), link, address: decodeURIComponent(address), state }];
+      } catch {
+        // Gone since it was listed, or no certificate: nobody trusts by it, and it is shown to nobody.
+        return [];
+      }
+    });
   }
 
-  #keepBound(folder: string): void {
-    const names = readdirSync(folder);
+  #keepBound(): void {
+    const names = this.#names('waiting');
     if (names.length <= MAX_WAITING) return;
     const byAge = names
-      .map((name) => ({ name, ms: statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
+      .map((name) => join(this.#folder, 'waiting', name))
+      .map((path) => ({ path, ms: statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
       .sort((a, b) => a.ms - b.ms);
-    for (const { name } of byAge.slice(0, names.length - MAX_WAITING)) rmSync(join(folder, name), { force: true });
+    for (const { path } of byAge.slice(0, names.length - MAX_WAITING)) rmSync(path, { force: true });
   }
 }
+
+type Named = Pick<ServerCertificate, 'link' | 'address' | 'thumbprint'>;
 
 function nothingWaits(link: string, waiting: readonly ServerCertificate[]): Text {
   if (waiting.length === 0) {

@@ -40,8 +40,13 @@ export async function readLimits(session: ClientSession, wire: Wire): Promise<Se
       if (typeof limit === 'number' && Number.isFinite(limit) && limit > 0) found.set(name, limit);
     });
   };
-  await inCalls(Object.keys(variables) as (keyof ServerLimits)[], new CallSize(null), read, () => undefined);
   const limit = (name: keyof ServerLimits) => found.get(name) ?? null;
+  const { nodesPerRead: _, ...others } = variables;
+  const first: (keyof ServerLimits)[] = ['nodesPerRead'];
+  // By itself, so that the others are already asked for within it.
+  await inCalls(first, new CallSize(null), read, () => undefined);
+  const size = new CallSize(limit('nodesPerRead'));
+  await inCalls(Object.keys(others) as (keyof ServerLimits)[], size, read, () => undefined);
   return {
     nodesPerRead: limit('nodesPerRead'),
     nodesPerBrowse: limit('nodesPerBrowse'),

@@ -11,6 +11,8 @@ export interface RefusalContext {
   readonly endpoint: string;
   /** The gateway's own certificate; absent where the link works without. */
   readonly own?: OwnCertificate;
+  /** Epoch ms of real time, as servers have it. */
+  readonly nowMs: number;
 }
 
 interface Refusal {
@@ -20,7 +22,7 @@ interface Refusal {
   readonly secured?: true;
   /** `wait`: only a person can mend it, so it is tried seldom; `retry`: it may be over in a moment. */
   readonly next: 'wait' | 'retry';
-  readonly text: (own: OwnCertificate | undefined) => Text;
+  readonly text: (own: OwnCertificate | undefined, nowMs: number) => Text;
 }
 
 /** The first that fits is told. */
@@ -45,14 +47,7 @@ const refusals: readonly Refusal[] = [
     zh: '服务器不接受这种登录方式',
     en: 'the server does not accept this way to sign in',
   }),
-  {
-    pattern: /BadCertificateTimeInvalid/,
-    next: 'wait',
-    text: (own) => ({
-      zh: `服务器认为我方证书不在有效期内（BadCertificateTimeInvalid）：核对服务器和本机的时钟${own ? `；我方证书有效期 ${day(own.fromMs)} 至 ${day(own.untilMs)}` : ''}；若确已过期，用 npm run lamplighter -- certificates make --replace 更换`,
-      en: `to the server our certificate is out of its time (BadCertificateTimeInvalid): check the clocks of the server and of this machine${own ? `; ours is good from ${day(own.fromMs)} to ${day(own.untilMs)}` : ''}; if it has expired, make another with npm run lamplighter -- certificates make --replace`,
-    }),
-  },
+  { pattern: /BadCertificateTimeInvalid/, next: 'wait', text: outOfTime },
   wait(/BadCertificateUriInvalid/, {
     zh: '服务器认为我方证书的应用 URI 与所声明的不符（BadCertificateUriInvalid）：服务器上登记的可能是旧证书，请删除后重新导入我方证书',
     en: 'to the server the application URI in our certificate is not the one we announce (BadCertificateUriInvalid): it may have an old certificate of ours; remove it there and import the present one',
@@ -69,7 +64,8 @@ const refusals: readonly Refusal[] = [
     pattern:
       /BadCertificate(Untrusted|ChainIncomplete|IssuerRevocationUnknown|RevocationUnknown)|BadSecurityChecksFailed/,
     next: 'wait',
-    text: untrusted,
+    // A server that fails a certificate for its time says no more than one that does not know it.
+    text: (own, nowMs) => (own !== undefined && own.untilMs <= nowMs ? outOfTime(own) : untrusted(own)),
   },
   {
     pattern: /BadCertificate(Invalid|UseNotAllowed|PolicyCheckFailed)/,
@@ -120,13 +116,13 @@ const refusals: readonly Refusal[] = [
 ];
 
 /** Turns what the library threw into what the supervisor understands. */
-export function explained(error: unknown, { endpoint, own }: RefusalContext): LinkLost | SetupRefused {
+export function explained(error: unknown, { endpoint, own, nowMs }: RefusalContext): LinkLost | SetupRefused {
   if (error instanceof LinkLost || error instanceof SetupRefused) return error;
   if (error instanceof SessionSpent) return lostAt(endpoint, error.reason, error);
   const message = error instanceof Error ? error.message : String(error);
   const found = refusals.find(({ pattern, secured }) => pattern.test(message) && (!secured || own !== undefined));
   if (found !== undefined) {
-    const text = found.text(own);
+    const text = found.text(own, nowMs);
     const reason = { zh: `${text.zh}：${endpoint}`, en: `${text.en}: ${endpoint}` };
     return found.next === 'wait' ? new SetupRefused(reason, { cause: error }) : new LinkLost(reason, { cause: error });
   }
@@ -169,6 +165,13 @@ function untrusted(own: OwnCertificate | undefined): Text {
   return {
     zh: `服务器不信任我方证书（多数服务器此时只说 BadSecurityChecksFailed）：在服务器上信任它，通常在“被拒绝的证书”一栏${zh}；信任后半分钟内自动连上`,
     en: `the server does not trust our certificate (most say no more than BadSecurityChecksFailed): trust it there, as a rule among its rejected certificates${en}; the link comes up within half a minute`,
+  };
+}
+
+function outOfTime(own: OwnCertificate | undefined): Text {
+  return {
+    zh: `服务器认为我方证书不在有效期内（BadCertificateTimeInvalid）：核对服务器和本机的时钟${own ? `；我方证书有效期 ${day(own.fromMs)} 至 ${day(own.untilMs)}` : ''}；若确已过期，用 npm run lamplighter -- certificates make --replace 更换`,
+    en: `to the server our certificate is out of its time (BadCertificateTimeInvalid): check the clocks of the server and of this machine${own ? `; ours is good from ${day(own.fromMs)} to ${day(own.untilMs)}` : ''}; if it has expired, make another with npm run lamplighter -- certificates make --replace`,
   };
 }
 

@@ -194,12 +194,18 @@ const serverLabOf = (name: string, secured?: Secured): Lab => ({
   },
 });
 
-/** The labs of OPC UA. */
-export const opcuaLabs: readonly [Lab, ...Lab[]] = [
-  serverLabOf('node-opcua server'),
+const securedLabs: readonly Lab[] = [
   serverLabOf('node-opcua server, Basic256Sha256 signed and encrypted, with a password', withPassword),
   serverLabOf('node-opcua server, Aes256 signed, with a user’s certificate', withUserCertificate),
 ];
+
+/** The labs of OPC UA. */
+export const opcuaLabs: readonly [Lab, ...Lab[]] = [serverLabOf('node-opcua server'), ...securedLabs];
+
+/** Whether the lab's server wants to know who asks. */
+export function isSecured(lab: Lab): boolean {
+  return securedLabs.includes(lab);
+}
 
 export interface OpcuaLabServer {
   readonly port: number;

@@ -1,0 +1,7 @@
+import { afterAll } from 'vitest';
+import { adapterContract } from './adapter.ts';
+import { isSecured, removeCertificates } from './labs/opcua.ts';
+
+afterAll(removeCertificates);
+
+await adapterContract('opcua', isSecured);
