@@ -32,6 +32,7 @@ async function browse(node: string | undefined, interruptAfter = Number.POSITIVE
     if (rows >= interruptAfter) stop.abort();
   });
   if (!answer?.ok) throw new Error(answer?.text.en);
+  expect(answer.end.trouble).toBeNull();
   const of = (key: string) => found.points.find(({ asset, point }) => `${asset}/${point}` === key);
   return { end: answer.end, points: found.points, of };
 }

@@ -14,6 +14,7 @@ import { untoldWire } from '../../../model/untold-wire.ts';
 import { CallSize, inCalls } from '../session/in-calls.ts';
 import { readLimits } from '../session/limits.ts';
 import { REQUEST_TIMEOUT_MS, within } from '../session/request.ts';
+import { deferTypes } from '../values/type-catalogue.ts';
 import { type NodePlace, nodeIdOf } from './node-place.ts';
 
 /** Nodes of one walk; of one browse where the server does not say how many it takes, and where it does, at most. */
@@ -98,6 +99,7 @@ export class Walk {
   /** Walks, and hands each level's nodes to `visit`, parents before children. Rejects where the session is lost. */
   async run(visit: (level: readonly FoundNode[]) => Promise<void>): Promise<void> {
     const { from, depth } = this.#wanted;
+    deferTypes(this.#session);
     this.namespaces = await within(REQUEST_TIMEOUT_MS, this.#session.readNamespaceArray(), 'read the namespaces');
     const rootId = nodeIdOf(from, this.namespaces);
     if (rootId === undefined) {

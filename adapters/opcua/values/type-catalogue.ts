@@ -96,6 +96,11 @@ export async function learnTypes(session: ClientSession, nodes: readonly NodeId[
   learning.catch(() => undefined);
 }
 
+/** Sees to it that no read waits for types; for sessions of which nobody said yet what is in them. */
+export function deferTypes(session: ClientSession): void {
+  if (!((session as SessionWithTypes).$$extraDataTypeManager instanceof TypeCatalogue)) catalogueOf(session);
+}
+
 function catalogueOf(session: ClientSession): TypeCatalogue {
   const catalogue = new TypeCatalogue();
   catalogue.setSession(session);
