@@ -39,6 +39,34 @@ export const commandHelps = {
     usages: [{ zh: 'backup 目录', en: 'backup DIR' }],
     options: [data, siteFile],
   },
+  browse: {
+    summary: {
+      zh: '列出控制器里的点（类型、单位、状态），写成点表、映射或设备类型',
+      en: 'the points that a controller offers, with types and units, as a list, a map or a profile',
+    },
+    usages: [
+      { zh: 'browse 链路 [节点] [--out 点表.xlsx]', en: 'browse LINK [NODE] [--out LIST.xlsx]' },
+      { zh: 'browse 链路 节点 --as profile --profile 名称', en: 'browse LINK NODE --as profile --profile KEY' },
+    ],
+    options: [
+      option(
+        '--as',
+        { zh: '形式', en: 'FORM' },
+        {
+          zh: 'list 点表（缺省，可直接 import）、map 映射、profile 设备类型的开头',
+          en: 'list (for import; if absent), map, or profile: the beginning of one',
+        },
+      ),
+      option('--profile', { zh: '名称', en: 'KEY' }, { zh: '设备类型', en: 'the profile of the assets' }),
+      option('--system', { zh: '系统', en: 'KEY' }, { zh: '资产所属系统', en: 'the system of the assets' }),
+      option('--out', file, { zh: '写入文件；缺省为标准输出', en: 'write to a file; to stdout if absent' }),
+      option('--depth', number, { zh: '节点树的层数', en: 'levels of the tree of nodes' }),
+      option('--pace', duration, { zh: '请求之间的间隔', en: 'pause between requests' }),
+      option('--for', duration, { zh: '总共多久', en: 'how long in all' }),
+      data,
+      siteFile,
+    ],
+  },
   certificates: {
     summary: {
       zh: '证书：查看、制作自己的、信任或拒绝服务器的',

@@ -6,6 +6,7 @@ type Command = (args: readonly string[]) => Promise<ExitCode>;
 /** The command line: one word, then what belongs to it. A command loads what it needs itself, and nothing else. */
 const commands: Readonly<Record<CommandName, () => Promise<Command>>> = {
   backup: async () => (await import('./backup-command.ts')).backupCommand,
+  browse: async () => (await import('./browse-command.ts')).browseCommand,
   certificates: async () => (await import('./certificates-command.ts')).certificatesCommand,
   check: async () => (await import('./check-command.ts')).checkCommand,
   export: async () => (await import('./export-command.ts')).exportCommand,

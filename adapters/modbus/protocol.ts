@@ -3,6 +3,7 @@ import { parseDuration } from '../../model/duration.ts';
 import { describeAddress, type ModbusAddress, resolveAddress } from './address.ts';
 import { personsLine } from './commissioning/persons-line.ts';
 import { findConflicts } from './conflicts.ts';
+import { KnownUnits } from './polling/known-units.ts';
 import type { Line } from './polling/line.ts';
 import { ToldChanges } from './polling/told-changes.ts';
 import { DEFAULT_POLL, ModbusAssetAddress, ModbusMapPoint, ModbusSettings } from './schema.ts';
@@ -47,7 +48,7 @@ export const modbusProtocol: ModbusProtocol = {
   settingsProblems: endpointProblems,
   create: (plan) => {
     let line: Line | undefined;
-    const told = new ToldChanges(plan.clock);
+    const lasting = { told: new ToldChanges(plan.clock), known: new KnownUnits(plan.clock) };
     const ask: ModbusAdapter['ask'] = (request, signal, timeoutMs) =>
       line?.ask(request, signal, timeoutMs) ?? Promise.resolve({ kind: 'lost' });
     return {
@@ -56,7 +57,7 @@ export const modbusProtocol: ModbusProtocol = {
         const hold = (held: Line | undefined) => {
           line = held;
         };
-        return runModbusLink(plan, emit, signal, up, hold, told);
+        return runModbusLink(plan, emit, signal, up, hold, lasting);
       },
       ask,
       write: async (key, value, signal) => {

@@ -58,6 +58,8 @@ const chineseTitles: Readonly<Record<string, readonly string[]>> = {
   namespace: ['命名空间'],
   node: ['节点', '节点号'],
   index: ['下标'],
+  member: ['成员'],
+  prefix: ['节点前缀'],
 };
 
 /** Values that lists write in their own way, by column; a mapping file adds those of a vendor. */

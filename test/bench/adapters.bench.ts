@@ -10,6 +10,6 @@ export const run: Measurement = async (measuring): Promise<readonly Figure[]> =>
   const wanted = (part: string) => measuring.args.length === 0 || measuring.args.includes(part);
   const speed = wanted('speed') ? await measureModbus(measuring) : [];
   if (!wanted('dead-unit') || measuring.signal.aborted) return speed;
-  measuring.progress('modbus: a dead unit among 20');
+  measuring.progress('modbus: a dead unit among 20, 200 of 247');
   return [...speed, ...(await measureDeadUnit(measuring.signal))];
 };

@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { MAX_ASKS_WAITING } from '../../adapters/modbus/polling/line.ts';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { MAX_ASKS_WAITING, REOPEN_SPACING_MS } from '../../adapters/modbus/polling/line.ts';
 import { HOLE_MEMORY_MS } from '../../adapters/modbus/polling/memory.ts';
 import type { ModbusAdapter } from '../../adapters/modbus/protocol.ts';
 import type { AdapterRun } from '../support/adapter-run.ts';
@@ -193,6 +193,63 @@ test('a reply that comes too late is not taken for another one', async () => {
   device.fault(1, 'holding', 1000, undefined);
   await watched.until('it is good again', () => watched.latest('u1h1000')?.value === 222, 10_000);
   expect(device.connectionsMade).toBe(1);
+});
+
+describe('a device that closes its connections', () => {
+  const CLOSES = 'the device closes the connection by itself: it is opened again with each poll';
+
+  test('after each reply: the link stays up as long as polls are answered, and it is told once', async () => {
+    device.set(1, 'holding', 0, 7);
+    device.set(2, 'holding', 0, 8);
+    device.closesAfterReply = true;
+    const started = startModbusRun(
+      { endpoint: device.endpoint, timeout: TIMEOUT, poll: '2s' },
+      [holding(0), holding(0, 2)],
+      RATE,
+    );
+    ({ run, adapter } = started);
+    await batches(started.run, 10);
+    expect([good(started.run, holding(0)), good(started.run, holding(0, 2))]).toEqual([true, true]);
+    expect(started.run.ending).toBeUndefined();
+    expect(started.logged).toEqual([CLOSES]);
+    expect(started.run.wire.facts()).toMatchObject({ timeouts: 0, failures: 0 });
+    const openings = device.connectionsMade;
+    expect(openings).toBeGreaterThanOrEqual(15);
+    await device.kill();
+    await started.run.until('it is lost at the next poll', () => started.run.ending !== undefined, 1000);
+    expect(await started.run.ended).toMatchObject({ how: 'lost' });
+  });
+
+  test('when idle for less than the poll interval: it is opened with each poll, and not in between', async () => {
+    device.set(1, 'holding', 0, 7);
+    device.closesIdleAfterMs = 40;
+    const started = startModbusRun({ endpoint: device.endpoint, timeout: TIMEOUT, poll: '3s' }, [holding(0)], RATE);
+    ({ run, adapter } = started);
+    await batches(started.run, 8);
+    expect(started.run.ending).toBeUndefined();
+    expect(started.logged).toEqual([CLOSES]);
+    expect(device.connectionsMade, 'one for each poll, and one to see that it is there').toBeLessThanOrEqual(10);
+  });
+
+  test('however fast it closes: new connections are so far apart at least', async () => {
+    for (const unit of [1, 2, 3, 4, 5, 6]) device.set(unit, 'holding', 0, unit);
+    device.closesAfterReply = true;
+    const startMs = performance.now();
+    const watched = begin([1, 2, 3, 4, 5, 6].map((unit) => holding(0, unit)));
+    await watched.until('many polls', () => device.connectionsMade >= 15, 10_000);
+    expect(performance.now() - startMs).toBeGreaterThan(14 * REOPEN_SPACING_MS * 0.9);
+    expect(watched.ending).toBeUndefined();
+  });
+
+  test('at once, whatever is asked: the link is lost, as nobody answers', async () => {
+    device.set(1, 'holding', 0, 7);
+    const watched = begin([holding(0)]);
+    await watched.until('it is good', () => good(watched, holding(0)));
+    device.hangsUp = true;
+    await watched.until('it is lost', () => watched.ending !== undefined);
+    expect(await watched.ended).toMatchObject({ how: 'lost' });
+    expect(device.connectionsMade, 'one more that answered nothing').toBeLessThanOrEqual(2);
+  });
 });
 
 test('an abort does not wait for an answer that is long in coming', async () => {

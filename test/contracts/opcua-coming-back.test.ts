@@ -1,98 +1,173 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import type { OpcuaSettings } from '../../adapters/opcua/schema.ts';
 import { HeldOpcuaLink, isWhole } from '../support/opcua-held-link.ts';
-import { type OpcuaServerOptions, OpcuaServerProcess } from '../support/opcua-server-process.ts';
+import { restartOpcuaServer } from '../support/opcua-restarts.ts';
+import { type OpcuaServerCounts, OpcuaServerProcess } from '../support/opcua-server-process.ts';
+import { freePort } from '../support/servers.ts';
 import { until } from '../support/until.ts';
-import { openGate } from './labs/tcp-gate.ts';
+import { openGate, type TcpGate } from './labs/tcp-gate.ts';
 
 const ITEMS = 25;
 const WITHIN_MS = 25_000;
+/** Real ms for a session to be closed. */
+const CLOSED_WITHIN_MS = 5_000;
 
-async function started(options: OpcuaServerOptions = {}): Promise<OpcuaServerProcess> {
-  const server = await OpcuaServerProcess.start(options);
-  onTestFinished(() => server.stop());
-  return server;
+let server: OpcuaServerProcess;
+let before: OpcuaServerCounts;
+
+beforeAll(async () => {
+  server = await OpcuaServerProcess.start({ items: ITEMS, maxSessions: 1, allowTransfer: true, changeEveryMs: 100 });
+});
+
+beforeEach(async () => {
+  before = await server.counts();
+});
+
+afterAll(() => server.stop());
+
+/** Sessions and subscriptions that the server has made since the test began. */
+async function made(): Promise<{ sessions: number; subscriptions: number; refused: number }> {
+  const { sessionsMade, subscriptionsMade, sessionsRefused } = await server.counts();
+  return {
+    sessions: sessionsMade - before.sessionsMade,
+    subscriptions: subscriptionsMade - before.subscriptionsMade,
+    refused: sessionsRefused - before.sessionsRefused,
+  };
 }
 
-/** A link to `endpoint`, the server's own if absent, with every item live. */
-async function held(server: OpcuaServerProcess, settings: Partial<OpcuaSettings> = {}): Promise<HeldOpcuaLink> {
-  const link = new HeldOpcuaLink(server.endpoint, ITEMS, settings);
-  onTestFinished(() => link.end());
-  await allLive(link, server, 0);
+/** A link with every item live; ended after the test, when the server has no session any more. */
+async function held(settings: Partial<OpcuaSettings> = {}, endpoint = server.endpoint): Promise<HeldOpcuaLink> {
+  const link = new HeldOpcuaLink(endpoint, ITEMS, settings);
+  onTestFinished(async () => {
+    await link.end();
+    await until('no session is left', CLOSED_WITHIN_MS, async () => (await server.counts()).sessions === 0);
+    expect(link.bugs).toEqual([]);
+  });
+  await allLive(link);
   return link;
 }
 
-/** Resolves when each item has told something since, by itself, and the server has exactly these items once. */
-async function allLive(link: HeldOpcuaLink, server: OpcuaServerProcess, sinceMs: number): Promise<void> {
-  await until('the server has all items once', WITHIN_MS, () => isWhole(link, server, ITEMS).catch(() => false)).catch(
-    async (error: Error) => {
-      const counts = await server.counts().catch(String);
-      throw new Error(`${error.message}: ${JSON.stringify([link.runner.facts, counts, link.logged])}`);
+async function heldThroughGate(): Promise<{ link: HeldOpcuaLink; gate: TcpGate }> {
+  const gate = await openGate(server.port);
+  onTestFinished(() => gate.stop());
+  return { link: await held({}, `opc.tcp://127.0.0.1:${gate.port}/UA`), gate };
+}
+
+/** Resolves when the server has exactly these items once, and each has told something by itself since then. */
+async function allLive(link: HeldOpcuaLink, on = server): Promise<void> {
+  await until('the server has all items once', WITHIN_MS, () => isWhole(link, on, ITEMS)).catch(
+    async (cause: Error) => {
+      const counts = await on.counts().catch(String);
+      throw new Error(`${cause.message}: ${JSON.stringify([counts, link.endings, link.logged])}`, { cause });
     },
   );
-  const wholeMs = Math.max(sinceMs, Date.now());
+  const wholeMs = Date.now();
   await until('every item is live', WITHIN_MS, () => link.liveSince(wholeMs) === ITEMS);
-  expect(link.logged.filter((line) => line.includes('this is a bug'))).toEqual([]);
 }
 
 test('a cut connection: the session is taken up again, and what was told meanwhile comes with its own times', async () => {
-  const server = await started({ items: ITEMS, maxSessions: 1 });
-  const gate = await openGate(server.port);
-  onTestFinished(() => gate.stop());
-  const endpoint = `opc.tcp://127.0.0.1:${gate.port}/UA`;
-  const link = new HeldOpcuaLink(endpoint, ITEMS);
-  onTestFinished(() => link.end());
-  await until('all are read', WITHIN_MS, () => link.liveSince(0) === ITEMS);
-  await until('all are watched', WITHIN_MS, () => isWhole(link, server, ITEMS));
+  const { link, gate } = await heldThroughGate();
+  await server.changeEvery(0);
   await gate.cut();
-  await until('it is lost', WITHIN_MS, () => link.runner.facts.state === 'down');
-  for (const value of [101, 102, 103]) {
+  await until('it is lost', WITHIN_MS, () => !link.isUp);
+  const told = [1001, 1002, 1003];
+  for (const value of told) {
     await server.set(7, value);
     // The server looks at its nodes each 50 ms.
-    await until('it has looked', WITHIN_MS, timer(120));
+    await until('it has looked', WITHIN_MS, timer(150));
   }
   const restoredMs = Date.now();
   await gate.restore();
   await server.changeEvery(100);
-  await allLive(link, server, restoredMs);
-  const told = link.samples(7).filter(({ value }) => value >= 101 && value <= 103);
-  expect([...new Set(told.map(({ value }) => value))]).toEqual([101, 102, 103]);
-  for (const { sourceMs } of told) expect(sourceMs).toBeLessThan(restoredMs);
-  expect(await server.counts()).toMatchObject({ sessionsMade: 1, subscriptionsMade: 1, sessionsRefused: 0 });
+  await allLive(link);
+  const seen = link.samples(7).filter(({ value }) => told.includes(value));
+  expect([...new Set(seen.map(({ value }) => value))]).toEqual(told);
+  for (const { sourceMs } of seen) expect(sourceMs).toBeLessThan(restoredMs);
+  expect(await made()).toEqual({ sessions: 1, subscriptions: 1, refused: 0 });
 });
 
-test.each(['killed', 'shut down'])('%s and started again: everything is made anew and counted', async (how) => {
-  const server = await started({ items: ITEMS, maxSessions: 1, changeEveryMs: 100 });
-  const link = await held(server);
-  await server.prepare();
-  await (how === 'killed' ? server.kill() : server.shutDown());
-  await until('it is lost', WITHIN_MS, () => link.runner.facts.state === 'down');
-  const backMs = Date.now();
-  await server.start();
-  await allLive(link, server, backMs);
-  expect(await server.counts()).toMatchObject({ sessionsMade: 1, subscriptionsMade: 1 });
+test('the session is gone, its subscription is not: another session takes it over', async () => {
+  const { link, gate } = await heldThroughGate();
+  await gate.cut();
+  await until('it is lost', WITHIN_MS, () => !link.isUp);
+  await server.forgetSessions(true);
+  await gate.restore();
+  await allLive(link);
+  expect(await made()).toMatchObject({ sessions: 2, subscriptions: 1 });
 });
 
-test('frozen for longer than every time-out, then thawed: live again, in one session', async () => {
-  const server = await started({ items: ITEMS, maxSessions: 1, changeEveryMs: 100 });
-  const link = await held(server, { refresh: '1s' });
-  server.freeze();
-  await until('it is lost', WITHIN_MS, () => link.runner.facts.state === 'down');
-  await until('it has been tried in vain', WITHIN_MS, timer(5_000));
-  const thawedMs = Date.now();
-  server.thaw();
-  await allLive(link, server, thawedMs);
+test('sessions forgotten on a connection that stands: one is made anew, and no two', async () => {
+  const link = await held({ refresh: '300ms' });
+  await server.forgetSessions(false);
+  await until('it is lost', WITHIN_MS, () => !link.isUp);
+  await allLive(link);
+  expect(await made()).toMatchObject({ sessions: 2, subscriptions: 2 });
 });
 
 test('subscriptions dropped and nobody told: made anew on the same session', async () => {
-  const server = await started({ items: ITEMS, maxSessions: 1, changeEveryMs: 100 });
-  const link = await held(server);
+  const link = await held();
   await server.dropSubscriptions();
-  const droppedMs = Date.now();
-  await allLive(link, server, droppedMs);
-  expect(link.ups).toEqual([true]);
-  expect(link.runner.facts.lastError?.text.en).toContain('BadNoSubscription');
-  expect(await server.counts()).toMatchObject({ sessionsMade: 1, subscriptionsMade: 2 });
+  await until('it is noticed', WITHIN_MS, () => link.wire.lastError?.text.en.includes('BadNoSubscription'));
+  await allLive(link);
+  expect(link.ups).toBe(1);
+  expect(await made()).toEqual({ sessions: 1, subscriptions: 2, refused: 0 });
+});
+
+test('a session that answers, and publishes nothing: found by silence, and made anew', async () => {
+  const link = await held({ refresh: '500ms' });
+  await server.mutePublishing(true);
+  onTestFinished(() => server.mutePublishing(false));
+  await until('it is noticed', WITHIN_MS, () => link.wire.lastError?.text.en.includes('silent'));
+  expect(link.isUp).toBe(true);
+  await server.mutePublishing(false);
+  await allLive(link);
+});
+
+test('frozen for longer than every time-out, then thawed: live again, in one session', async () => {
+  const link = await held({ refresh: '500ms' });
+  server.freeze();
+  await until('it is lost', WITHIN_MS, () => !link.isUp);
+  await until('it was tried in vain', WITHIN_MS, () => link.endings.length > 1);
+  server.thaw();
+  await allLive(link);
+});
+
+test.each(['killed', 'shut down'])('%s and started again: everything is made anew and counted', async (how) => {
+  const link = await held();
+  await (how === 'killed' ? server.kill() : server.shutDown());
+  await until('it is lost', WITHIN_MS, () => !link.isUp);
+  await server.start();
+  await allLive(link);
+  expect(await server.counts()).toMatchObject({ sessionsMade: 1, subscriptionsMade: 1 });
+});
+
+test('whenever a run is ended, no session is left', async () => {
+  for (const afterMs of [0, 10, 20, 40, 80, 160]) {
+    const link = new HeldOpcuaLink(server.endpoint, ITEMS);
+    await until('a moment has passed', WITHIN_MS, timer(afterMs));
+    await link.end();
+    await until('no session is left', CLOSED_WITHIN_MS, async () => (await server.counts()).sessions === 0);
+    expect(link.bugs).toEqual([]);
+  }
+});
+
+test('redundant endpoints: the next is tried, the one in use is told, and the first is not needed', async () => {
+  const other = await OpcuaServerProcess.start({ items: ITEMS, changeEveryMs: 100 });
+  onTestFinished(() => other.stop());
+  const nobody = `opc.tcp://127.0.0.1:${await freePort()}/UA`;
+  const link = new HeldOpcuaLink(nobody, ITEMS, { alternatives: [other.endpoint, server.endpoint] });
+  onTestFinished(() => link.end());
+  await allLive(link, other);
+  expect(link.wire.facts().address).toBe(other.endpoint);
+  await other.kill();
+  await allLive(link, server);
+  expect(link.wire.facts().address).toBe(server.endpoint);
+});
+
+test('a few restarts at random moments: every item is there again, once', async () => {
+  const report = await restartOpcuaServer({ restarts: 3, items: 100, seed: 11 });
+  expect(report.left).toEqual({ sessions: 0, subscriptions: 0, items: 0 });
+  expect(report.killed + report.shutDown).toBe(3);
 });
 
 function timer(ms: number): () => boolean {

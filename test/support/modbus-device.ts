@@ -71,6 +71,12 @@ export class ModbusDevice {
   writes: SeenWrite[] = [];
   /** True: writes are answered as if they were obeyed, but with another address. */
   wrongEchoes = false;
+  /** True: it closes each connection after its first reply. */
+  closesAfterReply = false;
+  /** It closes a connection on which nothing was asked for so long, real ms. */
+  closesIdleAfterMs: number | undefined;
+  /** True: it closes a connection when it is asked for something. */
+  hangsUp = false;
   /** Connections made since the start. */
   connectionsMade = 0;
 
@@ -140,10 +146,22 @@ export class ModbusDevice {
     socket.setNoDelay();
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#sockets.delete(socket));
+    let idleTimer: NodeJS.Timeout | undefined;
+    const closeIdle = () => {
+      clearTimeout(idleTimer);
+      if (this.closesIdleAfterMs !== undefined) idleTimer = setTimeout(() => socket.end(), this.closesIdleAfterMs);
+    };
+    socket.on('close', () => clearTimeout(idleTimer));
+    closeIdle();
     socket.on('data', (chunk) => {
+      if (this.hangsUp) return void socket.end();
+      closeIdle();
       pending = Buffer.concat([pending, chunk]);
       for (let length = this.#requestLength(pending); length > 0; length = this.#requestLength(pending)) {
-        this.#answer(pending.subarray(0, length), (reply) => socket.write(reply));
+        this.#answer(pending.subarray(0, length), (reply) => {
+          if (this.closesAfterReply) socket.end(reply);
+          else socket.write(reply);
+        });
         pending = pending.subarray(length);
       }
     });

@@ -1,11 +1,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { Connection, type ReadRequest, type Reply } from '../../adapters/modbus/transport/connection.ts';
 import type { Endpoint } from '../../adapters/modbus/transport/endpoint.ts';
 import { LinkLost } from '../../model/adapter.ts';
+import { garbageCollector } from './garbage-collector.ts';
 
 /** Real ms that a request waits for its reply; short, since many replies never come. */
 const TIMEOUT_MS = 60;
@@ -74,7 +73,7 @@ export async function fuzzModbus(
   progress: (line: string) => void = () => undefined,
 ): Promise<FuzzReport> {
   const tally = new Tally();
-  const gc = collector();
+  const gc = garbageCollector();
   let heapMb = 0;
   let done = 0;
   const share = Math.ceil(replies / ways.length);
@@ -542,9 +541,4 @@ function crcOf(bytes: Buffer): number {
     for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >> 1) ^ 0xa001 : crc >> 1;
   }
   return crc;
-}
-
-function collector(): () => void {
-  setFlagsFromString('--expose-gc');
-  return runInNewContext('gc') as () => void;
 }

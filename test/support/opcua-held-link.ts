@@ -1,15 +1,18 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { opcuaProtocol } from '../../adapters/opcua/protocol.ts';
 import type { OpcuaAddress, OpcuaSettings } from '../../adapters/opcua/schema.ts';
-import { Attempts } from '../../gateway/links/attempts.ts';
-import { LinkRunner } from '../../gateway/links/link-runner.ts';
-import type { Adapter, LinkPlan } from '../../model/adapter.ts';
+import { WireCounts } from '../../gateway/links/wire-counts.ts';
+import { type Adapter, type Emit, LinkLost, type LinkPlan, SetupRefused } from '../../model/adapter.ts';
 import { systemClock } from '../../model/clock.ts';
 import { type Batch, Quality } from '../../model/sample.ts';
-import { type OpcuaServerProcess, PLANT_NAMESPACE } from './opcua-server-process.ts';
+import { type OpcuaServerCounts, type OpcuaServerProcess, PLANT_NAMESPACE } from './opcua-server-process.ts';
 
-/** Newest samples of a point that are kept. */
+/** Newest samples of a point that are kept, unless told otherwise. */
 const KEPT_SAMPLES = 200;
-const text = { zh: '测试', en: 'test' };
+/** Real ms between two runs, as after a first failure: the soak would wait for half an hour otherwise. */
+const RETRY_MS = 200;
+/** The most of the newest endings that are kept. */
+const MAX_ENDINGS = 50;
 
 export interface HeldSample {
   readonly good: boolean;
@@ -18,41 +21,35 @@ export interface HeldSample {
   readonly receivedMs: number;
 }
 
-/** An OPC UA link as the gateway holds it, again and again, to all items of a server process; what it gives is kept. */
+/** An OPC UA link to all items of a server process, run again and again; what it gives is kept. */
 export class HeldOpcuaLink {
-  readonly runner: LinkRunner;
+  readonly adapter: Adapter;
+  readonly wire = new WireCounts(Date.now);
   readonly logged: string[] = [];
-  /** Whether the link is up, each time that the log was told. */
-  readonly ups: boolean[] = [];
+  /** Why runs ended, newest last. */
+  readonly endings: string[] = [];
+  /** What no run may end with. */
+  readonly bugs: unknown[] = [];
+  /** Runs that came up. */
+  ups = 0;
+  isUp = false;
   readonly #samples: HeldSample[][];
+  readonly #keptSamples: number;
   readonly #control = new AbortController();
   readonly #held: Promise<void>;
-  #adapter: Adapter | undefined;
 
-  constructor(endpoint: string, items: number, settings: Partial<OpcuaSettings> = {}) {
+  constructor(
+    endpoint: string,
+    items: number,
+    settings: Partial<OpcuaSettings> = {},
+    keptSamples: number = KEPT_SAMPLES,
+  ) {
     this.#samples = Array.from({ length: items }, () => []);
-    const log = (_fields: object, message: string) => void this.logged.push(message);
-    const clock = systemClock();
-    this.runner = new LinkRunner(
-      { key: 'plant', name: text, protocol: 'opcua', settings: {} },
-      {
-        clock,
-        log: {
-          info: log,
-          warn: log,
-          error: (fields, message) => void this.logged.push(`${message} ${errorOf(fields)}`),
-        },
-        hand: (entry) => {
-          if (entry.kind === 'samples') this.#take(entry.batch);
-          if (entry.kind === 'link') this.ups.push(entry.up);
-          const stamp = Promise.resolve({ logSeq: 0, logMs: 0, kept: true });
-          return { taken: stamp, kept: stamp };
-        },
-        random: () => 0,
-        attempts: new Attempts(),
-        onChange: () => undefined,
-      },
-    );
+    this.#keptSamples = keptSamples;
+    const log = (_fields: object, message: string) => {
+      this.logged.push(message);
+      if (this.logged.length > MAX_ENDINGS) this.logged.shift();
+    };
     const plan: LinkPlan<OpcuaSettings, OpcuaAddress> = {
       key: 'plant',
       settings: { endpoint, sampling: '50ms', publishing: '50ms', refresh: '1h', ...settings },
@@ -62,15 +59,12 @@ export class HeldOpcuaLink {
         kind: 'double',
         address: { namespace: PLANT_NAMESPACE, node: `s=n${item}` },
       })),
-      clock,
+      clock: systemClock(),
       log: { info: log, warn: log },
-      wire: this.runner.wire,
+      wire: this.wire,
     };
-    const create = () => {
-      this.#adapter = opcuaProtocol.create(plan);
-      return this.#adapter;
-    };
-    this.#held = this.runner.hold(create, this.#control.signal);
+    this.adapter = opcuaProtocol.create(plan);
+    this.#held = this.#hold();
   }
 
   /** Samples of an item, oldest first. */
@@ -87,16 +81,34 @@ export class HeldOpcuaLink {
     return this.#samples.filter((own) => own.some(({ good, receivedMs }) => good && receivedMs > sinceMs)).length;
   }
 
-  /** What the link and a person do at the same time. */
-  get adapter(): Adapter {
-    if (this.#adapter === undefined) throw new Error('the link has not begun');
-    return this.#adapter;
-  }
-
   async end(): Promise<void> {
     this.#control.abort(new Error('the test is over'));
     await this.#held;
   }
+
+  async #hold(): Promise<void> {
+    const { signal } = this.#control;
+    while (!signal.aborted) {
+      try {
+        await this.adapter.run(this.#emit, signal, () => {
+          this.isUp = true;
+          this.ups += 1;
+        });
+      } catch (error) {
+        if (!(error instanceof LinkLost || error instanceof SetupRefused)) this.bugs.push(error);
+        this.endings.push(error instanceof Error ? error.message : String(error));
+        if (this.endings.length > MAX_ENDINGS) this.endings.shift();
+      }
+      this.isUp = false;
+      await delay(RETRY_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  readonly #emit: Emit = (batch) => {
+    this.#take(batch);
+    const taken = Promise.resolve({ kept: true });
+    return { taken, kept: taken };
+  };
 
   #take(batch: Batch): void {
     for (let row = 0; row < batch.length; row++) {
@@ -107,19 +119,13 @@ export class HeldOpcuaLink {
         sourceMs: batch.sourceMs[row] ?? Number.NaN,
         receivedMs: batch.receivedMs[row] ?? Number.NaN,
       });
-      if ((own?.length ?? 0) > KEPT_SAMPLES) own?.shift();
+      if ((own?.length ?? 0) > this.#keptSamples) own?.shift();
     }
   }
 }
 
 /** Whether the link is up and the server has exactly its items, in one subscription of one session. */
 export async function isWhole(link: HeldOpcuaLink, server: OpcuaServerProcess, items: number): Promise<boolean> {
-  const counts = await server.counts();
-  return (
-    link.runner.facts.state === 'up' && counts.items === items && counts.sessions === 1 && counts.subscriptions === 1
-  );
-}
-
-function errorOf(fields: object): string {
-  return 'err' in fields ? String(fields.err instanceof Error ? fields.err.stack : fields.err) : '';
+  const counts: Partial<OpcuaServerCounts> = await server.counts().catch(() => ({}));
+  return link.isUp && counts.items === items && counts.sessions === 1 && counts.subscriptions === 1;
 }

@@ -22,6 +22,9 @@ import {
 } from 'node-opcua';
 import { freePort } from './servers.ts';
 
+/** Ports that are tried. */
+const MAX_ATTEMPTS = 3;
+
 export const PLANT = 'urn:lab:every-type';
 
 /** A node-opcua server with a node of each type, in namespace {@link PLANT}. */
@@ -60,6 +63,18 @@ export const SCALARS = {
 
 /** Starts the plant; `devices` more objects with five variables each come for whoever walks through it. */
 export async function startPlant(devices = 0): Promise<OpcuaPlant> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await startOn(await freePort(), devices);
+    } catch (error) {
+      // Between the look for a free port and the server's listening there is time for somebody else to take it.
+      const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+      if (!isTaken || attempt >= MAX_ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function startOn(port: number, devices: number): Promise<OpcuaPlant> {
   setLogLevel(LogLevel.Emergency);
   const folder = mkdtempSync(join(tmpdir(), 'lamplighter-plant-'));
   const certificates = new OPCUACertificateManager({
@@ -67,7 +82,6 @@ export async function startPlant(devices = 0): Promise<OpcuaPlant> {
     automaticallyAcceptUnknownCertificate: true,
     disableFileWatchers: true,
   });
-  const port = await freePort();
   const server = new OPCUAServer({
     port,
     host: '127.0.0.1',
@@ -83,7 +97,16 @@ export async function startPlant(devices = 0): Promise<OpcuaPlant> {
   await server.initialize();
   const variables = new Map<string, UAVariable>();
   fill(server, variables, devices);
-  await server.start();
+  const stop = async () => {
+    await server.shutdown(0);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    await server.start();
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
   return {
     port,
     endpoint: `opc.tcp://127.0.0.1:${port}/UA`,
@@ -92,10 +115,7 @@ export async function startPlant(devices = 0): Promise<OpcuaPlant> {
       if (variable === undefined) throw new Error(`the plant has no node ${node}`);
       variable.setValueFromSource(value);
     },
-    async stop() {
-      await server.shutdown(0);
-      rmSync(folder, { recursive: true, force: true });
-    },
+    stop,
   };
 }
 
@@ -153,8 +173,8 @@ function fill(server: OPCUAServer, variables: Map<string, UAVariable>, devices: 
   const mode = namespace.addEnumerationType({
     browseName: 'PumpMode',
     enumeration: [
-      { value: 1, displayName: { locale: 'en', text: 'Automatic' } },
-      { value: 4, displayName: { locale: 'en', text: 'By hand' } },
+      { value: 1, displayName: 'Automatic' },
+      { value: 4, displayName: 'By hand' },
     ],
   });
   add(folder, 'Mode', { dataType: DataType.Int32, value: 4 }, mode);

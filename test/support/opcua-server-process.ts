@@ -94,6 +94,7 @@ export type OpcuaServerCommand =
   | { readonly do: 'remove' | 'restore'; readonly item: number }
   | { readonly do: 'drop' }
   | { readonly do: 'mute'; readonly on: boolean }
+  | { readonly do: 'forget'; readonly keepSubscriptions: boolean }
   | { readonly do: 'limit'; readonly to: OpcuaServerLimits }
   | { readonly do: 'misbehave'; readonly how: OpcuaServerFaults }
   | { readonly do: 'register'; readonly namespace: string }
@@ -214,6 +215,11 @@ export class OpcuaServerProcess {
   /** Forgets all subscriptions and tells nobody; sessions stay. */
   async dropSubscriptions(): Promise<void> {
     await this.#tell({ do: 'drop' });
+  }
+
+  /** Forgets all sessions and tells nobody; their subscriptions live on without a session, or go with them. */
+  async forgetSessions(keepSubscriptions: boolean): Promise<void> {
+    await this.#tell({ do: 'forget', keepSubscriptions });
   }
 
   /** From now on requests to publish are taken and not answered, on all sessions; everything else is. */

@@ -1,4 +1,4 @@
-import type { Namespace, OPCUAServer, UAVariable } from 'node-opcua';
+import type { Namespace, NodeId, OPCUAServer, UAVariable } from 'node-opcua';
 import { misbehave, type OpcuaServerFaults } from './opcua-server-faults.ts';
 import type { OpcuaServerCommand, OpcuaServerCounts, OpcuaServerPlan } from './opcua-server-process.ts';
 
@@ -79,6 +79,11 @@ async function obey(command: OpcuaServerCommand): Promise<unknown> {
     case 'mute':
       muted = command.on;
       muteAll();
+      return;
+    case 'forget':
+      for (const { authenticationToken } of Object.values(inside()._sessions)) {
+        server.engine.closeSession(authenticationToken, !command.keepSubscriptions, 'Timeout');
+      }
       return;
     case 'limit': {
       const { operationLimits, ...others } = command.to;
@@ -208,7 +213,9 @@ function count(): OpcuaServerCounts {
 
 /** What the library keeps to itself of its sessions and of subscriptions whose session is gone. */
 interface Inside {
-  readonly _sessions: Readonly<Record<string, { readonly publishEngine: PublishEngine }>>;
+  readonly _sessions: Readonly<
+    Record<string, { readonly authenticationToken: NodeId; readonly publishEngine: PublishEngine }>
+  >;
   readonly _orphanPublishEngine?: PublishEngine;
 }
 
@@ -219,8 +226,12 @@ interface PublishEngine {
   _publish_request_queue: unknown[];
 }
 
+function inside(): Inside {
+  return server.engine as unknown as Inside;
+}
+
 function publishEngines(): PublishEngine[] {
-  const { _sessions, _orphanPublishEngine } = server.engine as unknown as Inside;
+  const { _sessions, _orphanPublishEngine } = inside();
   const engines = Object.values(_sessions).map(({ publishEngine }) => publishEngine);
   return _orphanPublishEngine === undefined ? engines : [...engines, _orphanPublishEngine];
 }

@@ -4,7 +4,7 @@ import type { ModbusAddress } from '../address.ts';
 import type { Reply } from '../transport/connection.ts';
 import type { BadValue } from '../values/decode.ts';
 import { meaningOf } from './exceptions.ts';
-import type { Line } from './line.ts';
+import type { Exchange, PolledLine } from './line.ts';
 import type { LinkCondition } from './link-condition.ts';
 import type { UnitMemory } from './memory.ts';
 import { type Block, bisect } from './plan.ts';
@@ -44,7 +44,7 @@ export interface Asking {
 export interface BlockForm {
   readonly unit: number;
   readonly addresses: readonly ModbusAddress[];
-  readonly line: Line;
+  readonly line: PolledLine;
   readonly outbox: SampleOutbox;
   readonly condition: LinkCondition;
   readonly clock: Clock;
@@ -53,10 +53,12 @@ export interface BlockForm {
   readonly cost: RoundTripCost;
   /** An answer came, be it that of a gateway. */
   readonly onAnswer: () => void;
-  /** The unit is known to be silent, and has been told of with its poll. */
-  readonly isSilent: () => boolean;
+  /** The unit is not known to answer: whoever asks tells of its silence. */
+  readonly isDoubtful: () => boolean;
   /** The unit itself was heard, by what it answered to a request for this block. */
   readonly onHeard: (block: Block) => void;
+  /** What became of each request, and after how long, real ms. */
+  readonly onExchange: (exchange: Exchange) => void;
 }
 
 /** Reads blocks of one unit, and does with each answer what it says: samples, parts, patience, or a note for later. */
@@ -74,6 +76,11 @@ export class BlockReader {
   /** By what the newest silence was seen: a time-out, or a gateway's word. */
   get silence(): BadValue {
     return this.#silence;
+  }
+
+  /** Asks for a block to hear how the line is; what it says is for the next poll. */
+  async hear(block: Block, urgency: number, timeoutMs: number): Promise<void> {
+    this.#form.onExchange(await this.#form.line.read(block, urgency, timeoutMs));
   }
 
   /** Notes that the unit keeps silent on this block, and answers others. */
@@ -108,7 +115,9 @@ export class BlockReader {
   /** Asks for a block; asks again, a few times, where the unit says that it is busy. Others have the line meanwhile. */
   async #ask(block: Block, { urgency, timeoutMs }: Asking): Promise<Reply> {
     for (let tries = 0; ; tries++) {
-      const { reply, roundTripMs } = await this.#form.line.read(block, urgency, timeoutMs);
+      const exchange = await this.#form.line.read(block, urgency, timeoutMs);
+      const { reply, roundTripMs } = exchange;
+      this.#form.onExchange(exchange);
       if (reply.kind === 'data') this.#form.cost.note(reply.bytes.length, roundTripMs);
       const busy = reply.kind === 'exception' && meaningOf(reply.code) === 'busy';
       if (!busy || tries >= BUSY_RETRIES) return reply;
@@ -155,8 +164,7 @@ export class BlockReader {
 
   #silent(block: Block, bad: BadValue): BlockOutcome {
     this.#silence = bad;
-    // A unit that was silent before has been told of with its poll.
-    if (!this.#form.isSilent()) this.#form.outbox.bad(block.members, bad);
+    if (!this.#form.isDoubtful()) this.#form.outbox.bad(block.members, bad);
     return 'silent';
   }
 

@@ -1,6 +1,13 @@
+import { setTimeout as realDelay } from 'node:timers/promises';
 import { LinkLost, SetupRefused, type Wire } from '../../../model/adapter.ts';
 import type { Text } from '../../../model/text.ts';
-import { Connection, type ReadRequest, type Reply, type WriteRequest } from '../transport/connection.ts';
+import {
+  Connection,
+  type LateReply,
+  type ReadRequest,
+  type Reply,
+  type WriteRequest,
+} from '../transport/connection.ts';
 import { type Endpoint, noModbusText } from '../transport/endpoint.ts';
 import { exceptionText, isPatience } from './exceptions.ts';
 import { PERSON, RequestQueue } from './request-queue.ts';
@@ -10,15 +17,24 @@ export const MAX_ASKS_WAITING = 64;
 /** New connections within {@link REOPEN_WINDOW_MS}, made because what came was no Modbus, after which the line is lost. */
 const MAX_REOPENS = 8;
 const REOPEN_WINDOW_MS = 10_000;
-
-/** Share of the slowest round trip that is left of it after each answer. */
-const SLOWEST_KEEP = 0.99;
+/** New connections to a device that closes them itself are made so far apart at least, real ms. */
+export const REOPEN_SPACING_MS = 50;
+/** So soon, real ms, is it seen whether a device that closed a connection is still there; at random, as many may have. */
+const LOOK_AFTER_CLOSE_MS = 250;
+/** Closings that are not further apart than this, real ms, are a habit: then the next request opens the connection. */
+const HABIT_MS = 600_000;
 
 /** What became of a request, and how long it was under way, real time. */
 export interface Exchange {
   readonly reply: Reply;
   readonly roundTripMs: number;
 }
+
+/** What those who poll need of a line. */
+export type PolledLine = Pick<
+  Line,
+  'read' | 'unanswered' | 'parallel' | 'lost' | 'onLost' | 'onHabit' | 'onLate' | 'close'
+>;
 
 const LOST: Exchange = { reply: { kind: 'lost' }, roundTripMs: 0 };
 
@@ -48,8 +64,16 @@ export class Line {
   #asksWaiting = 0;
   #lost: Text | undefined;
   #onLost: (() => void) | undefined;
+  #onHabit: (() => void) | undefined;
+  /** Something was answered on this line at all; was asked on this connection; was answered on it. */
+  #wasAnswered = false;
+  #isAsked = false;
+  #isAnswered = false;
+  #openedAtMs = Number.NEGATIVE_INFINITY;
+  #closedAtMs = Number.NEGATIVE_INFINITY;
+  #lookTimer: NodeJS.Timeout | undefined;
   #unanswered = 0;
-  #slowestMs = 0;
+  #onLate: ((late: LateReply) => void) | undefined;
 
   private constructor(
     connection: Connection,
@@ -96,9 +120,14 @@ export class Line {
     return this.#unanswered;
   }
 
-  /** The slowest round trip of late, real ms; 0 before the first. */
-  get slowestMs(): number {
-    return this.#slowestMs;
+  /** Calls `listener` once the device has the habit of closing the connection, so that it is opened for each poll. */
+  onHabit(listener: () => void): void {
+    this.#onHabit = listener;
+  }
+
+  /** Calls `listener` for each reply to a request that had been given up. */
+  onLate(listener: (late: LateReply) => void): void {
+    this.#onLate = listener;
   }
 
   /**
@@ -140,6 +169,7 @@ export class Line {
 
   /** Tears the connection down; resolves when nothing of it is left. What waits is answered with `lost`. */
   async close(): Promise<void> {
+    clearTimeout(this.#lookTimer);
     for (const asking of this.#queue.drain()) asking.settle(LOST);
     await this.#connection.close();
   }
@@ -166,14 +196,16 @@ export class Line {
 
   async #exchange(asking: Asking): Promise<Exchange> {
     for (;;) {
-      if (this.#connection.broken) await this.#reopen();
+      if (this.#connection.broken || this.#isClosed) await this.#reopen();
       if (this.#ended) return LOST;
       const connection = this.#connection;
       const startMs = performance.now();
+      this.#isAsked = true;
       const reply = await asking.send(connection);
       // Another request's answer was rubbish, and its connection was given up with this one on it; writes are not repeated.
-      const repeatable = reply.kind === 'lost' && connection.broken && asking.urgency !== PERSON;
-      if (repeatable) continue;
+      // So is one that the device closed the connection on; who answers nothing on a connection is lost.
+      const isGone = reply.kind === 'lost' && (connection.broken || (connection.closedByPeer && !this.#ended));
+      if (isGone && asking.urgency !== PERSON) continue;
       const roundTripMs = performance.now() - startMs;
       // What a person tries, such as a unit that may not be there, is no fault of the link's.
       if (asking.urgency !== PERSON || reply.kind === 'data') this.#tell(reply, roundTripMs);
@@ -183,12 +215,15 @@ export class Line {
 
   #tell(reply: Reply, roundTripMs: number): void {
     if (reply.kind === 'lost') return;
+    if (reply.kind !== 'timeout') {
+      this.#wasAnswered = true;
+      this.#isAnswered = true;
+    }
     if (reply.kind === 'timeout') {
       this.#unanswered += 1;
       return this.#wire.timedOut();
     }
     this.#unanswered = 0;
-    this.#slowestMs = Math.max(roundTripMs, this.#slowestMs * SLOWEST_KEEP);
     this.#wire.answered(roundTripMs);
     // A long job and a busy device are no failures: they say that the answer comes later.
     if (reply.kind === 'exception' && !isPatience(reply.code)) this.#wire.failed(exceptionText(reply.code));
@@ -204,25 +239,71 @@ export class Line {
   }
 
   async #openAnew(): Promise<void> {
-    const nowMs = performance.now();
-    this.#reopenedAtMs = this.#reopenedAtMs.filter((atMs) => atMs > nowMs - REOPEN_WINDOW_MS);
-    if (this.#reopenedAtMs.length >= MAX_REOPENS) return this.#lose(noModbusText(this.#endpoint));
-    this.#reopenedAtMs.push(nowMs);
+    if (this.#connection.broken) {
+      const nowMs = performance.now();
+      this.#reopenedAtMs = this.#reopenedAtMs.filter((atMs) => atMs > nowMs - REOPEN_WINDOW_MS);
+      if (this.#reopenedAtMs.length >= MAX_REOPENS) return this.#lose(noModbusText(this.#endpoint));
+      this.#reopenedAtMs.push(nowMs);
+    } else await this.#space();
     await this.#connection.close();
+    if (this.#ended) return;
     try {
       this.#connection = await Connection.open(this.#endpoint, this.#timeoutMs, this.#signal);
     } catch (error) {
       if (!(error instanceof LinkLost || error instanceof SetupRefused)) throw error;
       return this.#lose(error.reason);
     }
+    this.#openedAtMs = performance.now();
+    this.#isAsked = false;
+    this.#isAnswered = false;
     this.#watch();
+  }
+
+  /** Keeps the rate of new connections bounded, whatever the device does. */
+  async #space(): Promise<void> {
+    const waitMs = this.#openedAtMs + REOPEN_SPACING_MS - performance.now();
+    if (waitMs <= 0) return;
+    // An abort ends the line, and is seen after this.
+    await realDelay(waitMs, undefined, { signal: this.#signal }).catch(() => undefined);
+  }
+
+  /** The device closed the connection, and the line stands all the same. */
+  get #isClosed(): boolean {
+    return this.#connection.closedByPeer && this.#lost === undefined;
+  }
+
+  get #mayClose(): boolean {
+    return this.#isAnswered || (this.#wasAnswered && !this.#isAsked);
+  }
+
+  /**
+   * Many controllers close a connection after each reply, or when nothing was asked for a while. A connection may end so
+   * on which something was answered, or nothing asked. At first it is seen at once whether the device is still there; if it is and
+   * closes again, the next request opens the connection, so that nothing is done between polls.
+   */
+  #closed(): void {
+    const nowMs = performance.now();
+    const isHabit = nowMs - this.#closedAtMs < HABIT_MS;
+    this.#closedAtMs = nowMs;
+    if (isHabit) return this.#onHabit?.();
+    this.#lookTimer = setTimeout(() => {
+      // What goes wrong in it beyond what loses the line, the next request meets as well, and tells.
+      if (this.#isClosed && !this.#ended) this.#reopen().catch(() => undefined);
+    }, Math.random() * LOOK_AFTER_CLOSE_MS);
   }
 
   /** A connection that breaks between two polls is known at once. */
   #watch(): void {
     const connection = this.#connection;
     connection.onLost((reason) => {
-      if (!connection.broken) this.#lose(reason);
+      if (connection.broken) return;
+      if (connection.closedByPeer && this.#mayClose) this.#closed();
+      else this.#lose(reason);
+    });
+    connection.onLate((late) => {
+      // Somebody is there, and this link is not silent.
+      this.#unanswered = 0;
+      this.#onLate?.(late);
     });
   }
 

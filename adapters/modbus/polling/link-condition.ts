@@ -1,6 +1,6 @@
 import type { AdapterLog, Wire } from '../../../model/adapter.ts';
 import type { Text } from '../../../model/text.ts';
-import type { ToldChanges } from './told-changes.ts';
+import type { ToldChanges, ToldLine } from './told-changes.ts';
 
 /** Polls left out, few polls apart, from which on it is told: one alone may be a device's hiccup. */
 const TOLD_FROM = 3;
@@ -31,6 +31,12 @@ export class LinkCondition {
     this.#log = log;
     this.#wire = wire;
     wire.revised(null);
+  }
+
+  /** The unit was told of as silent on a connection before this one. */
+  stillSilent(unit: number): void {
+    this.#silent.add(unit);
+    this.#tell();
   }
 
   unitSilent(unit: number): void {
@@ -71,15 +77,31 @@ export class LinkCondition {
     this.#tell();
   }
 
+  /** The device closes the connection after each reply, or when it is not asked for a while. */
+  closesConnection(): void {
+    const message = 'the device closes the connection by itself: it is opened again with each poll';
+    this.#log.info({ link: this.#link }, message);
+  }
+
+  /** Tells how things stand that changed while they were only counted; to be called now and then. */
+  tellOverdue(): void {
+    for (const { line, leftOut } of this.#told.overdue()) this.#logLine(line, leftOut);
+  }
+
   lacksTable(unit: number, table: string): void {
     this.#log.warn({ link: this.#link, unit, table }, 'unit has no function to read this table');
   }
 
   #logChange(level: 'info' | 'warn', what: string, fields: object, message: string): void {
-    const { how, leftOut } = this.#told.note(what);
+    const line: ToldLine = { level, fields, message };
+    const { how, leftOut } = this.#told.note(what, line);
     if (how === 'count') return;
     const more = how === 'last-line' ? ': it comes and goes, and is not told of for a while' : '';
-    this.#log[level]({ link: this.#link, ...fields, ...(leftOut > 0 && { leftOut }) }, message + more);
+    this.#logLine({ ...line, message: message + more }, leftOut);
+  }
+
+  #logLine({ level, fields, message }: ToldLine, leftOut: number): void {
+    this.#log[level]({ link: this.#link, ...fields, ...(leftOut > 0 && { leftOut }) }, message);
   }
 
   #tell(): void {

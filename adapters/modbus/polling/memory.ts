@@ -32,6 +32,8 @@ export class UnitMemory {
   readonly #cuts = new Map<string, number>();
   readonly #tables = new Map<Table, { readonly bad: BadValue; readonly forMs: number; readonly retryMs: number }>();
   #version = 0;
+  /** Looked up with each request of the link, so that it is not searched for among thousands of places each time. */
+  #nextSilent: { readonly version: number; readonly ms: number } | undefined;
 
   /** Counts what changes plans: plans of an older version are to be made anew. */
   get version(): number {
@@ -76,9 +78,11 @@ export class UnitMemory {
 
   /** When the first silent hole may be tried again; infinite where there is none. */
   get nextSilentMs(): number {
-    let nextMs = Number.POSITIVE_INFINITY;
-    for (const { silent, retryMs } of this.#holes.values()) if (silent && retryMs < nextMs) nextMs = retryMs;
-    return nextMs;
+    if (this.#nextSilent?.version === this.#version) return this.#nextSilent.ms;
+    let ms = Number.POSITIVE_INFINITY;
+    for (const { silent, retryMs } of this.#holes.values()) if (silent && retryMs < ms) ms = retryMs;
+    this.#nextSilent = { version: this.#version, ms };
+    return ms;
   }
 
   /** Lets no request reach over the beginning of this block for a while. */

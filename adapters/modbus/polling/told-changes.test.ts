@@ -35,6 +35,31 @@ test('a unit that comes and goes with each poll has a few lines, then one in ten
   expect(lines.at(-1)?.fields).toEqual({ link: 'bus', unit: 7, leftOut: 200 - MAX_TOLD });
 });
 
+test('a unit that dies for good while it is not told of is told when that time is over', () => {
+  const { make, lines, pass } = condition();
+  const one = make();
+  for (let change = 0; change < 4; change++, pass(1000)) {
+    one.unitSilent(7);
+    one.unitAnswers(7);
+  }
+  one.unitSilent(7);
+  const before = lines.length;
+  pass(TOLD_WINDOW_MS - 4001);
+  one.tellOverdue();
+  expect(lines.length).toBe(before);
+  pass(1);
+  // The link was made anew meanwhile.
+  const other = make();
+  other.tellOverdue();
+  other.tellOverdue();
+  expect(lines.slice(before)).toEqual([
+    { fields: { link: 'bus', unit: 7, leftOut: 9 - MAX_TOLD }, message: 'unit does not answer' },
+  ]);
+  pass(TOLD_WINDOW_MS);
+  other.tellOverdue();
+  expect(lines.length, 'and that was all').toBe(before + 1);
+});
+
 test('a link that comes and goes does not tell of the same silent unit at each connection', () => {
   const { make, lines } = condition();
   for (let run = 0; run < 50; run++) make().unitSilent(7);

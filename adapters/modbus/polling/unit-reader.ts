@@ -1,11 +1,15 @@
 import { type Asking, type BlockForm, type BlockOutcome, BlockReader, type Poll } from './block-reader.ts';
-import { Breaker } from './breaker.ts';
+import type { Breaker, TryLength } from './breaker.ts';
+import type { Exchange } from './line.ts';
+import type { LinePatience } from './line-patience.ts';
 import { type Hole, UnitMemory } from './memory.ts';
 import { type Block, bisect, blockOf, planReads } from './plan.ts';
 import { RoundTripCost } from './round-trip-cost.ts';
 
 /** Time-outs in a row after which a unit that answered before, in the same poll, counts as silent. */
 const TIMEOUTS_IN_A_ROW = 2;
+/** After all polls, whatever their interval. */
+const LAST = Number.MAX_SAFE_INTEGER;
 
 /** Those points of a unit that are due together. */
 export interface Share {
@@ -16,7 +20,10 @@ export interface Share {
 }
 
 /** What a unit's reader works with. */
-export interface UnitForm extends Omit<BlockForm, 'memory' | 'cost' | 'isSilent' | 'onHeard'> {
+export interface UnitForm extends Omit<BlockForm, 'memory' | 'cost' | 'isDoubtful' | 'onHeard' | 'onExchange'> {
+  /** What is known of the unit, on earlier connections as well. */
+  readonly breaker: Breaker;
+  readonly patience: LinePatience;
   readonly timeoutMs: number;
   readonly maxRegisters: number;
   readonly maxBits: number;
@@ -27,6 +34,7 @@ export interface UnitForm extends Omit<BlockForm, 'memory' | 'cost' | 'isSilent'
 /** How the first of a probe's requests is made. */
 interface Probe {
   readonly timeoutMs: number;
+  readonly length: TryLength;
 }
 
 interface Plan {
@@ -45,21 +53,24 @@ export class UnitReader {
   readonly #memory = new UnitMemory();
   readonly #cost = new RoundTripCost();
   readonly #plans = new Map<Share, Plan>();
+  readonly #members = new Map<Share, ReadonlySet<number>>();
   /** Shares that are being read, each with whether it is for a poll. */
   readonly #reading = new Map<Share, boolean>();
   readonly #reader: BlockReader;
+  #isTryingHole = false;
   /** The last block on which the unit kept silent, and nothing was heard of it since. */
   #silentBlock: Block | undefined;
 
   constructor(form: UnitForm) {
     this.#form = form;
-    this.breaker = new Breaker(form.shares[0]?.intervalMs ?? 0, form.clock.now());
+    this.breaker = form.breaker;
     this.#reader = new BlockReader({
       ...form,
       memory: this.#memory,
       cost: this.#cost,
-      isSilent: () => this.breaker.state === 'silent',
+      isDoubtful: () => !this.answers,
       onHeard: (block) => this.#heard(block),
+      onExchange: (exchange) => this.#exchanged(exchange),
     });
   }
 
@@ -90,7 +101,13 @@ export class UnitReader {
   }
 
   get isBusy(): boolean {
-    return this.#reading.size > 0;
+    return this.#reading.size > 0 || this.#isTryingHole;
+  }
+
+  /** Tells of the unit once it was tried in vain for long, though the line had no time for a longer try. */
+  tellIfUnheard(): void {
+    if (!this.breaker.unheard(this.#form.clock.now())) return;
+    this.#form.condition.unitSilent(this.unit);
   }
 
   /** Says of the share's points that they are bad because the unit keeps silent. */
@@ -112,19 +129,37 @@ export class UnitReader {
    * Makes the request that may well cost a time-out, bounded by `timeoutMs` (real time): asks a silent unit for
    * something, and if it answers reads on; or tries a place on which a unit keeps silent that answers others.
    */
-  async probe(timeoutMs: number, poll: Poll): Promise<void> {
+  async probe(probe: Probe, poll: Poll): Promise<void> {
     const [share] = this.#form.shares;
     if (share === undefined) return;
-    if (this.answers) {
-      const [hole] = this.#memory.dueHoles(true, this.#form.clock.now());
-      if (hole === undefined) return;
+    if (this.answers) return this.#probeHole(share, probe, poll);
+    this.breaker.tried(probe.length, this.#form.clock.now());
+    const readable = this.#form.shares.find((one) => this.#blocks(one).length > 0) ?? share;
+    await this.#once(readable, false, () => this.#readShare(readable, poll, probe));
+  }
+
+  /** Asks a unit that answers for something, to hear whether the line is free; bounded by its own time-out. */
+  async hear(): Promise<void> {
+    const block = this.#form.shares.flatMap((share) => this.#blocks(share)).at(0);
+    if (block !== undefined) await this.#reader.hear(block, LAST, this.#form.timeoutMs);
+  }
+
+  /** The unit answered a request, `afterMs` of real time after it, that had been given up. */
+  heardLate(afterMs: number): void {
+    if (afterMs <= this.#form.timeoutMs) this.breaker.heardLate(afterMs, this.#form.clock.now());
+  }
+
+  async #probeHole(share: Share, { timeoutMs }: Probe, poll: Poll): Promise<void> {
+    const [hole] = this.#memory.dueHoles(true, this.#form.clock.now());
+    if (hole === undefined) return;
+    this.#isTryingHole = true;
+    try {
       const outcome = await this.#tryHole(hole, { poll, urgency: share.urgency, timeoutMs });
       // Where there is nothing else to ask for, a silent place cannot be told from a silent unit.
-      if (outcome === 'silent' && !this.#hasBlocks) this.#keptSilent(hole.block, share, []);
-      return;
+      if (outcome === 'silent' && !this.#hasBlocks) this.#keptSilent(hole.block, share, [], true);
+    } finally {
+      this.#isTryingHole = false;
     }
-    const readable = this.#form.shares.find((one) => this.#blocks(one).length > 0) ?? share;
-    await this.#once(readable, false, () => this.#readShare(readable, poll, { timeoutMs }));
   }
 
   async #once(share: Share, forPoll: boolean, read: () => Promise<void>): Promise<void> {
@@ -140,9 +175,8 @@ export class UnitReader {
   async #readShare(share: Share, poll: Poll, probe: Probe | undefined): Promise<void> {
     const nowMs = this.#form.clock.now();
     this.#memory.forgetOld(nowMs);
-    const due = this.#memory
-      .dueHoles(false, nowMs)
-      .filter(({ block }) => share.members.includes(block.members[0] ?? -1));
+    const members = this.#membersOf(share);
+    const due = this.#memory.dueHoles(false, nowMs).filter(({ block }) => members.has(block.members[0] ?? -1));
     this.#tellHoles(share, due);
     const asking: Asking = { poll, urgency: share.urgency, timeoutMs: this.#form.timeoutMs };
     const read = new Set<number>();
@@ -151,12 +185,9 @@ export class UnitReader {
       const outcome = await this.#reader.read(block, { ...asking, timeoutMs: probe.timeoutMs });
       if (outcome === 'given-up') return;
       if (outcome === 'silent') {
-        const asked = this.#blocks(share).flatMap(({ members }) => members);
-        return this.#keptSilent(
-          block,
-          share,
-          asked.filter((member) => !block.members.includes(member)),
-        );
+        const isSure = probe.length !== 'short' || this.#reader.silence.reason !== 'timeout';
+        const asked = this.#blocks(share).flatMap(({ members: own }) => own);
+        return this.#keptSilent(block, share, asked, isSure);
       }
       for (const member of block.members) read.add(member);
     }
@@ -186,6 +217,7 @@ export class UnitReader {
           block,
           share,
           blocks.slice(i + 1).flatMap(({ members }) => members),
+          true,
         );
         return false;
       }
@@ -196,12 +228,12 @@ export class UnitReader {
 
   /**
    * The unit did not answer, as far as is known: it is left out until it does. `rest` are the points of the share that
-   * nobody was told of in this poll.
+   * nobody was told of in this poll. Unless it `isSure` the unit may have been too slow for the try.
    */
-  #keptSilent(block: Block, share: Share, rest: readonly number[]): void {
+  #keptSilent(block: Block, share: Share, rest: readonly number[], isSure: boolean): void {
     const { breaker } = this;
-    this.#silentBlock = block;
-    if (!breaker.missed(this.#reader.silence, this.#form.clock.now())) return;
+    if (isSure) this.#silentBlock = block;
+    if (!breaker.missed(this.#reader.silence, this.#form.clock.now(), isSure)) return;
     this.#form.condition.unitSilent(this.unit);
     this.#form.outbox.bad(rest, breaker.bad);
     for (const other of this.#form.shares) if (other !== share) this.tellSilence(other);
@@ -210,10 +242,11 @@ export class UnitReader {
   #heard(block: Block): void {
     const suspect = this.#silentBlock;
     this.#silentBlock = undefined;
-    if (this.breaker.answered()) this.#form.condition.unitAnswers(this.unit);
+    if (this.breaker.answered(this.#form.clock.now())) this.#form.condition.unitAnswers(this.unit);
     if (suspect === undefined) return;
     // It kept silent on one block and answers another: perhaps it is not the unit but the block.
-    const others = suspect.members.filter((member) => !block.members.includes(member));
+    const heard = new Set(block.members);
+    const others = suspect.members.filter((member) => !heard.has(member));
     if (others.length === 0) return;
     this.#reader.silentPlace(blockOf(suspect, others, this.#form.addresses));
   }
@@ -249,10 +282,26 @@ export class UnitReader {
   }
 
   #tellHoles(share: Share, due: readonly Hole[]): void {
+    const tried = new Set(due);
     for (const member of share.members) {
       const hole = this.#memory.hole(member);
-      if (hole !== undefined && !due.includes(hole)) this.#form.outbox.bad([member], hole.bad);
+      if (hole !== undefined && !tried.has(hole)) this.#form.outbox.bad([member], hole.bad);
     }
+  }
+
+  #membersOf(share: Share): ReadonlySet<number> {
+    const known = this.#members.get(share) ?? new Set(share.members);
+    this.#members.set(share, known);
+    return known;
+  }
+
+  #exchanged({ reply, roundTripMs }: Exchange): void {
+    if (reply.kind === 'lost') return;
+    const { breaker } = this;
+    const atMs = performance.now();
+    if (reply.kind === 'timeout') return this.#form.patience.gaveUp(atMs - roundTripMs);
+    this.#form.patience.answered(roundTripMs, breaker.roundTripMs, atMs, this.#form.clock.now());
+    if (reply.kind === 'data') breaker.took(roundTripMs);
   }
 
   /** Tries places again that the unit refused; that costs no time-out, but a request each. */

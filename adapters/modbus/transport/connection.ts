@@ -4,7 +4,7 @@ import { isBitTable } from '../address.ts';
 import type { Table } from '../schema.ts';
 import { ClientCodec } from './client-codec.ts';
 import { type Endpoint, noModbusText, type SerialSettings, shownEndpoint } from './endpoint.ts';
-import { expectedReply } from './expected-reply.ts';
+import { EXCEPTION_BIT, expectedReply } from './expected-reply.ts';
 import type { Framing, FramingHost, Outcome } from './framing.ts';
 import { MbapFraming } from './mbap-framing.ts';
 import { type LineTiming, RtuFraming } from './rtu-framing.ts';
@@ -38,6 +38,13 @@ export type Reply =
   | { readonly kind: 'malformed'; readonly detail: string }
   | { readonly kind: 'lost' };
 
+/** A reply to a request that had been given up: who sent it, the exception if it was one, and how long it took, real ms. */
+export interface LateReply {
+  readonly unit: number;
+  readonly exception: number | undefined;
+  readonly afterMs: number;
+}
+
 /** What one request may carry, by the protocol. */
 const MOST = { readBits: 2000, readRegisters: 125, writeBits: 1968, writeRegisters: 123 };
 
@@ -60,8 +67,11 @@ export class Connection {
   readonly #freeSlots: number[];
   #broken = false;
   #stuck = false;
+  #isClosing = false;
+  #closedByPeer = false;
   #lost: Text | undefined;
   #onLost: ((reason: Text) => void) | undefined;
+  #onLate: ((late: LateReply) => void) | undefined;
 
   private constructor(endpoint: Endpoint, transport: Transport, timeoutMs: number) {
     this.#endpoint = endpoint;
@@ -78,6 +88,7 @@ export class Connection {
         void transport.close();
       },
       timedOut: () => this.#closeIfStuck(),
+      late: (frame, afterMs) => this.#onLate?.(lateReply(frame, afterMs)),
     });
     this.#freeSlots = Array.from({ length: this.#framing.parallel }, (_, slot) => slot);
     transport.listen(
@@ -109,6 +120,11 @@ export class Connection {
     return this.#broken;
   }
 
+  /** True once the other side has closed it, in order or by a reset, rather than that it broke or was given up. */
+  get closedByPeer(): boolean {
+    return this.#closedByPeer;
+  }
+
   /** Why the connection is gone; undefined while it stands. */
   get lost(): Text | undefined {
     return this.#lost ?? (this.#transport.isOpen ? undefined : this.#lostText(''));
@@ -118,6 +134,11 @@ export class Connection {
   onLost(listener: (reason: Text) => void): void {
     this.#onLost = listener;
     if (this.#lost !== undefined) listener(this.#lost);
+  }
+
+  /** Calls `listener` for each reply to a request that had been given up. */
+  onLate(listener: (late: LateReply) => void): void {
+    this.#onLate = listener;
   }
 
   /** Sends one request and waits for its reply, at most `timeoutMs` (real time; the link's if absent) after it is sent. */
@@ -134,6 +155,7 @@ export class Connection {
 
   /** Tears the connection down; resolves when nothing of it is left. */
   async close(): Promise<void> {
+    this.#isClosing = true;
     this.#onLost = undefined;
     this.#framing.abandon();
     await this.#transport.close();
@@ -173,6 +195,9 @@ export class Connection {
   }
 
   #onClosed(cause: string): void {
+    // A serial port that goes has been pulled out.
+    const isOurs = this.#isClosing || this.#broken || this.#stuck || this.#lost !== undefined;
+    this.#closedByPeer = !isOurs && this.#endpoint.kind !== 'serial' && ['', 'ECONNRESET', 'EPIPE'].includes(cause);
     this.#lost ??= this.#lostText(this.#stuck ? 'EPIPE' : cause);
     this.#framing.abandon();
     this.#onLost?.(this.#lost);
@@ -185,6 +210,11 @@ export class Connection {
       en: cause === '' ? `${where} closed the connection` : `connection to ${where} was lost (${cause})`,
     };
   }
+}
+
+function lateReply(frame: Buffer, afterMs: number): LateReply {
+  const [unit = 0, code = 0, first] = frame;
+  return { unit, exception: (code & EXCEPTION_BIT) === 0 ? undefined : first, afterMs };
 }
 
 async function openTransport(endpoint: Endpoint, signal: AbortSignal): Promise<Transport> {

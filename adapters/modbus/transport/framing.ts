@@ -39,6 +39,8 @@ export interface FramingHost {
   write(bytes: Buffer): void;
   /** A request got no reply in time. */
   timedOut(): void;
+  /** A reply came to a request that had got none in time, `afterMs` after that was sent; `frame` is unit and PDU. */
+  late(frame: Buffer, afterMs: number): void;
   /** The stream cannot be made out any more: it must be begun anew. */
   broken(): void;
   /** Much has come, and nothing of it was Modbus: somebody else is there. */

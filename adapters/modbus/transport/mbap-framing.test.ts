@@ -12,12 +12,13 @@ const TIMEOUT_MS = 100;
 /** A framing with what it wrote, and whether it broke. */
 function framing(parallel = 1, first = 0) {
   const written: Buffer[] = [];
-  const seen = { broken: 0, timeouts: 0 };
+  const seen = { broken: 0, timeouts: 0, late: [] as { frame: string; afterMs: number }[] };
   const host = {
     write: (bytes: Buffer) => void written.push(bytes),
     broken: () => {
       seen.broken += 1;
     },
+    late: (content: Buffer, afterMs: number) => void seen.late.push({ frame: content.toString('hex'), afterMs }),
     noModbus: () => expect.unreachable('a stream is broken at once'),
     timedOut: () => {
       seen.timeouts += 1;
@@ -88,6 +89,20 @@ test('grid-x/modbus#78: a late reply is dropped, and those after it are not one 
     expect(value(next), `request ${i}`).toBe(1000 + i);
   }
   expect(it.strays).toBe(299);
+});
+
+test('a reply that comes too late is told, with how long it took: somebody is there', () => {
+  const { it, seen } = framing(1, 7);
+  ask(it, 0);
+  vi.advanceTimersByTime(TIMEOUT_MS);
+  const next = ask(it, 1, 1, 2);
+  vi.advanceTimersByTime(50);
+  it.receive(frame(7, 2, 3, 2, 0, 5));
+  expect(seen.late, 'what another unit says is none').toEqual([]);
+  it.receive(reply(7, 5));
+  it.receive(reply(7, 5));
+  expect(seen.late).toEqual([{ frame: '0103020005', afterMs: TIMEOUT_MS + 50 }]);
+  expect(value(next)).toBe('open');
 });
 
 test('a reply that comes twice answers one request only', () => {

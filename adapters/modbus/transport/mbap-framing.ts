@@ -1,5 +1,5 @@
 import { withCrc } from './crc16.ts';
-import { replyFault } from './expected-reply.ts';
+import { type ExpectedReply, replyFault } from './expected-reply.ts';
 import type { Exchange, Framing, FramingHost, Outcome } from './framing.ts';
 
 /** Bytes before a frame's content: transaction, protocol, length. */
@@ -8,6 +8,8 @@ const HEADER_BYTES = 6;
 const MIN_LENGTH = 2;
 const MAX_LENGTH = 254;
 const TRANSACTIONS = 0x1_0000;
+/** Replies to so many requests that were given up are known when they come; of more, the oldest are forgotten. */
+export const MAX_GIVEN_UP = 256;
 
 const NOTHING = Buffer.alloc(0);
 
@@ -20,6 +22,8 @@ export class MbapFraming implements Framing {
   readonly parallel: number;
   readonly #host: FramingHost;
   readonly #underWay = new Map<number, Exchange & { readonly timer: NodeJS.Timeout }>();
+  /** Requests that were not answered in time, oldest first. */
+  readonly #givenUp = new Map<number, { readonly expected: ExpectedReply; readonly sentMs: number }>();
   #nextTransaction: number;
   #issued = 0;
   #rest: Buffer = NOTHING;
@@ -40,7 +44,10 @@ export class MbapFraming implements Framing {
   send(exchange: Exchange): void {
     const { request, timeoutMs } = exchange;
     const transaction = this.#takeTransaction();
+    const sentMs = performance.now();
+    this.#givenUp.delete(transaction);
     const timer = setTimeout(() => {
+      this.#giveUp(transaction, { expected: exchange.expected, sentMs });
       this.#settle(transaction, { kind: 'timeout' });
       this.#host.timedOut();
     }, timeoutMs);
@@ -104,10 +111,24 @@ export class MbapFraming implements Framing {
       return;
     }
     this.#strays += 1;
+    this.#takeLate(transaction, reply);
     const [only] = this.#underWay.keys();
     if (only === undefined || this.#underWay.size > 1 || this.#wasIssued(transaction)) return;
     // A controller that does not repeat the number would otherwise look like one that never answers.
     this.#settle(only, { kind: 'malformed', detail: `transaction ${transaction} in place of ${only}` });
+  }
+
+  #giveUp(transaction: number, request: { readonly expected: ExpectedReply; readonly sentMs: number }): void {
+    this.#givenUp.set(transaction, request);
+    const [oldest] = this.#givenUp.keys();
+    if (this.#givenUp.size > MAX_GIVEN_UP && oldest !== undefined) this.#givenUp.delete(oldest);
+  }
+
+  #takeLate(transaction: number, reply: Buffer): void {
+    const request = this.#givenUp.get(transaction);
+    if (request === undefined || replyFault(reply, request.expected) !== undefined) return;
+    this.#givenUp.delete(transaction);
+    this.#host.late(Buffer.from(reply), performance.now() - request.sentMs);
   }
 
   /** Whether a number was one of this connection's, so that the reply with it comes late or twice. */

@@ -7,6 +7,7 @@ export const MAX_OWED = 32;
 
 interface Owed {
   readonly expected: ExpectedReply;
+  readonly sentMs: number;
   readonly untilMs: number;
 }
 
@@ -19,9 +20,10 @@ interface Owed {
 export class OwedReplies {
   readonly #byUnit = new Map<number, Owed[]>();
 
-  add(expected: ExpectedReply, nowMs: number): void {
+  /** @param sentMs when it was asked for */
+  add(expected: ExpectedReply, sentMs: number, nowMs: number): void {
     const owed = this.#of(expected.unit, nowMs);
-    owed.push({ expected, untilMs: nowMs + LATE_MS });
+    owed.push({ expected, sentMs, untilMs: nowMs + LATE_MS });
     if (owed.length > MAX_OWED) owed.shift();
     this.#byUnit.set(expected.unit, owed);
   }
@@ -31,13 +33,12 @@ export class OwedReplies {
     this.#byUnit.delete(unit);
   }
 
-  /** Takes the oldest one that the unit owes and `isIt` is true of. */
-  pay(unit: number, isIt: (expected: ExpectedReply) => boolean): boolean {
+  /** Takes the oldest one that the unit owes and `isIt` is true of; gives when it was asked for. */
+  pay(unit: number, isIt: (expected: ExpectedReply) => boolean): number | undefined {
     const owed = this.#byUnit.get(unit);
     const index = owed?.findIndex(({ expected }) => isIt(expected)) ?? -1;
-    if (owed === undefined || index < 0) return false;
-    owed.splice(index, 1);
-    return true;
+    if (owed === undefined || index < 0) return undefined;
+    return owed.splice(index, 1)[0]?.sentMs;
   }
 
   /** Whether an exception to `expected` could as well be to something older. */

@@ -15,10 +15,11 @@ const PAUSE_MS = 2;
 
 function framing() {
   const written: Buffer[] = [];
-  const seen = { noModbus: 0 };
+  const seen = { noModbus: 0, late: [] as string[] };
   const host = {
     write: (bytes: Buffer) => void written.push(bytes),
     broken: () => expect.unreachable('a line has no header to break'),
+    late: (frame: Buffer) => void seen.late.push(frame.toString('hex')),
     noModbus: () => {
       seen.noModbus += 1;
     },
@@ -207,6 +208,20 @@ describe('a reply that comes too late', () => {
     ask(it, 1, 7);
     vi.advanceTimersByTime(PAUSE_MS);
     expect(sent(written)).toEqual([1, 3, 7, 1]);
+  });
+
+  test('is told, between requests and within the next: somebody is there', () => {
+    const { it, seen } = framing();
+    ask(it, 1, 0);
+    vi.advanceTimersByTime(TIMEOUT_MS);
+    it.receive(reply(111));
+    expect(seen.late).toEqual(['010302006f']);
+    ask(it, 1, 0);
+    vi.advanceTimersByTime(PAUSE_MS + TIMEOUT_MS);
+    const other = ask(it, 2, 0);
+    it.receive(Buffer.concat([reply(112), reply(222, 2)]));
+    expect(value(other)).toBe(222);
+    expect(seen.late).toEqual(['010302006f', '0103020070']);
   });
 
   test.each([1.5, 4.5, 18.5])('grid-x/modbus#78: a device that is %f time-outs late never gives a value', (late) => {

@@ -37,6 +37,7 @@ interface Asked {
   readonly request: Buffer;
   readonly expected: ExpectedReply;
   readonly isProbe: boolean;
+  readonly sentMs: number;
 }
 
 /** One request with what goes before it. */
@@ -125,7 +126,7 @@ export class RtuFraming implements Framing {
     const probe = this.#owed.probeBefore(job.request, nowMs);
     const request = probe ?? job.request;
     const expected = probe === undefined ? job.expected : expectedReply(probe);
-    job.asked = { request, expected, isProbe: probe !== undefined };
+    job.asked = { request, expected, isProbe: probe !== undefined, sentMs: nowMs };
     job.refusal = undefined;
     this.#bytes = NOTHING;
     const isBroadcast = expected.unit === 0 && expected.dataBytes === undefined;
@@ -162,10 +163,14 @@ export class RtuFraming implements Framing {
   /** Length of the late reply at `at`, which is owed no more; 0 where there is none. */
   #takeLate(at: number): number {
     let length = 0;
-    this.#owed.pay(this.#bytes.readUInt8(at), (expected) => {
+    const sentMs = this.#owed.pay(this.#bytes.readUInt8(at), (expected) => {
       length = frameLength(this.#bytes, at, expected);
       return length > 0;
     });
+    if (sentMs !== undefined) {
+      const frame = Buffer.from(this.#bytes.subarray(at, at + length - CRC_BYTES));
+      this.#host.late(frame, performance.now() - sentMs);
+    }
     return length;
   }
 
@@ -202,7 +207,7 @@ export class RtuFraming implements Framing {
   }
 
   #giveUp(job: Job, asked: Asked): void {
-    const { request, expected, isProbe } = asked;
+    const { request, expected, isProbe, sentMs } = asked;
     const bytes = this.#bytes;
     // What came, spoilt, may as well have been something older.
     const isOwed = !hasCome(bytes, asked) || this.#owed.mayBeRefused(expected);
@@ -212,7 +217,7 @@ export class RtuFraming implements Framing {
       this.#owed.forget(expected.unit);
       return this.#goOn(job);
     }
-    if (isOwed) this.#owed.add(expected, performance.now());
+    if (isOwed) this.#owed.add(expected, sentMs, performance.now());
     if (job.refusal !== undefined) return this.#settle(job, { kind: 'frame', frame: job.refusal });
     if (bytes.length === 0) return this.#settle(job, { kind: 'timeout' });
     this.#spoil(job, faultOf(bytes, request, expected), !isFrame(bytes));

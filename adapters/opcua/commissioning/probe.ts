@@ -9,6 +9,7 @@ import type { OpcuaAddress, OpcuaSettings } from '../schema.ts';
 import { REQUEST_TIMEOUT_MS, within } from '../session/request.ts';
 import { decodeValue } from '../values/decode.ts';
 import { memberText } from '../values/member-path.ts';
+import { deferTypes, learnTypes } from '../values/type-catalogue.ts';
 import { type NodePlace, nodeIdOf, parseNode, pointIndex } from './node-place.ts';
 import { elementsOf, statusText, timeText, typeText, variantText } from './node-text.ts';
 
@@ -87,13 +88,19 @@ async function readNode(
     };
   }
   const attributes = [AttributeIds.Value, AttributeIds.DisplayName, AttributeIds.NodeClass, AttributeIds.DataType];
+  const read = async () => {
+    const asked = attributes.map((attributeId) => ({ nodeId, attributeId }));
+    return await within(REQUEST_TIMEOUT_MS, session.read(asked), 'read');
+  };
+  deferTypes(session);
   const startMs = performance.now();
-  const values = await within(
-    REQUEST_TIMEOUT_MS,
-    session.read(attributes.map((attributeId) => ({ nodeId, attributeId }))),
-    'read',
-  );
+  let values = await read();
   const roundTripMs = performance.now() - startMs;
+  if (values[0]?.value?.dataType === DataType.ExtensionObject) {
+    // Bytes, until it is known what is in them.
+    await learnTypes(session, [nodeId]);
+    values = await read();
+  }
   const [value, name, nodeClass, dataType] = values;
   if (value === undefined) throw new Error('the server gave no value');
   const bad = value.statusCode.value >>> 30 >= BAD_SEVERITY;

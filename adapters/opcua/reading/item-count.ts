@@ -28,7 +28,7 @@ export async function itemsOnServer(
       'count the monitored items',
     );
     if (result.statusCode.name === 'BadSubscriptionIdInvalid') return 0;
-    const handles: unknown = result.statusCode.isGood() ? result.outputArguments?.[0]?.value : undefined;
+    const handles: unknown = result.statusCode.isGoodish() ? result.outputArguments?.[0]?.value : undefined;
     return handles instanceof Uint32Array || Array.isArray(handles) ? handles.length : undefined;
   } catch (error) {
     const status = faultOf(error);

@@ -215,7 +215,7 @@ export class MonitoredItems {
       part.forEach((entry, i) => {
         const result = results[i] as MonitoredItemCreateResult;
         const { statusCode, monitoredItemId, revisedSamplingInterval, revisedQueueSize } = result;
-        if (statusCode.isGood()) {
+        if (statusCode.isGoodish()) {
           const { id: subscriptionId } = holder.subscription;
           entry.refusal = undefined;
           entry.item = {
@@ -267,7 +267,7 @@ export class MonitoredItems {
       return results;
     } finally {
       handles.forEach((handle, i) => {
-        if (!results[i]?.statusCode.isGood()) this.#nodes.delete(handle);
+        if (!results[i]?.statusCode.isGoodish()) this.#nodes.delete(handle);
       });
     }
   }

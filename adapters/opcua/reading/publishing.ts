@@ -70,7 +70,7 @@ interface Held extends Subscription {
  * The subscriptions of one session, by the services themselves: requests to publish that are kept waiting at the server,
  * acknowledgements, messages that are asked for again, and the watch over signs of life, to which data and keep-alives
  * count alike. Outlives the connection: {@link pause} and {@link resume} carry it over to the session's next one. Why not
- * the library's own subscriptions: docs/adr/0006.
+ * the library's own subscriptions: docs/adr/0007.
  */
 export class Publishing {
   readonly #wire: Wire;
@@ -140,7 +140,7 @@ export class Publishing {
         return [];
       },
     );
-    if (results.length !== subscriptionIds.length || !results.every(({ statusCode }) => statusCode.isGood()))
+    if (results.length !== subscriptionIds.length || !results.every(({ statusCode }) => statusCode.isGoodish()))
       return false;
     this.#session = session;
     return true;
@@ -304,7 +304,11 @@ export class Publishing {
   #tell(listener: PublishingListener, held: Held, message: NotificationMessage): void {
     for (const notification of message.notificationData ?? []) {
       if (notification instanceof DataChangeNotification) listener.data(notification);
-      else if (notification instanceof StatusChangeNotification) this.#end(listener, held, notification.status.name);
+      else if (notification instanceof StatusChangeNotification) {
+        const { status } = notification;
+        // GoodSubscriptionTransferred is what became of our own wish; where it was another's, silence follows.
+        if (!status.isGoodish()) this.#end(listener, held, status.name);
+      }
     }
   }
 

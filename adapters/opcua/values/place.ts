@@ -4,7 +4,7 @@ import { type Found, type Held, isObject, isRefusal, type Refusal, unwrapped } f
 import type { MemberPath } from './member-path.ts';
 
 /** A member of a structure, as the library describes it. */
-interface Field {
+export interface Field {
   /** As the decoded object has it, which begins with a small letter. */
   readonly name: string;
   /** As the server has it. */
@@ -17,7 +17,7 @@ interface Field {
 }
 
 /** The description of a structure, as the library attaches it to each object. */
-interface Schema {
+export interface Schema {
   readonly name: string;
   readonly fields: readonly Field[];
   getBaseSchema?(): Schema | null;
@@ -96,7 +96,7 @@ function fieldOf({ dataType, arrayType, value }: Held, name: string): Found {
 }
 
 /** Members of a structure with those of the types that it is derived from. */
-export function fieldNamed(schema: Schema, name: string): Field | undefined {
+function fieldNamed(schema: Schema, name: string): Field | undefined {
   let at: Schema | null | undefined = schema;
   for (let bases = 0; at && bases < MAX_BASES; bases += 1) {
     const field = at.fields?.find((one) => one.originalName === name) ?? at.fields?.find((one) => one.name === name);
@@ -107,7 +107,7 @@ export function fieldNamed(schema: Schema, name: string): Field | undefined {
 }
 
 /** The built-in type by which a member goes over the wire. */
-function builtInOfField({ category, basicDataType, fieldType, schema }: Field): number {
+export function builtInOfField({ category, basicDataType, fieldType, schema }: Field): number {
   if (category === 'enumeration') return BuiltIn.Int32;
   if (category === 'complex') return builtInOf(fieldType) ?? BuiltIn.ExtensionObject;
   // Duration is a Double, UtcTime a DateTime: the library's own types name what they are made of.

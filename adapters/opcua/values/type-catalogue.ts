@@ -34,6 +34,7 @@ type Encoding = Parameters<ExtraDataTypeManager['getExtensionObjectConstructorFr
 class TypeCatalogue extends ExtraDataTypeManager {
   /** By encoding, the time from which on it may be asked for (again). */
   readonly #askFromMs = new Map<string, number>();
+  #begun: Promise<void> | undefined;
 
   override async getExtensionObjectConstructorFromBinaryEncodingAsync(encoding: Encoding) {
     const factory = this.hasDataTypeFactory(encoding.namespace)
@@ -43,6 +44,12 @@ class TypeCatalogue extends ExtraDataTypeManager {
     if (known) return known;
     if (factory !== undefined) this.#ask(encoding);
     throw new Error(`type ${encoding.toString()} is not known yet`);
+  }
+
+  /** Of servers that describe each type at its own node nothing is read yet; of older ones, their dictionaries. Once. */
+  async begin(session: ClientSession): Promise<void> {
+    this.#begun ??= populateDataTypeManager(session, this, DataTypeExtractStrategy.Lazy);
+    await this.#begun;
   }
 
   #ask(encoding: Encoding): void {
@@ -70,25 +77,42 @@ interface Placed {
  * structure; what is not known by then is learnt later. Never rejects: what stays unknown is a bad sample.
  */
 export async function describeTypes(session: ClientSession, placed: readonly Placed[]): Promise<void> {
+  catalogueOf(session);
+  const nodes = placed.flatMap(({ points, nodeId }) =>
+    nodeId !== undefined && points.some(({ address }) => address.member !== undefined) ? [nodeId] : [],
+  );
+  if (nodes.length === 0) return;
+  await learnTypes(session, nodes);
+}
+
+/**
+ * Learns the types of the structures that these nodes hold, on a session that may or may not have a catalogue. As
+ * {@link describeTypes}: bounded, never rejects.
+ */
+export async function learnTypes(session: ClientSession, nodes: readonly NodeId[]): Promise<void> {
+  const known = (session as SessionWithTypes).$$extraDataTypeManager;
+  const learning = learn(session, known instanceof TypeCatalogue ? known : catalogueOf(session), nodes);
+  await within(DESCRIBED_WITHIN_MS, learning, 'describe the types').catch(() => undefined);
+  learning.catch(() => undefined);
+}
+
+/** Sees to it that no read waits for types; for sessions of which nobody said yet what is in them. */
+export function deferTypes(session: ClientSession): void {
+  if (!((session as SessionWithTypes).$$extraDataTypeManager instanceof TypeCatalogue)) catalogueOf(session);
+}
+
+function catalogueOf(session: ClientSession): TypeCatalogue {
   const catalogue = new TypeCatalogue();
   catalogue.setSession(session);
   const known = session as SessionWithTypes;
   known.$$extraDataTypeManager = catalogue;
   // Else the library answers from memory, and namespaces may have moved since.
   known.$$namespaceArray = undefined;
-  const nodes = placed.flatMap(({ points, nodeId }) =>
-    nodeId !== undefined && points.some(({ address }) => address.member !== undefined) ? [nodeId] : [],
-  );
-  if (nodes.length === 0) return;
-  const learning = learn(session, catalogue, nodes);
-  // Late or refused: the connection has its own ways to find that it is gone.
-  await within(DESCRIBED_WITHIN_MS, learning, 'describe the types').catch(() => undefined);
-  learning.catch(() => undefined);
+  return catalogue;
 }
 
 async function learn(session: ClientSession, catalogue: TypeCatalogue, nodes: readonly NodeId[]): Promise<void> {
-  // Of servers that describe each type at its own node nothing is read yet; of older ones, their dictionaries.
-  await populateDataTypeManager(session, catalogue, DataTypeExtractStrategy.Lazy);
+  await catalogue.begin(session);
   const types = new Map<string, NodeId>();
   for (let at = 0; at < nodes.length; at += NODES_PER_READ) {
     const some = nodes.slice(at, at + NODES_PER_READ);
