@@ -14,6 +14,7 @@ import { openChannels } from './duty/open-channels.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
 import { openState, type State } from './engine/open-state.ts';
 import { measureEventLoopDelay, measureOnceStarted } from './event-loop-delay.ts';
+import { countCertificates } from './health/path-facts.ts';
 import { type HealthOptions, watchHealth } from './health/watch-health.ts';
 import { type History, openHistory } from './history/open-history.ts';
 import { historyPathFacts } from './history-path-facts.ts';
@@ -130,18 +131,18 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       logger: logger.child({ part: 'history' }),
     });
     ending.push(() => history.close());
+    let links: Links | undefined;
+    const linkFacts = () => links?.facts() ?? [];
     const health = watchHealth({
       dataDir,
       log,
       clock,
-      parts: () => pathParts({ log, state, history, clock }),
+      parts: () => pathParts({ log, state, history, clock, linkFacts }),
       logger: logger.child({ part: 'health' }),
     });
     ending.push(() => health.stop());
 
     // The page's address is had before any controller is touched: a second gateway must not take their connections.
-    let links: Links | undefined;
-    const linkFacts = () => links?.facts() ?? [];
     const heldLink = (key: string) => links?.held(key);
     const reconnect = (key: string) => links?.reconnect(key);
     const linkAttempts = () => links?.attempts() ?? { underWay: 0, waiting: 0 };
@@ -202,13 +203,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 /** What the parts of the path tell of themselves. */
-function pathParts({ log, state, history, clock }: PathParts): ReturnType<HealthOptions['parts']> {
+function pathParts({ log, state, history, clock, linkFacts }: PathParts): ReturnType<HealthOptions['parts']> {
   return {
     log: log.facts(),
     stateFailing: state.writer.failing,
     history: historyPathFacts(history.facts()),
     clockBehindMs: clock.behindMs(),
     clockLeap: newLeap(clock),
+    certificates: countCertificates(linkFacts(), clock.now()),
   };
 }
 
@@ -223,6 +225,7 @@ interface PathParts {
   readonly state: State;
   readonly history: History;
   readonly clock: TrustedClock;
+  readonly linkFacts: () => ReturnType<Links['facts']>;
 }
 
 /** Tells the log that the gateway is back, and the engine of the site file where it is another than the last. */

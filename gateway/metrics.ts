@@ -150,6 +150,8 @@ function path(registry: Registry, { health }: Measured): void {
     ['disk_size_bytes', 'Size of the disk of the data folder', ({ disk }) => disk?.sizeBytes],
     ['clock_behind_ms', 'By how much the machine’s clock was set back', (facts) => facts.clockBehindMs],
     ['clock_leap_ms', 'By how much the clock leapt ahead within the last day', ({ clockLeap }) => leapMs(clockLeap)],
+    ['certificates_expiring', 'Certificates of links that end within a month', (facts) => facts.certificates.expiring],
+    ['certificates_expired', 'Certificates of links that have ended', (facts) => facts.certificates.expired],
     ['damaged_files', 'Damaged files that were set aside', ({ damagedFiles }) => damagedFiles?.length],
   ];
   for (const [name, help, read] of figures) gauge(registry, name, help, () => read(health.facts()) ?? Number.NaN);
@@ -209,6 +211,9 @@ function reloadsOfSite(registry: Registry, { reloads }: Measured): void {
   gauge(registry, 'site_refused', refused, () => (reloads.refusal ? 1 : 0));
 }
 
+const ownUntilMs = ({ wire }: LinkFacts) => wire.certificates?.ownUntilMs ?? null;
+const serverUntilMs = ({ wire }: LinkFacts) => wire.certificates?.serverUntilMs ?? null;
+
 /** What each link does. What nobody can tell of one has no line. */
 function links(registry: Registry, { linkFacts, linkAttempts }: Measured): void {
   const figures: readonly (readonly [name: string, help: string, read: (facts: LinkFacts) => number | null])[] = [
@@ -220,6 +225,8 @@ function links(registry: Registry, { linkFacts, linkAttempts }: Measured): void 
     ['failures', 'Answers and messages that were refusals or could not be read', ({ wire }) => wire.failures],
     ['overruns', 'Polls that were not done when the next was due', ({ wire }) => wire.overruns],
     ['revised', '1 while the other side grants less than was asked for', ({ wire }) => (wire.revision ? 1 : 0)],
+    ['own_certificate_until_ms', 'End of the certificate by which the gateway proves itself', ownUntilMs],
+    ['server_certificate_until_ms', 'End of the server’s certificate', serverUntilMs],
     ['error_ratio', 'Time-outs and failures among all of the last five minutes', ({ wire }) => wire.errorRatio],
     ['round_trip_median_ms', 'Of the newest answers', ({ wire }) => wire.roundTripMs?.median ?? null],
     ['round_trip_p95_ms', 'Of the newest answers', ({ wire }) => wire.roundTripMs?.p95 ?? null],

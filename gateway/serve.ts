@@ -182,6 +182,7 @@ function healthReply(parts: ServeParts): HealthReply {
     clockBehindMs: facts.clockBehindMs,
     clockLeap: facts.clockLeap,
     damagedFiles: facts.damagedFiles ?? [],
+    certificates: facts.certificates,
   };
 }
 

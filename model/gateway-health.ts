@@ -23,6 +23,9 @@ export type HealthPoint =
   /** The clock leapt ahead within the last day, or the gateway came back after long. */
   | 'clockLeapt'
   /** Damaged files that were set aside and lie in the data folder. */
-  | 'damagedFiles';
+  | 'damagedFiles'
+  /** Certificates that links work with and that end within a month; those that have ended. 0 where there are none. */
+  | 'certificatesExpiring'
+  | 'certificatesExpired';
 
 export type HealthFigures = Readonly<Partial<Record<HealthPoint, number>>>;

@@ -43,6 +43,36 @@ export interface PathFacts {
   readonly clockBehindMs: number;
   /** The newest leap of the clock, as long as it is not a day old; null for none. */
   readonly clockLeap: Leap | null;
+  readonly certificates: CertificateCounts;
+}
+
+/** Of the certificates that links work with. */
+export interface CertificateCounts {
+  /** That end within {@link EXPIRES_SOON_MS}. */
+  readonly expiring: number;
+  readonly expired: number;
+}
+
+/** Until when the certificates of one link are good, epoch ms; null for one that it does not have. */
+interface CertificateEnds {
+  readonly ownUntilMs: number | null;
+  readonly serverUntilMs: number | null;
+}
+
+/** So long before the end of a certificate somebody is told. */
+export const EXPIRES_SOON_MS = 30 * 24 * 3_600_000;
+
+/** Counts certificates by how near their end is; the gateway's own counts once, however many links it serves. */
+export function countCertificates(
+  links: readonly { readonly wire: { readonly certificates: CertificateEnds | null } }[],
+  nowMs: number,
+): CertificateCounts {
+  const own = new Set(links.map(({ wire }) => wire.certificates?.ownUntilMs));
+  const ends = [...own, ...links.map(({ wire }) => wire.certificates?.serverUntilMs)].flatMap((ms) => ms ?? []);
+  return {
+    expiring: ends.filter((ms) => ms > nowMs && ms <= nowMs + EXPIRES_SOON_MS).length,
+    expired: ends.filter((ms) => ms <= nowMs).length,
+  };
 }
 
 const MINUTE_MS = 60_000;
@@ -56,6 +86,7 @@ export function healthFigures({
   damagedFiles,
   clockBehindMs,
   clockLeap,
+  certificates,
 }: PathFacts): HealthFigures {
   return {
     logFailing: log.failing === null ? 0 : 1,
@@ -69,6 +100,8 @@ export function healthFigures({
     ...(disk && { diskFreeBytes: disk.freeBytes, diskFreePercent: percentFree(disk) }),
     clockUntrusted: clockBehindMs > 0 ? 1 : 0,
     clockLeapt: clockLeap === null ? 0 : 1,
+    certificatesExpiring: certificates.expiring,
+    certificatesExpired: certificates.expired,
     ...(damagedFiles && { damagedFiles: damagedFiles.length }),
   };
 }

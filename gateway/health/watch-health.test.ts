@@ -8,7 +8,7 @@ import { tempFolder } from '../../test/support/temp-folder.ts';
 import { until } from '../../test/support/until.ts';
 import { openLog } from '../log/open-log.ts';
 import { lookAtFolder } from './data-folder.ts';
-import { healthFigures, type PathFacts } from './path-facts.ts';
+import { countCertificates, healthFigures, type PathFacts } from './path-facts.ts';
 import { watchHealth } from './watch-health.ts';
 
 const WITHIN_MS = 10_000;
@@ -32,7 +32,23 @@ const well: PathFacts = {
   damagedFiles: [],
   clockBehindMs: 0,
   clockLeap: null,
+  certificates: { expiring: 0, expired: 0 },
 };
+
+test('certificates are told a month before their end; the own one once, however many links it serves', () => {
+  const dayMs = 86_400_000;
+  const link = (ownUntilMs: number | null, serverUntilMs: number | null) => ({
+    wire: { certificates: { ownUntilMs, serverUntilMs } },
+  });
+  const links = [link(100 * dayMs, 40 * dayMs), link(100 * dayMs, null), { wire: { certificates: null } }];
+  const at = (day: number) => countCertificates(links, day * dayMs);
+  expect(at(0)).toEqual({ expiring: 0, expired: 0 });
+  expect(at(9.9)).toEqual({ expiring: 0, expired: 0 });
+  expect(at(10)).toEqual({ expiring: 1, expired: 0 });
+  expect(at(40)).toEqual({ expiring: 0, expired: 1 });
+  expect(at(75)).toEqual({ expiring: 1, expired: 1 });
+  expect(at(100)).toEqual({ expiring: 0, expired: 2 });
+});
 
 test('figures follow from facts; what nobody can tell is left out', () => {
   const reason = { zh: '满', en: 'full' };
@@ -50,6 +66,7 @@ test('figures follow from facts; what nobody can tell is left out', () => {
     damagedFiles: ['log/a'],
     clockBehindMs: 20_000,
     clockLeap: { fromMs: 1, toMs: 2 },
+    certificates: { expiring: 2, expired: 1 },
   };
   expect(healthFigures(facts)).toEqual({
     logFailing: 1,
@@ -65,6 +82,8 @@ test('figures follow from facts; what nobody can tell is left out', () => {
     clockUntrusted: 1,
     clockLeapt: 1,
     damagedFiles: 1,
+    certificatesExpiring: 2,
+    certificatesExpired: 1,
   });
   const unknown = { ...well, disk: null, damagedFiles: null };
   expect(Object.keys(healthFigures(unknown)).filter((key) => /disk|damaged/.test(key))).toEqual([]);

@@ -19,6 +19,8 @@ const TOLD_AT_ONCE: readonly HealthPoint[] = [
   'clockUntrusted',
   'clockLeapt',
   'damagedFiles',
+  'certificatesExpiring',
+  'certificatesExpired',
 ];
 
 export interface HealthOptions {

@@ -367,6 +367,10 @@ export const HealthReply = Type.Object({
     ),
   ),
   damagedFiles: Type.Array(Type.String(), { description: 'set aside, in the data folder' }),
+  certificates: Type.Object(
+    { expiring: Type.Integer({ description: 'within a month' }), expired: Type.Integer() },
+    { description: 'of those that links work with' },
+  ),
 });
 export type HealthReply = Wire<Static<typeof HealthReply>>;
 

@@ -20,6 +20,8 @@ class Healthy extends Timeline {
     clockUntrusted: 0,
     clockLeapt: 0,
     damagedFiles: 0,
+    certificatesExpiring: 0,
+    certificatesExpired: 0,
   };
 
   /** Passes minutes, tick by tick, with these figures from now on. */
@@ -45,6 +47,8 @@ test.each<[string, HealthFigures, HealthFigures]>([
   ['damaged-files', { damagedFiles: 1 }, { damagedFiles: 0 }],
   ['history-behind', { historyBehindMin: 10 }, { historyBehindMin: 1.9 }],
   ['clock-set-back', { clockUntrusted: 1 }, { clockUntrusted: 0 }],
+  ['certificate-expiring', { certificatesExpiring: 1 }, { certificatesExpiring: 0 }],
+  ['certificate-expired', { certificatesExpired: 1 }, { certificatesExpired: 0 }],
   ['clock-leapt', { clockLeapt: 1 }, { clockLeapt: 0 }],
 ])('%s stands from the first, and is over after the second', (alarm, first, second) => {
   const line = new Healthy(site);

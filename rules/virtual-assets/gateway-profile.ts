@@ -30,6 +30,8 @@ const points: Readonly<Record<HealthPoint, ProfilePoint>> = {
   clockUntrusted: point('bool', '时钟被回拨', 'clock was set back'),
   clockLeapt: point('bool', '时钟前跳', 'clock leapt ahead'),
   damagedFiles: point('double', '损坏文件数', 'damaged files'),
+  certificatesExpiring: point('double', '将过期的证书', 'certificates that end within a month'),
+  certificatesExpired: point('double', '已过期的证书', 'certificates that have ended'),
 };
 
 /** Faults of keeping: what was said is lost, or will be. */
@@ -190,6 +192,42 @@ const historyAlarms: readonly AlarmDefinition[] = [
   },
 ];
 
+/** Certificates of links: an end that is known a month ahead need surprise nobody. */
+const certificateAlarms: readonly AlarmDefinition[] = [
+  {
+    key: 'certificate-expired',
+    priority: 2,
+    when: 'certificatesExpired > 0',
+    onDelayMs: 0,
+    offDelayMs: 0,
+    text: { zh: '证书已过期', en: 'A certificate has expired' },
+    consequence: {
+      zh: '网关自己的证书过期后，服务器会拒绝下一次连接，其下设备失去监控',
+      en: 'Where it is the gateway’s own, servers refuse the next connection, and what is behind them goes unwatched',
+    },
+    action: {
+      zh: '运行 npm run lamplighter -- certificates 查看是哪一张：自己的用 certificates make --replace 更换并在各服务器上信任；服务器的请其维护方更换',
+      en: 'See which one with npm run lamplighter -- certificates: replace the own one with certificates make --replace and trust it on each server; have the server’s renewed by whoever keeps it',
+    },
+  },
+  {
+    key: 'certificate-expiring',
+    priority: 3,
+    when: 'certificatesExpiring > 0',
+    onDelayMs: 0,
+    offDelayMs: 0,
+    text: { zh: '证书将在一个月内过期', en: 'A certificate ends within a month' },
+    consequence: {
+      zh: '到期后与服务器的加密连接可能中断',
+      en: 'Once it has ended, encrypted links may not come up any more',
+    },
+    action: {
+      zh: '运行 npm run lamplighter -- certificates 查看是哪一张、哪天到期，安排更换；更换后须在另一方重新信任',
+      en: 'See which one and when with npm run lamplighter -- certificates, and plan to renew it; the other side must trust the new one',
+    },
+  },
+];
+
 /** The built-in profile of the gateway itself; its points are what `health` entries say. */
 export const gatewayProfile: Profile = {
   key: 'built-in:gateway',
@@ -197,5 +235,5 @@ export const gatewayProfile: Profile = {
   points,
   // What it is there for: to keep what it is told. Alarms and calls go on without.
   up: '!logFailing && !stateFailing',
-  alarms: [...keepingAlarms, ...historyAlarms],
+  alarms: [...keepingAlarms, ...historyAlarms, ...certificateAlarms],
 };

@@ -748,6 +748,7 @@ export function fixturePath(): HealthReply {
     disk: { freeBytes: 41.3e9, sizeBytes: 118.8e9 },
     clockBehindMs: 0,
     clockLeap: null,
+    certificates: { expiring: 0, expired: 0 },
     damagedFiles: [],
   };
 }

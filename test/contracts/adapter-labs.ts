@@ -7,5 +7,5 @@ import type { Lab } from './adapter-lab.ts';
 export const labs: Readonly<Record<ProtocolKey, () => Promise<readonly [Lab, ...Lab[]]>>> = {
   modbus: async () => await (await import('./labs/modbus.ts')).modbusLabs(),
   mqtt: async () => await (await import('./labs/mqtt.ts')).mqttLabs(),
-  opcua: async () => (await import('./labs/opcua.ts')).opcuaLabs,
+  opcua: async () => await (await import('./labs/asyncua.ts')).labsWithAsyncua(),
 };

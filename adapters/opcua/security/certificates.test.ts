@@ -127,7 +127,7 @@ test('a file among the trusted that is no certificate is shown to nobody, and do
 });
 
 test('a server is believed by the very certificate that was trusted, and told why not otherwise', () => {
-  const server = { link: 'lifts', address: ADDRESS, nowMs: NOW_MS };
+  const server = { link: 'lifts', address: ADDRESS, dataDir: 'data', nowMs: NOW_MS };
   expect(judgeServer(first, { ...server, trusted: first })).toBeUndefined();
   const unknown = judgeServer(first, { ...server, trusted: undefined });
   const command = `npm run lamplighter -- certificates trust lifts ${thumbprintOf(first)}`;
@@ -145,11 +145,11 @@ test('a server is believed by the very certificate that was trusted, and told wh
 });
 
 test('an expired certificate is believed if it is the trusted one, and said to be expired if it is not', () => {
-  const server = { link: 'lifts', address: ADDRESS, nowMs: NOW_MS + 1000 * DAY_MS };
+  const server = { link: 'lifts', address: ADDRESS, dataDir: '/var/lib/lamplighter', nowMs: NOW_MS + 1000 * DAY_MS };
   expect(judgeServer(first, { ...server, trusted: first })).toBeUndefined();
   expect(judgeServer(first, { ...server, trusted: undefined })).toMatchObject({
     zh: expect.stringMatching(/已于.*过期/),
-    en: expect.stringContaining('expired on'),
+    en: expect.stringMatching(/expired on .* --data \/var\/lib\/lamplighter$/),
   });
   const early = judgeServer(first, { ...server, trusted: undefined, nowMs: NOW_MS - 1000 * DAY_MS });
   expect(early).toMatchObject({

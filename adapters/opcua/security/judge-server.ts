@@ -3,12 +3,17 @@ import type { CertificateFacts } from '../../../model/certificates.ts';
 import type { Text } from '../../../model/text.ts';
 import { factsOf, thumbprintOf } from './certificate-facts.ts';
 
+/** Data folder of a command that does not name one. */
+const DEFAULT_DATA_DIR = 'data';
+
 /** Of whom a certificate is judged. */
 export interface JudgedServer {
   readonly link: string;
   /** `10.0.0.7:4840`. */
   readonly address: string;
   readonly trusted: X509Certificate | undefined;
+  /** Where the certificates are kept, for the command that is to be typed. */
+  readonly dataDir: string;
   /** Epoch ms, for what is said of its validity. */
   readonly nowMs: number;
 }
@@ -21,7 +26,7 @@ export function judgeServer(shown: X509Certificate, server: JudgedServer): Text 
   const { trusted } = server;
   if (trusted?.raw.equals(shown.raw)) return undefined;
   const facts = factsOf(shown);
-  const how = howToTrust(server.link, facts.thumbprint);
+  const how = howToTrust(server, facts.thumbprint);
   const { zh, en } = described(facts, server);
   if (trusted === undefined) {
     return {
@@ -51,8 +56,9 @@ function described(facts: CertificateFacts, { nowMs }: JudgedServer): Text {
   };
 }
 
-function howToTrust(link: string, thumbprint: string): Text {
-  const command = `npm run lamplighter -- certificates trust ${link} ${thumbprint}`;
+function howToTrust({ link, dataDir }: JudgedServer, thumbprint: string): Text {
+  const where = dataDir === DEFAULT_DATA_DIR ? '' : ` --data ${dataDir}`;
+  const command = `npm run lamplighter -- certificates trust ${link} ${thumbprint}${where}`;
   return { zh: command, en: command };
 }
 

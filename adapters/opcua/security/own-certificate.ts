@@ -1,7 +1,17 @@
 import { createPrivateKey, type KeyObject, randomUUID, X509Certificate } from 'node:crypto';
-import { linkSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { CertificateChange, OwnCertificate } from '../../../model/certificates.ts';
 import { applicationUriOf, factsOf } from './certificate-facts.ts';
 
@@ -64,6 +74,8 @@ export async function makeOwn(
     const pem = await newKeyPair(making, nowMs, days);
     const path = join(making, OWN_FILE);
     writeFileSync(path, pem, { mode: 0o600, flush: true });
+    giveToOwner(folder, dirname(folder));
+    giveToOwner(path, dirname(folder));
     if (replace) renameSync(path, join(folder, OWN_FILE));
     else takePlace(path, join(folder, OWN_FILE));
   } finally {
@@ -72,6 +84,13 @@ export async function makeOwn(
   const own = readOwn(folder);
   if (own === undefined) throw new Error(`${join(folder, OWN_FILE)} was removed while it was made`);
   return { ok: true, value: own.facts };
+}
+
+/** What root makes belongs to whom the data folder does: the gateway, which may run as another user, must read it. */
+function giveToOwner(path: string, dataDir: string): void {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = statSync(dataDir);
+  chownSync(path, uid, gid);
 }
 
 /** Puts a file where none is; one that came there meanwhile stays. */
@@ -113,6 +132,7 @@ function givenFile(folder: string, certificate: X509Certificate): string {
   if (!isSame) {
     const temporary = join(folder, `.${GIVEN_FILE}.${randomUUID()}`);
     writeFileSync(temporary, certificate.raw, { mode: 0o644 });
+    giveToOwner(temporary, dirname(folder));
     renameSync(temporary, path);
   }
   return path;

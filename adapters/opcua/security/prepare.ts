@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import {
   type EndpointDescription,
   MessageSecurityMode,
@@ -79,7 +80,13 @@ export class Preparation {
     if (!choice.ok) throw refused(choice.why, endpoint);
     const shown = readCertificate(choice.endpoint.serverCertificate ?? Buffer.alloc(0));
     if (shown === undefined) throw refused(noCertificate, endpoint);
-    const why = judgeServer(shown, { link: this.#plan.key, address, trusted, nowMs: this.#plan.clock.now() });
+    const why = judgeServer(shown, {
+      link: this.#plan.key,
+      address,
+      trusted,
+      dataDir: dirname(folder),
+      nowMs: this.#plan.clock.now(),
+    });
     if (why !== undefined) {
       await kept(() => servers.putAside(this.#plan.key, address, shown));
       throw new SetupRefused(why);

@@ -33,7 +33,8 @@ export class ServerCertificates {
     const path = this.#path('waiting', { link, address, thumbprint: thumbprintOf(certificate) });
     if (statSync(path, { throwIfNoEntry: false }) !== undefined) return;
     this.settle(link, address);
-    mkdirSync(join(this.#folder, 'waiting'), { recursive: true, mode: 0o700 });
+    // Both, so that they belong to the gateway's user, whoever runs the commands.
+    for (const state of ['waiting', 'trusted']) mkdirSync(join(this.#folder, state), { recursive: true, mode: 0o700 });
     const temporary = join(this.#folder, `.waiting.${randomUUID()}`);
     writeFileSync(temporary, certificate.toString(), { flush: true });
     renameSync(temporary, path);
@@ -56,7 +57,6 @@ export class ServerCertificates {
     const waiting = this.#entries('waiting').filter((entry) => entry.link === link);
     const found = waiting.find((entry) => entry.thumbprint === wanted);
     if (found === undefined) return { ok: false, text: nothingWaits(link, waiting) };
-    mkdirSync(join(this.#folder, 'trusted'), { recursive: true, mode: 0o700 });
     const former = this.#paths('trusted', link, found.address);
     renameSync(this.#path('waiting', found), this.#path('trusted', found));
     for (const old of former) rmSync(old, { force: true });

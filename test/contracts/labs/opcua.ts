@@ -21,7 +21,7 @@ import { freePort } from '../../support/servers.ts';
 import type { Lab, LabPoint, LabServer, LabValue } from '../adapter-lab.ts';
 import { openGate, wireOf } from './tcp-gate.ts';
 
-const NAMESPACE = 'urn:lab:plant';
+export const NAMESPACE = 'urn:lab:plant';
 
 interface NodeKind {
   readonly node: string;
@@ -74,8 +74,8 @@ const points = [
 const pkiFolder = mkdtempSync(join(tmpdir(), 'lamplighter-opcua-lab-'));
 
 /** Who may sign in at a server that wants to know who asks. */
-const LAB_USER = 'gateway';
-const LAB_PASSWORD = 'lamps after dark';
+export const LAB_USER = 'gateway';
+export const LAB_PASSWORD = 'lamps after dark';
 
 /** PEM files of a user's certificate. */
 export interface LabUser {
@@ -124,7 +124,7 @@ interface Secured {
   readonly settings: (user: LabUser) => object;
 }
 
-const withPassword: Secured = {
+export const withPassword: Secured = {
   policy: SecurityPolicy.Basic256Sha256,
   mode: MessageSecurityMode.SignAndEncrypt,
   settings: () => ({ security: { policy: 'Basic256Sha256' }, username: LAB_USER, password: LAB_PASSWORD }),
@@ -141,7 +141,11 @@ const withUserCertificate: Secured = {
 };
 
 /** A real node-opcua server, reached through a gate and so under a port that it does not announce. */
-const serverLabOf = (name: string, secured?: Secured): Lab => ({
+export const serverLabOf = (
+  name: string,
+  secured?: Secured,
+  launch: () => Promise<LaunchedServer> = () => startServer(1, secured),
+): Lab => ({
   name,
   assetAddress: { namespace: NAMESPACE },
   points,
@@ -165,7 +169,7 @@ const serverLabOf = (name: string, secured?: Secured): Lab => ({
   emitsInFlight: 1,
   notifiesOnChangeOnly: true,
   async start(): Promise<LabServer> {
-    const server = await startServer(1, secured);
+    const server = await launch();
     const gate = await openGate(server.port);
     if (secured !== undefined) trustAt(labFolder(), 'lab', gate.port, server.certificate);
     return {
@@ -206,6 +210,38 @@ export const opcuaLabs: readonly [Lab, ...Lab[]] = [serverLabOf('node-opcua serv
 export function isSecured(lab: Lab): boolean {
   return securedLabs.includes(lab);
 }
+
+/** What the lab asks of a server, whoever wrote it. */
+interface LaunchedServer {
+  readonly port: number;
+  readonly certificate: Buffer;
+  set(name: Name, value: LabValue): void | Promise<void>;
+  /** From now on the point's value has this status. */
+  mark(name: Name, status: StatusCode): void | Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** A point's node as a server of another stack must make it: plain data. */
+export interface LabNode {
+  readonly name: Name;
+  readonly node: string;
+  /** Name of the built-in type. */
+  readonly type: string;
+  readonly initial: unknown;
+  /** What stands in the node for a value of the point. */
+  readonly wire: (value: LabValue) => unknown;
+}
+
+/** The nodes of {@link points}; a 64-bit integer is a number here. */
+export const labNodes: readonly LabNode[] = points.map(({ name, initial }) => {
+  const { node, dataType, wire = (value) => value, arrayType } = nodes[name] as NodeKind;
+  const plain = (value: LabValue) => {
+    if (dataType === DataType.UInt64) return value;
+    const made = wire(value);
+    return arrayType === undefined ? made : [...(made as Float64Array)];
+  };
+  return { name, node, type: DataType[dataType], initial: plain(initial), wire: plain };
+});
 
 export interface OpcuaLabServer {
   readonly port: number;
