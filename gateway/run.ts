@@ -14,6 +14,7 @@ import { loadSite } from './site/load-site.ts';
 import { formatProblem } from './site/problem.ts';
 import { fileMarks } from './site-watch.ts';
 import { makeFolder } from './storage/make-folder.ts';
+import { guardAgainstLibrary } from './thrown-at-nobody.ts';
 import { MIN_TOKEN_LENGTH, writeToken } from './write-token.ts';
 
 export const DEFAULT_PORT = 8080;
@@ -53,6 +54,7 @@ export async function runCommand(args: readonly string[]): Promise<ExitCode> {
   const token = accessToken(values.host);
   const tokenForWriting = writeToken(process.env, token);
   const logger = pino({ level: logLevel(), base: null }, pino.destination({ dest: 2, sync: false }));
+  guardAgainstLibrary(logger);
   const told = whenTold();
   let running: Gateway | undefined;
   // A change that comes before the gateway runs is found by looking at the file.

@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import type { OpcuaSettings } from '../../adapters/opcua/schema.ts';
 import { HeldOpcuaLink, isWhole } from '../support/opcua-held-link.ts';
@@ -162,6 +164,19 @@ test('redundant endpoints: the next is tried, the one in use is told, and the fi
   await other.kill();
   await allLive(link, server);
   expect(link.wire.facts().address).toBe(server.endpoint);
+});
+
+test('what the library throws at nobody ends a process without the guard, and is told with it', async () => {
+  const program = fileURLToPath(new URL('../support/careless-opcua-client.ts', import.meta.url));
+  const run = (...words: string[]) =>
+    new Promise<{ code: unknown; said: string }>((resolve) => {
+      execFile(process.execPath, [program, server.endpoint, ...words], (error, stdout, stderr) =>
+        resolve({ code: error?.code ?? 0, said: stdout + stderr }),
+      );
+    });
+  const bare = await run();
+  expect(bare).toMatchObject({ code: 1, said: expect.stringContaining('subscription has no Session') });
+  expect(await run('guarded')).toEqual({ code: 0, said: '{"survived":true,"warnings":1}' });
 });
 
 test('a few restarts at random moments: every item is there again, once', async () => {

@@ -18,7 +18,7 @@ const LONG_FREEZE_MS = 4_500;
 /** Shares of what happens to the server. */
 const KILLED_SHARE = 0.6;
 const FROZEN_SHARE = 0.15;
-const LONG_FREEZE_SHARE = 0.3;
+const LONG_FREEZE_SHARE = 0.2;
 const HASTY_SHARE = 0.2;
 /** Looks at the memory over the whole run. */
 const LOOKS = 30;

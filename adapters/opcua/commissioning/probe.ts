@@ -58,8 +58,8 @@ export const connectionAdvice: readonly Text[] = [
     en: 'check address, port (4840 as a rule) and path of the endpoint',
   },
   {
-    zh: '服务器须允许无加密连接；核对用户名和密码',
-    en: 'the server must allow connections without encryption; check user name and password',
+    zh: '核对站点文件的 security 与服务器是否一致（没有写时须允许无加密连接），以及用户名和密码',
+    en: 'compare security in the site file with what the server allows (without it, connections without encryption); check user name and password',
   },
   {
     zh: '小型服务器会话很少：断开其他客户端再试',
