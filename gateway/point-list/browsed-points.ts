@@ -1,6 +1,7 @@
 import type { ValueKind } from '../../model/point.ts';
 import type { ScanEvent, Shown } from '../../model/probe.ts';
 import type { Text } from '../../model/text.ts';
+import { harmless } from '../finding-text.ts';
 
 /** A point that a link's controllers offer, as an adapter's scan with the option `points` tells of it. */
 export interface BrowsedPoint {
@@ -52,19 +53,21 @@ function pointOf(columns: readonly string[], cells: readonly Shown[]): BrowsedPo
     const shown: string | Text = cells[columns.indexOf(key)] ?? '';
     return typeof shown === 'string' ? shown : shown.en;
   };
+  // What a controller calls things comes before people's eyes in terminals and workbooks, which obey control characters.
+  const told = (key: string) => harmless(cell(key));
   const group = <T>(key: string) => JSON.parse(cell(key) || '{}') as Readonly<Record<string, T>>;
   return {
     asset: cell('asset'),
-    assetName: cell('assetName'),
+    assetName: told('assetName'),
     address: group('address'),
     point: cell('point'),
-    pointName: cell('pointName'),
+    pointName: told('pointName'),
     kind: cell('kind') as ValueKind,
-    engineeringUnit: cell('engineeringUnit'),
+    engineeringUnit: told('engineeringUnit'),
     low: cell('low'),
     high: cell('high'),
-    states: group<string>('states'),
+    states: Object.fromEntries(Object.entries(group<string>('states')).map(([value, text]) => [value, harmless(text)])),
     mapPoint: group('mapPoint'),
-    value: cell('value'),
+    value: told('value'),
   };
 }

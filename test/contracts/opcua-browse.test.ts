@@ -77,3 +77,12 @@ test('ended early, it keeps what was found', async () => {
   expect(part.points.length).toBeLessThan(200);
   expect(part.end.complete).toBe(false);
 });
+
+test('a node to begin at that the server does not have is told', async () => {
+  const { points, end } = await browse('Pumpz');
+  expect([points, end.complete]).toEqual([[], false]);
+  expect(end.notes[0]).toMatchObject({
+    zh: expect.stringContaining('s=Pumpz'),
+    en: expect.stringContaining('s=Pumpz'),
+  });
+});

@@ -96,3 +96,13 @@ test('what was browsed is imported unchanged, is without a mistake, and reads go
     await gateway.end();
   }
 });
+
+test('a profile that is there already is not written over, whatever the server would say', async () => {
+  const out = join(folder, 'by-hand.yaml');
+  writeFileSync(out, 'up: running && !fault');
+  const args = ['browse', 'plant', '--as', 'profile', '--out', out, '--site', siteFile, '--data', dataDir];
+  const child = new Child('gateway/main.ts', args);
+  expect(await child.exit()).toBe(2);
+  expect(child.lines).toEqual([expect.stringContaining(out)]);
+  expect(readFileSync(out, 'utf8')).toBe('up: running && !fault');
+});
