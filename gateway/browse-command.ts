@@ -101,7 +101,7 @@ function readArguments(args: readonly string[]): Arguments {
   });
   const [link, node, ...more] = positionals;
   const form = FORMS.find((one) => one === values.as);
-  const isList = ['.csv', '.xlsx'].includes(extname(values.out ?? '.csv').toLowerCase());
+  const isList = values.out === undefined || ['.csv', '.xlsx'].includes(extname(values.out).toLowerCase());
   if (link === undefined || more.length > 0 || form === undefined || (form === 'list' && !isList)) {
     throw new CommandFailed({
       zh: '用法：browse 链路 [节点] [--as list|map|profile] [--profile 设备类型] [--system 系统] [--out 文件（点表为 .csv 或 .xlsx）] [--depth 层数] [--pace 时长] [--for 时长] [--data 目录] [--site 文件]',

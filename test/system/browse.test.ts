@@ -56,6 +56,9 @@ test('what was browsed is imported unchanged, is without a mistake, and reads go
   expect(written).toMatch(/running: \{ kind: enum, .*en: stopped .*en: running/);
   expect(written).toMatch(/mode: \{ kind: enum, .*"?1"?: \{ zh: Automatic.*"?4"?: \{ zh: By hand/);
 
+  const shown = await browse('--profile', 'lab-pump');
+  expect(shown).toMatch(/^pump-2,二号泵,.*,pressure,s=\{asset\}\.Pressure,/m);
+
   const list = join(folder, 'points.xlsx');
   await browse('--profile', 'lab-pump', '--system', 'water', '--out', list);
   const imported = await lamplighter('import', list, '--site', siteFile, '--data', dataDir);

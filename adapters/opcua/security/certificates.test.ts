@@ -92,11 +92,19 @@ test('what a server shows waits, is trusted by its thumbprint alone, and can be 
     ['lifts', ADDRESS, 'waiting'],
     ['pumps', '[fe80::1]:4840', 'waiting'],
   ]);
+  expect(servers.trust('lfts', thumbprintOf(first))).toMatchObject({
+    ok: false,
+    text: { zh: expect.stringContaining('lifts, pumps'), en: expect.stringContaining('lifts, pumps') },
+  });
   const other = servers.trust('lifts', thumbprintOf(second));
   expect(other).toMatchObject({ ok: false, text: { zh: expect.stringContaining(thumbprintOf(first)) } });
   expect(servers.trusted('lifts', ADDRESS)).toBeUndefined();
   expect(servers.trust('lifts', first.fingerprint)).toMatchObject({ ok: true, value: { state: 'trusted' } });
   expect(servers.trusted('lifts', ADDRESS)?.raw.equals(first.raw)).toBe(true);
+  expect(servers.trust('lifts', thumbprintOf(first))).toMatchObject({
+    ok: false,
+    text: { zh: expect.stringContaining('已经信任'), en: expect.stringContaining('already') },
+  });
   expect(servers.trusted('lifts', '10.0.0.8:4840')).toBeUndefined();
   expect(servers.trusted('pumps', ADDRESS)).toBeUndefined();
   expect(servers.refuse('lifts')).toHaveLength(1);

@@ -62,9 +62,14 @@ export class ServerCertificates {
   /** See `Certificates.trust`. */
   trust(link: string, thumbprint: string): CertificateChange<ServerCertificate> {
     const wanted = thumbprint.replace(/[\s:]/g, '').toLowerCase();
-    const waiting = this.#entries('waiting').filter((entry) => entry.link === link);
+    const all = this.#entries('waiting');
+    const waiting = all.filter((entry) => entry.link === link);
     const found = waiting.find((entry) => entry.thumbprint === wanted);
-    if (found === undefined) return { ok: false, text: nothingWaits(link, waiting) };
+    if (found === undefined) {
+      const done = this.#entries('trusted').find((entry) => entry.link === link && entry.thumbprint === wanted);
+      if (done !== undefined) return { ok: false, text: trustedAlready(done) };
+      return { ok: false, text: nothingWaits(link, waiting, [...new Set(all.map((entry) => entry.link))]) };
+    }
     const path = this.#path('trusted', found);
     // A gateway that met the server while it was being trusted has put the same one aside again.
     const former = this.#paths('trusted', link, found.address).filter((old) => old !== path);
@@ -128,7 +133,20 @@ export class ServerCertificates {
 
 type Named = Pick<ServerCertificate, 'link' | 'address' | 'thumbprint'>;
 
-function nothingWaits(link: string, waiting: readonly ServerCertificate[]): Text {
+function trustedAlready({ link, address }: ServerCertificate): Text {
+  return {
+    zh: `链路 ${link} 已经信任 ${address} 的这张证书，无需再做`,
+    en: `the link ${link} trusts this certificate of ${address} already; nothing is to be done`,
+  };
+}
+
+function nothingWaits(link: string, waiting: readonly ServerCertificate[], links: readonly string[]): Text {
+  if (waiting.length === 0 && links.length > 0) {
+    return {
+      zh: `链路 ${link} 没有等待信任的服务器证书；有的链路是：${links.join(', ')}`,
+      en: `no server certificate of the link ${link} waits to be trusted; there are of: ${links.join(', ')}`,
+    };
+  }
   if (waiting.length === 0) {
     return {
       zh: `链路 ${link} 没有等待信任的服务器证书；先让网关连接一次`,

@@ -90,8 +90,8 @@ const refusals: readonly Refusal[] = [
     en: 'the server refuses this mode: set another in security.mode of the site file, or allow it on the server',
   }),
   wait(/End point must exist/, {
-    zh: '服务器不提供这种安全策略和模式的端点（站点文件没有 security 时为无加密）',
-    en: 'the server has no endpoint of this policy and mode (without encryption, where the site file has no security)',
+    zh: '服务器不提供这种安全策略和模式的端点；站点文件的链路没有 security 时为无加密，这台服务器可能要求加密：写上 security: { policy: best }',
+    en: 'the server has no endpoint of this policy and mode; a link without security in the site file is without encryption, which this server may not allow: write security: { policy: best }',
   }),
   wait(/BadTcpEndpointUrlInvalid/, {
     zh: '服务器不认这个地址（BadTcpEndpointUrlInvalid）：核对 endpoint 中的主机名和路径，须与服务器配置的一致',
