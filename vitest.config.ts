@@ -10,7 +10,7 @@ const HOOK_TIMEOUT_MS = 180_000;
 /** A test of real processes waits for sockets, disks and simulated minutes. */
 const SYSTEM_TIMEOUT_MS = 90_000;
 
-/** Tests of the whole demo estate, most of them at ten times its speed, or of what takes both processors: one at a time. */
+/** Tests of the whole demo estate, most of them at ten times its speed, or of what takes both processors: apart from all others. */
 const demoEstate = ['api', 'disks', 'durable-order', 'faults', 'kill', 'page', 'reload', 'replay', 'start'].map(
   (name) => `test/system/${name}.test.ts`,
 );
@@ -66,7 +66,7 @@ export default defineConfig({
           exclude: everywhere,
           testTimeout: SYSTEM_TIMEOUT_MS,
           hookTimeout: HOOK_TIMEOUT_MS,
-          maxWorkers: 1,
+          maxWorkers: 2,
           sequence: { groupOrder: 3 },
         },
       },
