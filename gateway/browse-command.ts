@@ -36,7 +36,7 @@ export async function browseCommand(args: readonly string[]): Promise<ExitCode> 
   const interrupt = () => stop.abort();
   const signals = ['SIGINT', 'SIGTERM'] as const;
   for (const name of signals) process.on(name, interrupt);
-  const found = new BrowsedPoints();
+  const found = new BrowsedPoints(harmless);
   const progress = new Progress(browsedFor.language);
   let end: ScanEnd | undefined;
   try {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { harmless } from '../finding-text.ts';
 import { BrowsedPoints } from './browsed-points.ts';
 
 test('what a controller calls things is shown, and not obeyed by the terminal or workbook that it comes into', () => {
@@ -8,7 +9,7 @@ test('what a controller calls things is shown, and not obeyed by the terminal or
     ...{ mapPoint: '{"node":"s=x"}', value: '1\r' },
   };
   const columns = Object.keys(cells).map((key) => ({ key, title: key }));
-  const found = new BrowsedPoints();
+  const found = new BrowsedPoints(harmless);
   found.take({ kind: 'table', table: { key: 'points', title: { zh: '点', en: 'points' }, columns } });
   found.take({ kind: 'row', table: 'points', key: 'pump-1/mode', cells: Object.values(cells) });
   expect(found.points).toMatchObject([

@@ -1,7 +1,6 @@
 import type { ValueKind } from '../../model/point.ts';
 import type { ScanEvent, Shown } from '../../model/probe.ts';
 import type { Text } from '../../model/text.ts';
-import { harmless } from '../finding-text.ts';
 
 /** A point that a link's controllers offer, as an adapter's scan with the option `points` tells of it. */
 export interface BrowsedPoint {
@@ -30,14 +29,20 @@ const BROWSED_TABLE = 'points';
 /** Takes what a scan tells, and gives the points of it; assets stay together, in the order in which they were met. */
 export class BrowsedPoints {
   readonly #byAsset = new Map<string, BrowsedPoint[]>();
+  readonly #harmless: (text: string) => string;
   #columns: readonly string[] | undefined;
+
+  /** @param harmless makes of what a controller sends what a terminal or a workbook shows and does not obey */
+  constructor(harmless: (text: string) => string) {
+    this.#harmless = harmless;
+  }
 
   take(event: ScanEvent): void {
     if (event.kind === 'table' && event.table.key === BROWSED_TABLE) {
       this.#columns = event.table.columns.map(({ key }) => key);
     }
     if (event.kind !== 'row' || event.table !== BROWSED_TABLE || this.#columns === undefined) return;
-    const point = pointOf(this.#columns, event.cells);
+    const point = pointOf(this.#columns, event.cells, this.#harmless);
     const own = this.#byAsset.get(point.asset);
     if (own === undefined) this.#byAsset.set(point.asset, [point]);
     else own.push(point);
@@ -48,12 +53,15 @@ export class BrowsedPoints {
   }
 }
 
-function pointOf(columns: readonly string[], cells: readonly Shown[]): BrowsedPoint {
+function pointOf(
+  columns: readonly string[],
+  cells: readonly Shown[],
+  harmless: (text: string) => string,
+): BrowsedPoint {
   const cell = (key: string) => {
     const shown: string | Text = cells[columns.indexOf(key)] ?? '';
     return typeof shown === 'string' ? shown : shown.en;
   };
-  // What a controller calls things comes before people's eyes in terminals and workbooks, which obey control characters.
   const told = (key: string) => harmless(cell(key));
   const group = <T>(key: string) => JSON.parse(cell(key) || '{}') as Readonly<Record<string, T>>;
   return {

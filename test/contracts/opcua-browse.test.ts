@@ -22,7 +22,7 @@ async function browse(node: string | undefined, interruptAfter = Number.POSITIVE
     log: { info: () => undefined, warn: () => undefined },
     wire: untoldWire,
   });
-  const found = new BrowsedPoints();
+  const found = new BrowsedPoints((text) => text);
   const stop = new AbortController();
   const options = { points: 'true', pace: '0ms', ...(node && { from: `nsu=${PLANT};s=${node}` }) };
   let rows = 0;
