@@ -213,6 +213,7 @@ function reloadsOfSite(registry: Registry, { reloads }: Measured): void {
 
 const ownUntilMs = ({ wire }: LinkFacts) => wire.certificates?.ownUntilMs ?? null;
 const serverUntilMs = ({ wire }: LinkFacts) => wire.certificates?.serverUntilMs ?? null;
+const userUntilMs = ({ wire }: LinkFacts) => wire.certificates?.userUntilMs ?? null;
 
 /** What each link does. What nobody can tell of one has no line. */
 function links(registry: Registry, { linkFacts, linkAttempts }: Measured): void {
@@ -227,6 +228,7 @@ function links(registry: Registry, { linkFacts, linkAttempts }: Measured): void 
     ['revised', '1 while the other side grants less than was asked for', ({ wire }) => (wire.revision ? 1 : 0)],
     ['own_certificate_until_ms', 'End of the certificate by which the gateway proves itself', ownUntilMs],
     ['server_certificate_until_ms', 'End of the server’s certificate', serverUntilMs],
+    ['user_certificate_until_ms', 'End of the certificate by which the link’s user signs in', userUntilMs],
     ['error_ratio', 'Time-outs and failures among all of the last five minutes', ({ wire }) => wire.errorRatio],
     ['round_trip_median_ms', 'Of the newest answers', ({ wire }) => wire.roundTripMs?.median ?? null],
     ['round_trip_p95_ms', 'Of the newest answers', ({ wire }) => wire.roundTripMs?.p95 ?? null],

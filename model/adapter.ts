@@ -1,5 +1,5 @@
 import type { TSchema } from 'typebox';
-import type { Certificates } from './certificates.ts';
+import type { CertificateEnds, Certificates } from './certificates.ts';
 import type { Clock } from './clock.ts';
 import type { PointKey, PointNumber, PointValue, ValueKind } from './point.ts';
 import type { Commissioning } from './probe.ts';
@@ -107,8 +107,8 @@ export interface Wire {
   clockOff(off: boolean): void;
   /** A poll was not done when the next of its group was due, which is left out: the interval is too short for what is read. */
   overran(): void;
-  /** Until when the certificates are good that the link works with, epoch ms; null for one that it does not have. */
-  certified(certificates: { readonly ownUntilMs: number | null; readonly serverUntilMs: number | null }): void;
+  /** Until when the certificates are good that the link works with. */
+  certified(ends: CertificateEnds): void;
 }
 
 /** All that an adapter needs to hold one link. `${ENV}` in `settings` has been replaced. */

@@ -30,6 +30,15 @@ export interface ServerCertificate extends CertificateFacts {
   readonly state: 'trusted' | 'waiting';
 }
 
+/** Until when the certificates of one link are good, epoch ms; null for one that it does not have. */
+export interface CertificateEnds {
+  /** The gateway's own. */
+  readonly ownUntilMs: number | null;
+  readonly serverUntilMs: number | null;
+  /** That by which the link's user signs in. */
+  readonly userUntilMs: number | null;
+}
+
 /** What became of something that a person wanted with certificates. */
 export type CertificateChange<T> =
   | { readonly ok: true; readonly value: T }

@@ -1,3 +1,4 @@
+import type { CertificateEnds } from '../../model/certificates.ts';
 import type { HealthFigures } from '../../model/gateway-health.ts';
 import type { Leap } from '../../model/leaps.ts';
 import type { LogFacts } from '../../model/log.ts';
@@ -53,12 +54,6 @@ export interface CertificateCounts {
   readonly expired: number;
 }
 
-/** Until when the certificates of one link are good, epoch ms; null for one that it does not have. */
-interface CertificateEnds {
-  readonly ownUntilMs: number | null;
-  readonly serverUntilMs: number | null;
-}
-
 /** So long before the end of a certificate somebody is told. */
 export const EXPIRES_SOON_MS = 30 * 24 * 3_600_000;
 
@@ -68,7 +63,8 @@ export function countCertificates(
   nowMs: number,
 ): CertificateCounts {
   const own = new Set(links.map(({ wire }) => wire.certificates?.ownUntilMs));
-  const ends = [...own, ...links.map(({ wire }) => wire.certificates?.serverUntilMs)].flatMap((ms) => ms ?? []);
+  const ofLinks = links.flatMap(({ wire }) => [wire.certificates?.serverUntilMs, wire.certificates?.userUntilMs]);
+  const ends = [...own, ...ofLinks].flatMap((ms) => ms ?? []);
   return {
     expiring: ends.filter((ms) => ms > nowMs && ms <= nowMs + EXPIRES_SOON_MS).length,
     expired: ends.filter((ms) => ms <= nowMs).length,

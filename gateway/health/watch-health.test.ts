@@ -37,10 +37,14 @@ const well: PathFacts = {
 
 test('certificates are told a month before their end; the own one once, however many links it serves', () => {
   const dayMs = 86_400_000;
-  const link = (ownUntilMs: number | null, serverUntilMs: number | null) => ({
-    wire: { certificates: { ownUntilMs, serverUntilMs } },
+  const link = (ownUntilMs: number | null, serverUntilMs: number | null, userUntilMs: number | null) => ({
+    wire: { certificates: { ownUntilMs, serverUntilMs, userUntilMs } },
   });
-  const links = [link(100 * dayMs, 40 * dayMs), link(100 * dayMs, null), { wire: { certificates: null } }];
+  const links = [
+    link(100 * dayMs, 40 * dayMs, null),
+    link(100 * dayMs, null, 300 * dayMs),
+    { wire: { certificates: null } },
+  ];
   const at = (day: number) => countCertificates(links, day * dayMs);
   expect(at(0)).toEqual({ expiring: 0, expired: 0 });
   expect(at(9.9)).toEqual({ expiring: 0, expired: 0 });
@@ -48,6 +52,8 @@ test('certificates are told a month before their end; the own one once, however 
   expect(at(40)).toEqual({ expiring: 0, expired: 1 });
   expect(at(75)).toEqual({ expiring: 1, expired: 1 });
   expect(at(100)).toEqual({ expiring: 0, expired: 2 });
+  expect(at(270)).toEqual({ expiring: 1, expired: 2 });
+  expect(at(300)).toEqual({ expiring: 0, expired: 3 });
 });
 
 test('figures follow from facts; what nobody can tell is left out', () => {

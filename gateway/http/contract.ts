@@ -395,7 +395,11 @@ const WireReply = Type.Object(
     ),
     certificates: Nullable(
       Type.Object(
-        { ownUntilMs: Nullable(Type.Number()), serverUntilMs: Nullable(Type.Number()) },
+        {
+          ownUntilMs: Nullable(Type.Number()),
+          serverUntilMs: Nullable(Type.Number()),
+          userUntilMs: Nullable(Type.Number()),
+        },
         { description: 'until when the certificates are good that the link works with' },
       ),
     ),

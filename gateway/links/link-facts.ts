@@ -1,3 +1,4 @@
+import type { CertificateEnds } from '../../model/certificates.ts';
 import type { Text } from '../../model/text.ts';
 
 /**
@@ -50,6 +51,6 @@ export interface WireFacts {
   readonly revision: Text | null;
   /** Which of several addresses of the other side is connected to; null where none is, or there is no choice. */
   readonly address: string | null;
-  /** Until when the certificates are good that the link works with, epoch ms; null where it works with none. */
-  readonly certificates: { readonly ownUntilMs: number | null; readonly serverUntilMs: number | null } | null;
+  /** Until when the certificates are good that the link works with; null where it works with none. */
+  readonly certificates: CertificateEnds | null;
 }

@@ -1,4 +1,5 @@
 import type { Wire } from '../../model/adapter.ts';
+import type { CertificateEnds } from '../../model/certificates.ts';
 import type { Text } from '../../model/text.ts';
 import type { LinkError, WireFacts } from './link-facts.ts';
 
@@ -82,7 +83,7 @@ export class WireCounts implements Wire {
     this.#overruns += 1;
   }
 
-  certified(certificates: NonNullable<WireFacts['certificates']>): void {
+  certified(certificates: CertificateEnds): void {
     this.#certificates = certificates;
   }
 

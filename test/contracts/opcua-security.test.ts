@@ -250,7 +250,10 @@ test('users: a wrong password, a way that is not accepted, files that are none',
   expect(await why({ userCertificate: join(files, 'nonsense.pem'), userKey: own })).toMatch(/no certificate/);
   expect(await why({ userCertificate: own, userKey: other })).toContain('do not belong together');
   await good(begin(endpoint, { folder, settings: user }));
-  await good(begin(endpoint, { folder, settings: { userCertificate: own, userKey: own } }));
+  const run = begin(endpoint, { folder, settings: { userCertificate: own, userKey: own } });
+  await good(run);
+  const ends = run.wire.facts().certificates;
+  expect(ends?.userUntilMs).toBe(opcuaCertificates(files).own()?.untilMs);
 });
 
 test('a user’s certificate that the server does not know', async () => {

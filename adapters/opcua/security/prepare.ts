@@ -58,8 +58,9 @@ export class Preparation {
    */
   async prepare(endpoint: string, opened: (client: OPCUAClient) => void): Promise<Prepared> {
     const { settings } = this.#plan;
-    const user = await userIdentity(settings);
+    const { user, untilMs: userUntilMs } = await userIdentity(settings);
     if (settings.security === undefined) {
+      if (userUntilMs !== null) this.#plan.wire.certified({ ownUntilMs: null, serverUntilMs: null, userUntilMs });
       this.#unsecured ??= createClientIdentity();
       const identity = await this.#unsecured;
       return { identity, user, securityMode: MessageSecurityMode.None, securityPolicy: SecurityPolicy.None };
@@ -73,6 +74,7 @@ export class Preparation {
     this.#plan.wire.certified({
       ownUntilMs: own.facts.untilMs,
       serverUntilMs: trusted?.validToDate.getTime() ?? null,
+      userUntilMs,
     });
     const identity = identityOf(own);
     const offered = await discover(endpoint, identity, opened);

@@ -5,8 +5,16 @@ import { SetupRefused } from '../../../model/adapter.ts';
 import type { OpcuaSettings } from '../schema.ts';
 import { readCertificate } from './certificate-facts.ts';
 
-/** Who signs in, as the library wants it. Rejects with SetupRefused where a file cannot be read or is not what it should be. */
-export async function userIdentity(settings: OpcuaSettings): Promise<UserIdentityInfo> {
+/** Who signs in. */
+export interface SigningIn {
+  /** As the library wants it. */
+  readonly user: UserIdentityInfo;
+  /** End of the user's certificate, epoch ms; null where there is none. */
+  readonly untilMs: number | null;
+}
+
+/** Finds out who signs in. Rejects with SetupRefused where a file cannot be read or is not what it should be. */
+export async function userIdentity(settings: OpcuaSettings): Promise<SigningIn> {
   const { username, password, userCertificate, userKey } = settings;
   if (userCertificate !== undefined && userKey !== undefined) {
     const certificate = readCertificate(await fileOf(userCertificate));
@@ -20,14 +28,16 @@ export async function userIdentity(settings: OpcuaSettings): Promise<UserIdentit
       });
     }
     const provider = new InMemoryCertificateKeyPairProvider([certificate.raw], { hidden: key });
-    return {
+    const user: UserIdentityInfo = {
       type: UserTokenType.Certificate,
       certificateData: certificate.raw,
       keyOperations: provider.getKeyOperations(),
     };
+    return { user, untilMs: certificate.validToDate.getTime() };
   }
-  if (username === undefined || password === undefined) return { type: UserTokenType.Anonymous };
-  return { type: UserTokenType.UserName, userName: username, password };
+  if (username === undefined || password === undefined)
+    return { user: { type: UserTokenType.Anonymous }, untilMs: null };
+  return { user: { type: UserTokenType.UserName, userName: username, password }, untilMs: null };
 }
 
 async function fileOf(path: string): Promise<Buffer> {
