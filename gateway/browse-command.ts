@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { extname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { ScanEnd, ScanEvent } from '../model/probe.ts';
@@ -31,11 +31,12 @@ const walkOptions = ['depth', 'pace', 'for'] as const;
  */
 export async function browseCommand(args: readonly string[]): Promise<ExitCode> {
   const { wanted, options, browsedFor, form, out } = readArguments(args);
+  refuseWrittenByHand(form, out);
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   const signals = ['SIGINT', 'SIGTERM'] as const;
   for (const name of signals) process.on(name, interrupt);
-  const found = new BrowsedPoints();
+  const found = new BrowsedPoints(harmless);
   const progress = new Progress(browsedFor.language);
   let end: ScanEnd | undefined;
   try {
@@ -59,6 +60,15 @@ export async function browseCommand(args: readonly string[]): Promise<ExitCode> 
   if (points.length > 0) write(points, form, browsedFor, out);
   if (end?.outcome === 'unreachable') return 3;
   return points.length > 0 && end?.complete === true ? 0 : 1;
+}
+
+/** Maps and profiles are gone on with by hand: `up` and alarms of a profile are nowhere else. */
+function refuseWrittenByHand(form: Form, out: string | undefined): void {
+  if (form === 'list' || out === undefined || !existsSync(out)) return;
+  throw new CommandFailed({
+    zh: `${out} 已存在，其中可能有手工编写的内容；请换一个文件名，或先移走它`,
+    en: `${out} is there already, perhaps with what somebody wrote by hand; name another file, or move it away`,
+  });
 }
 
 function say(text: Text): void {
@@ -91,7 +101,7 @@ function readArguments(args: readonly string[]): Arguments {
   });
   const [link, node, ...more] = positionals;
   const form = FORMS.find((one) => one === values.as);
-  const isList = ['.csv', '.xlsx'].includes(extname(values.out ?? '.csv').toLowerCase());
+  const isList = values.out === undefined || ['.csv', '.xlsx'].includes(extname(values.out).toLowerCase());
   if (link === undefined || more.length > 0 || form === undefined || (form === 'list' && !isList)) {
     throw new CommandFailed({
       zh: '用法：browse 链路 [节点] [--as list|map|profile] [--profile 设备类型] [--system 系统] [--out 文件（点表为 .csv 或 .xlsx）] [--depth 层数] [--pace 时长] [--for 时长] [--data 目录] [--site 文件]',

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { protocols } from '../adapters/registry.ts';
-import type { Protocol } from '../model/adapter.ts';
+import { type Protocol, SetupRefused } from '../model/adapter.ts';
 import type { CertificateFacts, Certificates, OwnCertificate, ServerCertificate } from '../model/certificates.ts';
 import type { Text } from '../model/text.ts';
 import { CommandFailed, type ExitCode, terminalLanguage } from './exit.ts';
@@ -39,7 +39,21 @@ export async function certificatesCommand(args: readonly string[]): Promise<Exit
       data: { type: 'string', default: DEFAULT_DATA_DIR },
     },
   });
-  const { data } = values;
+  try {
+    return await obey(positionals, values);
+  } catch (error) {
+    throw failureOf(error, values.data);
+  }
+}
+
+interface Values {
+  readonly days?: string | undefined;
+  readonly replace: boolean;
+  readonly json: boolean;
+  readonly data: string;
+}
+
+async function obey(positionals: readonly string[], { data, ...values }: Values): Promise<ExitCode> {
   const [what = 'show', link = '', thumbprint = '', ...more] = positionals;
   const given = [link, thumbprint, ...more].filter((word) => word !== '').length;
   const all = keptIn(data);
@@ -53,9 +67,26 @@ export async function certificatesCommand(args: readonly string[]): Promise<Exit
   });
 }
 
+/** Files that cannot be read or written are no bug: whoever types the command may be another user than the gateway. */
+function failureOf(error: unknown, data: string): unknown {
+  if (error instanceof SetupRefused) return new CommandFailed(error.reason, { cause: error });
+  if (!(error instanceof Error && 'syscall' in error)) return error;
+  const why = error.message;
+  return new CommandFailed(
+    {
+      zh: `数据目录 ${data} 中的证书无法使用：${why}。请以网关的用户或 root 运行`,
+      en: `the certificates in the data folder ${data} cannot be used: ${why}. Run this as the gateway's user or as root`,
+    },
+    { cause: error },
+  );
+}
+
 function keptIn(data: string): readonly Kept[] {
   if (!existsSync(data)) {
-    throw new CommandFailed({ zh: `没有数据目录 ${data}`, en: `there is no data folder ${data}` });
+    throw new CommandFailed({
+      zh: `没有数据目录 ${data}：请用 --data 指定网关的数据目录；新装的网关启动一次就会创建`,
+      en: `there is no data folder ${data}: name the gateway's with --data; a new gateway makes it at its first start`,
+    });
   }
   return Object.values<Protocol>(protocols).flatMap(({ key, certificates }) =>
     certificates === undefined ? [] : [{ protocol: key, certificates: certificates(join(data, key)) }],
@@ -103,7 +134,8 @@ async function make(
       zh: '请在每台服务器上信任这张证书（导入上面的文件，或在其“被拒绝的证书”中信任）',
       en: 'trust it on each server: import the file above, or find it among its rejected certificates',
     });
-    await connectAnew(data, (link) => link.protocol === protocol && link.wire.certificates !== null);
+    const told = await connectAnew(data, (link) => link.protocol === protocol && link.wire.certificates !== null);
+    if (told !== 0) return told;
   }
   return 0;
 }
@@ -122,8 +154,7 @@ async function trust(all: readonly Kept[], data: string, link: string, thumbprin
       en: 'note: it has expired; the link works all the same, and an alarm stands until the server has another',
     });
   }
-  await connectAnew(data, ({ key }) => key === link);
-  return 0;
+  return await connectAnew(data, ({ key }) => key === link);
 }
 
 async function refuse(all: readonly Kept[], data: string, link: string): Promise<ExitCode> {
@@ -132,38 +163,46 @@ async function refuse(all: readonly Kept[], data: string, link: string): Promise
   for (const { address, thumbprint } of forgotten) {
     say({ zh: `不再信任：${address} ${thumbprint}`, en: `trusted no more: ${address} ${thumbprint}` });
   }
-  await connectAnew(data, ({ key }) => key === link);
-  return 0;
+  return await connectAnew(data, ({ key }) => key === link);
 }
 
 function nothing(link: string): Text {
   return { zh: `链路 ${link} 没有服务器证书`, en: `there is no server certificate of the link ${link}` };
 }
 
-/** Makes links of a gateway that runs on the folder connect anew; says what happens where none does. */
-async function connectAnew(data: string, concerns: (link: LinkReply) => boolean): Promise<void> {
+/**
+ * Makes links of a gateway that runs on the folder connect anew; says what happens where none does. What was changed is
+ * changed in any case. Exit code 1 where a link goes on as it is, since it could not be told.
+ */
+async function connectAnew(data: string, concerns: (link: LinkReply) => boolean): Promise<ExitCode> {
   const instance = presentInstance(data);
   const links = instance && (await linksOf(instance));
   if (instance === undefined || links === undefined) {
     say({ zh: '没有网关在运行；下次启动时生效', en: 'no gateway runs; it holds from the next start on' });
-    return;
+    return 0;
   }
+  let code: ExitCode = 0;
   for (const { key } of links.filter(concerns)) {
-    await ask(instance, `/api/links/${encodeURIComponent(key)}/reconnect`, 'POST');
-    say({ zh: `链路 ${key} 正在重新连接`, en: `the link ${key} connects anew` });
+    const path = `/api/links/${encodeURIComponent(key)}/reconnect`;
+    const answer = await ask(instance, path, 'POST').catch(() => undefined);
+    if (answer?.ok) {
+      say({ zh: `链路 ${key} 正在重新连接`, en: `the link ${key} connects anew` });
+    } else {
+      code = 1;
+      say({
+        zh: `已改好，但未能通知网关：链路 ${key} 到下次连接时才生效（或重启网关）`,
+        en: `changed, but the gateway could not be told: it holds for the link ${key} when it next connects (or restart the gateway)`,
+      });
+    }
   }
+  return code;
 }
 
-/** Undefined where nobody answers. */
+/** Undefined where nobody answers, or another program: the gateway was killed, and its port is somebody else's now. */
 async function linksOf(instance: Instance): Promise<readonly LinkReply[] | undefined> {
   const answer = await ask(instance, '/api/links', 'GET').catch(() => undefined);
-  if (answer === undefined) return undefined;
-  const body: unknown = await answer.json();
-  if (Value.Check(Type.Array(LinkReply), body)) return body;
-  throw new CommandFailed({
-    zh: `应答有误（${answer.status}）`,
-    en: `this is no answer of a gateway (${answer.status})`,
-  });
+  const body: unknown = await answer?.json().catch(() => undefined);
+  return Value.Check(Type.Array(LinkReply), body) ? body : undefined;
 }
 
 function ask(instance: Instance, path: string, method: 'GET' | 'POST'): Promise<Response> {

@@ -100,6 +100,13 @@ type Wanted = { readonly ok: true; readonly filter: string; readonly forMs: numb
 
 function wantedOf(options: ScanOptions): Wanted {
   const [other] = Object.keys(options).filter((name) => !known.has(name));
+  if (other === 'points') {
+    const text = {
+      zh: 'browse 只用于 OPC UA 链路；MQTT 链路请用 scan',
+      en: 'browse is for OPC UA; on an MQTT link use scan',
+    };
+    return { ok: false, text };
+  }
   if (other !== undefined) {
     return {
       ok: false,

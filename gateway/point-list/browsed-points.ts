@@ -29,14 +29,20 @@ const BROWSED_TABLE = 'points';
 /** Takes what a scan tells, and gives the points of it; assets stay together, in the order in which they were met. */
 export class BrowsedPoints {
   readonly #byAsset = new Map<string, BrowsedPoint[]>();
+  readonly #harmless: (text: string) => string;
   #columns: readonly string[] | undefined;
+
+  /** @param harmless makes of what a controller sends what a terminal or a workbook shows and does not obey */
+  constructor(harmless: (text: string) => string) {
+    this.#harmless = harmless;
+  }
 
   take(event: ScanEvent): void {
     if (event.kind === 'table' && event.table.key === BROWSED_TABLE) {
       this.#columns = event.table.columns.map(({ key }) => key);
     }
     if (event.kind !== 'row' || event.table !== BROWSED_TABLE || this.#columns === undefined) return;
-    const point = pointOf(this.#columns, event.cells);
+    const point = pointOf(this.#columns, event.cells, this.#harmless);
     const own = this.#byAsset.get(point.asset);
     if (own === undefined) this.#byAsset.set(point.asset, [point]);
     else own.push(point);
@@ -47,24 +53,29 @@ export class BrowsedPoints {
   }
 }
 
-function pointOf(columns: readonly string[], cells: readonly Shown[]): BrowsedPoint {
+function pointOf(
+  columns: readonly string[],
+  cells: readonly Shown[],
+  harmless: (text: string) => string,
+): BrowsedPoint {
   const cell = (key: string) => {
     const shown: string | Text = cells[columns.indexOf(key)] ?? '';
     return typeof shown === 'string' ? shown : shown.en;
   };
+  const told = (key: string) => harmless(cell(key));
   const group = <T>(key: string) => JSON.parse(cell(key) || '{}') as Readonly<Record<string, T>>;
   return {
     asset: cell('asset'),
-    assetName: cell('assetName'),
+    assetName: told('assetName'),
     address: group('address'),
     point: cell('point'),
-    pointName: cell('pointName'),
+    pointName: told('pointName'),
     kind: cell('kind') as ValueKind,
-    engineeringUnit: cell('engineeringUnit'),
+    engineeringUnit: told('engineeringUnit'),
     low: cell('low'),
     high: cell('high'),
-    states: group<string>('states'),
+    states: Object.fromEntries(Object.entries(group<string>('states')).map(([value, text]) => [value, harmless(text)])),
     mapPoint: group('mapPoint'),
-    value: cell('value'),
+    value: told('value'),
   };
 }

@@ -22,7 +22,7 @@ async function browse(node: string | undefined, interruptAfter = Number.POSITIVE
     log: { info: () => undefined, warn: () => undefined },
     wire: untoldWire,
   });
-  const found = new BrowsedPoints();
+  const found = new BrowsedPoints((text) => text);
   const stop = new AbortController();
   const options = { points: 'true', pace: '0ms', ...(node && { from: `nsu=${PLANT};s=${node}` }) };
   let rows = 0;
@@ -76,4 +76,13 @@ test('ended early, it keeps what was found', async () => {
   expect(part.points.length).toBeGreaterThanOrEqual(50);
   expect(part.points.length).toBeLessThan(200);
   expect(part.end.complete).toBe(false);
+});
+
+test('a node to begin at that the server does not have is told', async () => {
+  const { points, end } = await browse('Pumpz');
+  expect([points, end.complete]).toEqual([[], false]);
+  expect(end.notes[0]).toMatchObject({
+    zh: expect.stringContaining('s=Pumpz'),
+    en: expect.stringContaining('s=Pumpz'),
+  });
 });

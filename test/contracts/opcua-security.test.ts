@@ -15,6 +15,7 @@ import { opcuaProtocol } from '../../adapters/opcua/protocol.ts';
 import { opcuaCertificates } from '../../adapters/opcua/security/certificates.ts';
 import { makeOwn, OWN_FILE } from '../../adapters/opcua/security/own-certificate.ts';
 import { systemClock } from '../../model/clock.ts';
+import { untoldWire } from '../../model/untold-wire.ts';
 import { AdapterRun, type Ending } from '../support/adapter-run.ts';
 import { OpcuaServerProcess, PLANT_NAMESPACE } from '../support/opcua-server-process.ts';
 import { freePort } from '../support/servers.ts';
@@ -152,6 +153,18 @@ test('an unknown server is refused with the command to trust it, and read once s
   expect(certificates?.serverUntilMs).toBe(waiting?.untilMs);
 });
 
+test('what a person asks of a server that is not trusted is told the refusal alone, which says what to do', async () => {
+  const endpoint = await serverOf();
+  const adapter = opcuaProtocol.create({
+    ...{ key: 'lifts', points: [], clock: systemClock(), log, wire: untoldWire, folder: tempFolder() },
+    settings: { endpoint, security: { policy: 'best' } },
+  });
+  const { signal } = new AbortController();
+  const trouble = { what: { en: expect.stringContaining('certificates trust lifts') }, next: [] };
+  expect(await adapter.probe?.({ where: 'i=2258' }, signal)).toMatchObject({ finding: { trouble } });
+  expect(await adapter.scan?.({}, signal, () => undefined)).toMatchObject({ end: { trouble } });
+});
+
 test('another link does not believe it for that', async () => {
   const endpoint = await serverOf();
   const folder = await acquainted(endpoint);
@@ -209,7 +222,7 @@ test('what the server does not offer is told with what it does', async () => {
   const signed = await refusal(begin(endpoint, { folder, settings: { security: { policy: 'best', mode: 'sign' } } }));
   expect(signed).toContain('Basic256Sha256/signAndEncrypt');
   const none = await refusal(begin(endpoint, { folder, settings: { security: undefined } }));
-  expect(none).toMatch(/no endpoint of this policy|without encryption/);
+  expect(none.match(/security: \{ policy: best \}/g)).toHaveLength(2);
 });
 
 test('best is the strongest of what is offered', async () => {

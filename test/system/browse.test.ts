@@ -56,6 +56,9 @@ test('what was browsed is imported unchanged, is without a mistake, and reads go
   expect(written).toMatch(/running: \{ kind: enum, .*en: stopped .*en: running/);
   expect(written).toMatch(/mode: \{ kind: enum, .*"?1"?: \{ zh: Automatic.*"?4"?: \{ zh: By hand/);
 
+  const shown = await browse('--profile', 'lab-pump');
+  expect(shown).toMatch(/^pump-2,二号泵,.*,pressure,s=\{asset\}\.Pressure,/m);
+
   const list = join(folder, 'points.xlsx');
   await browse('--profile', 'lab-pump', '--system', 'water', '--out', list);
   const imported = await lamplighter('import', list, '--site', siteFile, '--data', dataDir);
@@ -95,4 +98,14 @@ test('what was browsed is imported unchanged, is without a mistake, and reads go
   } finally {
     await gateway.end();
   }
+});
+
+test('a profile that is there already is not written over, whatever the server would say', async () => {
+  const out = join(folder, 'by-hand.yaml');
+  writeFileSync(out, 'up: running && !fault');
+  const args = ['browse', 'plant', '--as', 'profile', '--out', out, '--site', siteFile, '--data', dataDir];
+  const child = new Child('gateway/main.ts', args);
+  expect(await child.exit()).toBe(2);
+  expect(child.lines).toEqual([expect.stringContaining(out)]);
+  expect(readFileSync(out, 'utf8')).toBe('up: running && !fault');
 });

@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
@@ -35,10 +38,40 @@ assets: []
 
 /** Runs a command to its end; what it printed, and its exit code. */
 async function certificates(...args: string[]): Promise<{ code: number | string | null; text: string }> {
-  const child = new Child('gateway/main.ts', ['certificates', ...args, '--data', dataDir]);
+  const child = new Child('gateway/main.ts', ['certificates', '--data', dataDir, ...args]);
   const code = await child.exit();
   return { code, text: child.lines.join('\n') };
 }
+
+test('what the commands cannot use is one line with what to do, and another program at our port is no gateway', async () => {
+  const data = join(folder, 'odd');
+  mkdirSync(join(data, 'opcua'), { recursive: true });
+  const own = join(data, 'opcua', 'own.pem');
+  writeFileSync(own, 'damaged');
+  const other = createServer((_request, response) => response.end('hello')).listen(0, '127.0.0.1');
+  onTestFinished(() => void other.close());
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  const instance = {
+    pid: 1,
+    version: '0',
+    url: `http://127.0.0.1:${port}`,
+    token: null,
+    startedMs: 0,
+    simulators: null,
+  };
+  writeFileSync(join(data, 'instance.json'), JSON.stringify(instance));
+  const shown = await certificates('--data', data);
+  expect(shown.text.split('\n')).toHaveLength(1);
+  expect(shown).toMatchObject({ code: 2, text: expect.stringContaining(`make --replace --data ${data}`) });
+  const made = await certificates('make', '--replace', '--data', data);
+  expect(made).toMatchObject({ code: 0, text: expect.stringContaining('no gateway runs') });
+  rmSync(join(data, 'opcua'), { recursive: true });
+  writeFileSync(join(data, 'opcua'), '');
+  const barred = await certificates('make', '--data', data);
+  expect(barred.text.split('\n')).toHaveLength(1);
+  expect(barred).toMatchObject({ code: 2, text: expect.stringContaining('as root') });
+});
 
 test('a server is trusted by command, refused by command, and a new certificate of ours is used at once', async () => {
   const server = await OpcuaServerProcess.start({

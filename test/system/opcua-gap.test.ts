@@ -48,7 +48,8 @@ async function get<T>(path: string): Promise<T> {
 }
 
 const speed = async () => (await get<PointReply[]>('/api/points?asset=n1')).find(({ key }) => key === 'n1/speed');
-const isUp = async () => (await get<LinkReply[]>('/api/links')).find(({ key }) => key === 'bus')?.state === 'up';
+const bus = async () => (await get<LinkReply[]>('/api/links')).find(({ key }) => key === 'bus');
+const isUp = async () => (await bus())?.state === 'up';
 
 /** The stretches of the ledger, oldest first, each with its end. */
 function ledger(): { readonly class: string; readonly fromMs: number; readonly untilMs: number }[] {
@@ -65,7 +66,7 @@ function ledger(): { readonly class: string; readonly fromMs: number; readonly u
 }
 
 beforeAll(async () => {
-  server = await OpcuaServerProcess.start({ items: 2 });
+  server = await OpcuaServerProcess.start({ items: 2, maxSessions: 1 });
   mkdirSync(join(folder, 'profiles'));
   mkdirSync(join(folder, 'maps', 'opcua'), { recursive: true });
   writeFileSync(join(folder, 'profiles', 'fan.yaml'), PROFILE);
@@ -84,23 +85,67 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test.each(['killed', 'frozen'])('while its server is %s an asset is unknown: not up, and not down', async (how) => {
-  const lastReplyMs = (await speed())?.receivedMs ?? Number.NaN;
-  if (how === 'killed') await server.kill();
-  else server.freeze();
-  const goneMs = Date.now();
-  await until('the link is down', WITHIN_MS, async () => !(await isUp()));
-  const backMs = Date.now();
-  if (how === 'killed') await server.start();
-  else server.thaw();
-  await until('the fan is known again', WITHIN_MS, async () => ((await speed())?.receivedMs ?? 0) > backMs);
-  const [gap] = await until('the ledger is on disk', WITHIN_MS, () => {
-    const over = ledger().filter(({ fromMs, untilMs }) => fromMs < backMs && untilMs > goneMs + 1);
-    return over.at(-1)?.untilMs !== Number.POSITIVE_INFINITY && over.filter((one) => one.class === 'unknown');
-  });
-  expect(gap?.fromMs, 'from the last good reply on').toBeGreaterThanOrEqual(lastReplyMs);
-  expect(gap?.fromMs, 'nothing of the gap is up').toBeLessThanOrEqual(goneMs);
-  expect(gap?.untilMs, 'to the return').toBeGreaterThanOrEqual(backMs);
-  const within = ledger().filter(({ fromMs, untilMs }) => untilMs > goneMs && fromMs < backMs);
-  expect(within.map((one) => one.class)).toEqual(['unknown']);
+const HOUR_MS = 3_600_000;
+const SPARE_NAMESPACE = 'urn:lab:spare';
+
+/** What happens to the server, and how it is there again; one after the other, so that each has what the former left. */
+const fates = [
+  ['is killed', () => server.kill(), () => server.start()],
+  ['is frozen', () => server.freeze(), () => server.thaw()],
+  [
+    'starts again an hour ahead of us, its namespaces in another order',
+    () => server.shutDown(),
+    () => server.start({ namespaces: [SPARE_NAMESPACE, PLANT_NAMESPACE], clockOffMs: HOUR_MS }),
+  ],
+  ['starts again an hour behind us', () => server.kill(), () => server.start({ clockOffMs: -HOUR_MS })],
+] as const;
+
+test.each(fates)(
+  'while its server, which takes one session, %s, an asset is unknown: not up, and not down',
+  async (_what, go, come) => {
+    const lastReplyMs = (await speed())?.receivedMs ?? Number.NaN;
+    await go();
+    const goneMs = Date.now();
+    await until('the link is down', WITHIN_MS, async () => !(await isUp()));
+    const backMs = Date.now();
+    await come();
+    const known = await until('the fan is known again', WITHIN_MS, async () => {
+      const now = await speed();
+      return now?.value === 1 && (now.receivedMs ?? 0) > backMs && now;
+    });
+    expect(Math.abs((known.receivedMs ?? 0) - (known.sourceMs ?? 0)), 'no stamp of a clock that is off').toBeLessThan(
+      HOUR_MS / 2,
+    );
+    const [gap] = await until('the ledger is on disk', WITHIN_MS, () => {
+      const over = ledger().filter(({ fromMs, untilMs }) => fromMs < backMs && untilMs > goneMs + 1);
+      return over.at(-1)?.untilMs !== Number.POSITIVE_INFINITY && over.filter((one) => one.class === 'unknown');
+    });
+    expect(gap?.fromMs, 'from the last good reply on').toBeGreaterThanOrEqual(lastReplyMs);
+    expect(gap?.fromMs, 'nothing of the gap is up').toBeLessThanOrEqual(goneMs);
+    expect(gap?.untilMs, 'to the return').toBeGreaterThanOrEqual(backMs);
+    const within = ledger().filter(({ fromMs, untilMs }) => untilMs > goneMs && fromMs < backMs);
+    expect(within.map((one) => one.class)).toEqual(['unknown']);
+    const nowMs = Date.now();
+    expect(
+      ledger().filter(({ fromMs }) => fromMs > nowMs),
+      'nothing is told of the future',
+    ).toEqual([]);
+    expect((await server.counts()).sessions).toBe(1);
+  },
+);
+
+test('while a subscription is gone that nobody told of, an asset stays known, since it is read', async () => {
+  // A subscription that never told anything would cost the session.
+  const messages = async () => (await bus())?.wire.messages ?? 0;
+  const before = await messages();
+  await server.set(1, 2);
+  await until('a change is told', WITHIN_MS, async () => (await messages()) > before);
+  const { subscriptionsMade } = await server.counts();
+  const fromMs = Date.now();
+  await server.dropSubscriptions();
+  await until('there is another', WITHIN_MS, async () => (await server.counts()).subscriptionsMade > subscriptionsMade);
+  await server.set(1, 3);
+  await until('the change is known', WITHIN_MS, async () => (await speed())?.value === 3);
+  const since = ledger().filter(({ untilMs }) => untilMs > fromMs);
+  expect(since.map((one) => one.class)).toEqual(['up']);
 });

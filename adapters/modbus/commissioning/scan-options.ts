@@ -35,6 +35,11 @@ const known: ReadonlySet<string> = new Set(['units', 'tables', 'from', 'to', 'ev
 /** Reads the options of a scan; what is wrong is told with what may be written. */
 export function parseScan(options: ScanOptions): ParsedScan {
   const [other] = Object.keys(options).filter((name) => !known.has(name));
+  if (other === 'points')
+    return refused(
+      'browse 只用于 OPC UA 链路；Modbus 链路请用 scan',
+      'browse is for OPC UA; on a Modbus link use scan',
+    );
   if (other !== undefined) {
     return refused(`Modbus 扫描没有选项 --${other}`, `a scan over Modbus has no option --${other}`);
   }

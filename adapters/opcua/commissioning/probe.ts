@@ -42,13 +42,15 @@ export async function probeOpcua(
 
 /** What the link's own session rejects with is the library's, and means that the connection is gone. */
 function explained(error: unknown): Finding {
-  if (error instanceof LinkLost || error instanceof SetupRefused) return unreachable(error.reason);
+  // A refusal says itself what is to be done: address and port are right.
+  if (error instanceof SetupRefused) return unreachable(error.reason, []);
+  if (error instanceof LinkLost) return unreachable(error.reason);
   const why = error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error);
   return unreachable({ zh: `读取中断：${why}`, en: `the read broke off: ${why}` });
 }
 
-function unreachable(what: Text): Finding {
-  return { outcome: 'unreachable', facts: [], tables: [], trouble: { what, next: connectionAdvice } };
+function unreachable(what: Text, next: readonly Text[] = connectionAdvice): Finding {
+  return { outcome: 'unreachable', facts: [], tables: [], trouble: { what, next } };
 }
 
 /** What to look at where there is no session. */

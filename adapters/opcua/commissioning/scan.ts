@@ -62,7 +62,7 @@ export async function scanOpcua(
   try {
     return { ok: true, end: await link.withSession((session) => scan.run(session)) };
   } catch (error) {
-    return { ok: true, end: scan.brokenOff(reasonOf(error)) };
+    return { ok: true, end: scan.brokenOff(reasonOf(error), error instanceof SetupRefused ? [] : connectionAdvice) };
   }
 }
 
@@ -139,9 +139,9 @@ class Scan {
   }
 
   /** The connection is gone, or there never was one. */
-  brokenOff(what: Text): ScanEnd {
+  brokenOff(what: Text, next: readonly Text[]): ScanEnd {
     const outcome = 'unreachable';
-    return { complete: false, outcome, notes: this.#walk?.notes ?? [], trouble: { what, next: connectionAdvice } };
+    return { complete: false, outcome, notes: this.#walk?.notes ?? [], trouble: { what, next } };
   }
 
   #end({ complete, notes, namespaces }: Walk): ScanEnd {

@@ -113,6 +113,12 @@ export class Walk {
     this.#readSize = new CallSize(Math.min(limits.nodesPerRead ?? VALUES_PER_READ, VALUES_PER_READ));
     this.#met.add(rootId.toString());
     const root = await this.#root(rootId);
+    if (root === undefined) {
+      return this.note({
+        zh: `服务器上没有起始节点 ${from.node}（区分大小写）；不写节点时从对象文件夹开始`,
+        en: `the server has no node ${from.node} to begin at (case matters); without a node it begins at the folder of objects`,
+      });
+    }
     await visit([root]);
     let level: readonly FoundNode[] = [root];
     while (level.length > 0 && !this.over()) {
@@ -199,10 +205,12 @@ export class Walk {
     });
   }
 
-  async #root(nodeId: NodeId): Promise<FoundNode> {
+  /** Undefined where the server does not have it. */
+  async #root(nodeId: NodeId): Promise<FoundNode | undefined> {
     const attributes = [AttributeIds.BrowseName, AttributeIds.DisplayName, AttributeIds.NodeClass];
     const wanted = attributes.map((attributeId) => ({ nodeId, attributeId }));
     const answers = await this.read(wanted);
+    if (wanted.every((one) => /^BadNodeId/.test(answers.get(one)?.statusCode.name ?? ''))) return undefined;
     const [name, title, nodeClass] = wanted.map((one) => answers.get(one)?.value?.value as unknown);
     const types = await this.references([nodeId], HAS_TYPE_DEFINITION, 0);
     return {

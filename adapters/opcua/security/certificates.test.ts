@@ -1,8 +1,9 @@
 import { X509Certificate } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
+import { SetupRefused } from '../../../model/adapter.ts';
 import { tempFolder } from '../../../test/support/temp-folder.ts';
 import { factsOf, readCertificate, thumbprintOf } from './certificate-facts.ts';
 import { opcuaCertificates } from './certificates.ts';
@@ -73,7 +74,12 @@ test('one that is there is replaced only where somebody says so', async () => {
 test('a file that is none of ours is told, and not replaced', async () => {
   const folder = tempFolder();
   writeFileSync(join(folder, OWN_FILE), 'not a key');
-  await expect(ownOrMade(folder, NOW_MS)).rejects.toThrow();
+  const told = await ownOrMade(folder, NOW_MS).catch((error: unknown) => error);
+  expect(told).toBeInstanceOf(SetupRefused);
+  const command = `certificates make --replace --data ${dirname(folder)}`;
+  for (const text of Object.values((told as SetupRefused).reason)) {
+    for (const word of [join(folder, OWN_FILE), command]) expect(text).toContain(word);
+  }
   expect(readFileSync(join(folder, OWN_FILE), 'utf8')).toBe('not a key');
 });
 
@@ -86,11 +92,19 @@ test('what a server shows waits, is trusted by its thumbprint alone, and can be 
     ['lifts', ADDRESS, 'waiting'],
     ['pumps', '[fe80::1]:4840', 'waiting'],
   ]);
+  expect(servers.trust('lfts', thumbprintOf(first))).toMatchObject({
+    ok: false,
+    text: { zh: expect.stringContaining('lifts, pumps'), en: expect.stringContaining('lifts, pumps') },
+  });
   const other = servers.trust('lifts', thumbprintOf(second));
   expect(other).toMatchObject({ ok: false, text: { zh: expect.stringContaining(thumbprintOf(first)) } });
   expect(servers.trusted('lifts', ADDRESS)).toBeUndefined();
   expect(servers.trust('lifts', first.fingerprint)).toMatchObject({ ok: true, value: { state: 'trusted' } });
   expect(servers.trusted('lifts', ADDRESS)?.raw.equals(first.raw)).toBe(true);
+  expect(servers.trust('lifts', thumbprintOf(first))).toMatchObject({
+    ok: false,
+    text: { zh: expect.stringContaining('已经信任'), en: expect.stringContaining('already') },
+  });
   expect(servers.trusted('lifts', '10.0.0.8:4840')).toBeUndefined();
   expect(servers.trusted('pumps', ADDRESS)).toBeUndefined();
   expect(servers.refuse('lifts')).toHaveLength(1);
@@ -106,6 +120,41 @@ test('one certificate waits and one is trusted at an address, the newest that wa
   servers.putAside('lifts', ADDRESS, first);
   servers.trust('lifts', thumbprintOf(first));
   expect(servers.all().map(({ thumbprint, state }) => [thumbprint, state])).toEqual([[thumbprintOf(first), 'trusted']]);
+});
+
+test('one that a gateway put aside again while it was being trusted stays trusted', () => {
+  const servers = new ServerCertificates(tempFolder());
+  for (const _ of [1, 2]) {
+    servers.putAside('lifts', ADDRESS, first);
+    expect(servers.trust('lifts', thumbprintOf(first)).ok).toBe(true);
+    expect(servers.trusted('lifts', ADDRESS)?.raw.equals(first.raw)).toBe(true);
+  }
+});
+
+test('a damaged file among the trusted trusts nobody, and gives way to what is trusted next', () => {
+  const folder = tempFolder();
+  const servers = new ServerCertificates(folder);
+  servers.putAside('lifts', ADDRESS, first);
+  servers.trust('lifts', thumbprintOf(first));
+  const [name = ''] = readdirSync(join(folder, 'trusted'));
+  writeFileSync(join(folder, 'trusted', name), '');
+  expect(servers.trusted('lifts', ADDRESS)).toBeUndefined();
+  servers.putAside('lifts', ADDRESS, second);
+  servers.trust('lifts', thumbprintOf(second));
+  expect(servers.trusted('lifts', ADDRESS)?.raw.equals(second.raw)).toBe(true);
+  expect(readdirSync(join(folder, 'trusted'))).toHaveLength(1);
+});
+
+test.skipIf(process.getuid?.() !== 0)('what root puts aside belongs to whom the data folder does', () => {
+  const data = tempFolder();
+  const nobody = 65_534;
+  chownSync(data, nobody, nobody);
+  const folder = join(data, 'opcua');
+  new ServerCertificates(folder).putAside('lifts', ADDRESS, first);
+  const [name = ''] = readdirSync(join(folder, 'waiting'));
+  for (const path of ['', 'trusted', 'waiting', join('waiting', name)]) {
+    expect([path, statSync(join(folder, path)).uid]).toEqual([path, nobody]);
+  }
 });
 
 test('what waits is bounded', () => {

@@ -2,9 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import type { CertificateFacts } from '../../../model/certificates.ts';
 import type { Text } from '../../../model/text.ts';
 import { factsOf, thumbprintOf } from './certificate-facts.ts';
-
-/** Data folder of a command that does not name one. */
-const DEFAULT_DATA_DIR = 'data';
+import { typedCommand } from './typed-command.ts';
 
 /** Of whom a certificate is judged. */
 export interface JudgedServer {
@@ -26,18 +24,18 @@ export function judgeServer(shown: X509Certificate, server: JudgedServer): Text 
   const { trusted } = server;
   if (trusted?.raw.equals(shown.raw)) return undefined;
   const facts = factsOf(shown);
-  const how = howToTrust(server, facts.thumbprint);
+  const how = typedCommand(`certificates trust ${server.link} ${facts.thumbprint}`, server.dataDir);
   const { zh, en } = described(facts, server);
   if (trusted === undefined) {
     return {
-      zh: `服务器 ${server.address} 的证书尚未信任：${zh}。与服务器上显示的指纹核对一致后：${how.zh}`,
-      en: `the certificate of ${server.address} is not trusted: ${en}. Compare the thumbprint with the one that the server itself shows, then: ${how.en}`,
+      zh: `服务器 ${server.address} 的证书尚未信任：${zh}。与服务器上显示的指纹核对一致后：${how}`,
+      en: `the certificate of ${server.address} is not trusted: ${en}. Compare the thumbprint with the one that the server itself shows, then: ${how}`,
     };
   }
   const before = thumbprintOf(trusted);
   return {
-    zh: `服务器 ${server.address} 的证书变了：原为 ${before}，现为 ${zh}。若服务器没有换过证书或重装，可能有人冒充，请勿信任；确认换过且指纹一致后：${how.zh}`,
-    en: `the certificate of ${server.address} CHANGED: it was ${before}, now it is ${en}. If nobody renewed it or set the server up anew, somebody may pose as it: do not trust it. If somebody did, and the thumbprint is the one that the server shows: ${how.en}`,
+    zh: `服务器 ${server.address} 的证书变了：原为 ${before}，现为 ${zh}。若服务器没有换过证书或重装，可能有人冒充，请勿信任；确认换过且指纹一致后：${how}`,
+    en: `the certificate of ${server.address} CHANGED: it was ${before}, now it is ${en}. If nobody renewed it or set the server up anew, somebody may pose as it: do not trust it. If somebody did, and the thumbprint is the one that the server shows: ${how}`,
   };
 }
 
@@ -54,12 +52,6 @@ function described(facts: CertificateFacts, { nowMs }: JudgedServer): Text {
     zh: `${facts.thumbprint}（${facts.subject}${note.zh}）`,
     en: `${facts.thumbprint} (${facts.subject}${note.en})`,
   };
-}
-
-function howToTrust({ link, dataDir }: JudgedServer, thumbprint: string): Text {
-  const where = dataDir === DEFAULT_DATA_DIR ? '' : ` --data ${dataDir}`;
-  const command = `npm run lamplighter -- certificates trust ${link} ${thumbprint}${where}`;
-  return { zh: command, en: command };
 }
 
 function day(ms: number): string {

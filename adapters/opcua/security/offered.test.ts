@@ -49,3 +49,23 @@ test('a password does not go in clear over a connection that is only signed; enc
   expect(chosen(chooseEndpoint([offer(policy, Sign)], signed))).toBe(policy);
   expect(chosen(chooseEndpoint([offer(policy, SignAndEncrypt, SecurityPolicy.None)], encrypted))).toBe(policy);
 });
+
+test('nor does it where the policies that the server leaves to choose from make the library take none', () => {
+  const settings = {
+    ...{ endpoint, username: 'u', password: 'p' },
+    security: { policy: 'Basic256Sha256', mode: 'sign' },
+  } as const;
+  const { Basic128Rsa15, Basic256, Basic256Sha256 } = SecurityPolicy;
+  const outcome = (...tokenPolicies: readonly (SecurityPolicy | null)[]) => {
+    const offered = offer(Basic256Sha256, Sign);
+    offered.userIdentityTokens = tokenPolicies.flatMap(
+      (policy) => offer(policy ?? Basic256Sha256, Sign, policy).userIdentityTokens ?? [],
+    );
+    return chosen(chooseEndpoint([offered], settings));
+  };
+  for (const other of [Basic128Rsa15, Basic256, null]) {
+    expect(outcome(SecurityPolicy.None, other)).toContain('password in clear');
+  }
+  expect(outcome(SecurityPolicy.None, Basic256Sha256)).toBe(Basic256Sha256);
+  expect(outcome(null)).toBe(Basic256Sha256);
+});

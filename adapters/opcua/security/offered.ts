@@ -1,4 +1,10 @@
-import { type EndpointDescription, MessageSecurityMode, SecurityPolicy, UserTokenType } from 'node-opcua';
+import {
+  type EndpointDescription,
+  MessageSecurityMode,
+  SecurityPolicy,
+  type UserTokenPolicy,
+  UserTokenType,
+} from 'node-opcua';
 import type { Text } from '../../../model/text.ts';
 import type { OpcuaSettings } from '../schema.ts';
 
@@ -36,12 +42,18 @@ export function chooseEndpoint(offered: readonly EndpointDescription[], settings
   if (endpoint === undefined) return { ok: false, why: notOffered(offered) };
   const tokens = (endpoint.userIdentityTokens ?? []).filter(({ tokenType }) => tokenType === userTypeOf(settings));
   if (tokens.length === 0) return { ok: false, why: otherUsers(endpoint) };
-  const inClear = ({ securityPolicyUri }: { securityPolicyUri: string | null }) =>
-    securityPolicyUri === SecurityPolicy.None;
-  if (wanted === modes.sign && userTypeOf(settings) === UserTokenType.UserName && tokens.every(inClear)) {
-    return { ok: false, why: passwordInClear };
-  }
+  const isSigned = wanted === modes.sign && userTypeOf(settings) === UserTokenType.UserName;
+  if (isSigned && mayBeInClear(tokens)) return { ok: false, why: passwordInClear };
   return { ok: true, endpoint };
+}
+
+/**
+ * Whether the library may send the password as it is, where the server leaves the choice of several policies for it. It
+ * takes the best that it knows, leaves out the oldest, and counts one that is not named as less than None.
+ */
+function mayBeInClear(tokens: readonly UserTokenPolicy[]): boolean {
+  const uris = tokens.map(({ securityPolicyUri }) => securityPolicyUri);
+  return uris.includes(SecurityPolicy.None) && !policies.some((policy) => uris.includes(SecurityPolicy[policy]));
 }
 
 /** Text of a policy's URI as the site file has it; the URI itself of one that is not used. */

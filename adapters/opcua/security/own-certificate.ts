@@ -1,19 +1,12 @@
 import { createPrivateKey, type KeyObject, randomUUID, X509Certificate } from 'node:crypto';
-import {
-  chownSync,
-  linkSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { linkSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
+import { SetupRefused } from '../../../model/adapter.ts';
 import type { CertificateChange, OwnCertificate } from '../../../model/certificates.ts';
 import { applicationUriOf, factsOf } from './certificate-facts.ts';
+import { giveToOwner } from './give-to-owner.ts';
+import { typedCommand } from './typed-command.ts';
 
 /** Key and certificate in one file, so that they are replaced together or not at all. */
 export const OWN_FILE = 'own.pem';
@@ -37,18 +30,36 @@ export interface OwnKeyPair {
 
 /**
  * Reads the own certificate from the protocol's folder; undefined where none was made. Throws where the file cannot be
- * read, or is none of ours.
+ * read, and SetupRefused where it is none of ours.
  */
 export function readOwn(folder: string): OwnKeyPair | undefined {
   const path = join(folder, OWN_FILE);
   if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
-  const pem = readFileSync(path);
-  const certificate = new X509Certificate(pem);
-  const key = createPrivateKey(pem);
-  const applicationUri = applicationUriOf(certificate);
-  if (applicationUri === undefined) throw new Error(`the certificate in ${path} has no application URI`);
-  if (!certificate.checkPrivateKey(key)) throw new Error(`certificate and key in ${path} do not belong together`);
-  return { certificate, key, applicationUri, facts: { ...factsOf(certificate), file: givenFile(folder, certificate) } };
+  const pair = pairOf(readFileSync(path));
+  if (pair === undefined) throw noPair(path, dirname(folder));
+  return { ...pair, facts: { ...factsOf(pair.certificate), file: givenFile(folder, pair.certificate) } };
+}
+
+/** Undefined where the file is damaged, or somebody's whose key is not that of the certificate. */
+function pairOf(pem: Buffer): Omit<OwnKeyPair, 'facts'> | undefined {
+  try {
+    const certificate = new X509Certificate(pem);
+    const key = createPrivateKey(pem);
+    const applicationUri = applicationUriOf(certificate);
+    if (applicationUri === undefined || !certificate.checkPrivateKey(key)) return undefined;
+    return { certificate, key, applicationUri };
+  } catch {
+    // What the parser says of it helps nobody, and there may be a key in it.
+    return undefined;
+  }
+}
+
+function noPair(path: string, dataDir: string): SetupRefused {
+  const again = typedCommand('certificates make --replace', dataDir);
+  return new SetupRefused({
+    zh: `证书目录无法使用：${path} 已损坏，或不是带密钥的证书；请从备份恢复该文件，或用 ${again} 重做（之后须在每台服务器上重新信任）`,
+    en: `the folder of certificates cannot be used: ${path} is damaged, or no certificate with its key; restore it from a backup, or make another with ${again}, which each server must then trust anew`,
+  });
 }
 
 /** Reads the own certificate, or makes it where there is none. Many links may need it at once, of several processes. */
@@ -84,13 +95,6 @@ export async function makeOwn(
   const own = readOwn(folder);
   if (own === undefined) throw new Error(`${join(folder, OWN_FILE)} was removed while it was made`);
   return { ok: true, value: own.facts };
-}
-
-/** What root makes belongs to whom the data folder does: the gateway, which may run as another user, must read it. */
-function giveToOwner(path: string, dataDir: string): void {
-  if (process.getuid?.() !== 0) return;
-  const { uid, gid } = statSync(dataDir);
-  chownSync(path, uid, gid);
 }
 
 /** Puts a file where none is; one that came there meanwhile stays. */

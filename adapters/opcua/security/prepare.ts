@@ -147,6 +147,7 @@ async function kept<T>(work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
+    if (cause instanceof SetupRefused) throw cause;
     const why = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause);
     throw new SetupRefused(
       { zh: `证书目录无法使用：${why}`, en: `the folder of certificates cannot be used: ${why}` },

@@ -1,9 +1,10 @@
 import { randomUUID, X509Certificate } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { CertificateChange, ServerCertificate } from '../../../model/certificates.ts';
 import type { Text } from '../../../model/text.ts';
-import { factsOf, thumbprintOf } from './certificate-facts.ts';
+import { factsOf, readCertificate, thumbprintOf } from './certificate-facts.ts';
+import { giveToOwner } from './give-to-owner.ts';
 
 /** Certificates that wait for somebody's decision; beyond that the oldest goes, and waits again when it is next shown. */
 export const MAX_WAITING = 64;
@@ -22,10 +23,13 @@ export class ServerCertificates {
     this.#folder = folder;
   }
 
-  /** The certificate that is trusted at this address of the link; undefined for none. */
+  /**
+   * The certificate that is trusted at this address of the link; undefined for none. A damaged file is none: what the
+   * server shows then waits, and whoever trusts it puts it in that file's place.
+   */
   trusted(link: string, address: string): X509Certificate | undefined {
     const [path] = this.#paths('trusted', link, address);
-    return path === undefined ? undefined : new X509Certificate(readFileSync(path));
+    return path === undefined ? undefined : readCertificate(readFileSync(path));
   }
 
   /** Puts aside what a server has shown, in the place of what it showed before. */
@@ -34,9 +38,13 @@ export class ServerCertificates {
     if (statSync(path, { throwIfNoEntry: false }) !== undefined) return;
     this.settle(link, address);
     // Both, so that they belong to the gateway's user, whoever runs the commands.
-    for (const state of ['waiting', 'trusted']) mkdirSync(join(this.#folder, state), { recursive: true, mode: 0o700 });
+    for (const state of ['', 'waiting', 'trusted']) {
+      const folder = join(this.#folder, state);
+      if (mkdirSync(folder, { recursive: true, mode: 0o700 }) !== undefined) this.#give(folder);
+    }
     const temporary = join(this.#folder, `.waiting.${randomUUID()}`);
     writeFileSync(temporary, certificate.toString(), { flush: true });
+    this.#give(temporary);
     renameSync(temporary, path);
     this.#keepBound();
   }
@@ -54,11 +62,18 @@ export class ServerCertificates {
   /** See `Certificates.trust`. */
   trust(link: string, thumbprint: string): CertificateChange<ServerCertificate> {
     const wanted = thumbprint.replace(/[\s:]/g, '').toLowerCase();
-    const waiting = this.#entries('waiting').filter((entry) => entry.link === link);
+    const all = this.#entries('waiting');
+    const waiting = all.filter((entry) => entry.link === link);
     const found = waiting.find((entry) => entry.thumbprint === wanted);
-    if (found === undefined) return { ok: false, text: nothingWaits(link, waiting) };
-    const former = this.#paths('trusted', link, found.address);
-    renameSync(this.#path('waiting', found), this.#path('trusted', found));
+    if (found === undefined) {
+      const done = this.#entries('trusted').find((entry) => entry.link === link && entry.thumbprint === wanted);
+      if (done !== undefined) return { ok: false, text: trustedAlready(done) };
+      return { ok: false, text: nothingWaits(link, waiting, [...new Set(all.map((entry) => entry.link))]) };
+    }
+    const path = this.#path('trusted', found);
+    // A gateway that met the server while it was being trusted has put the same one aside again.
+    const former = this.#paths('trusted', link, found.address).filter((old) => old !== path);
+    renameSync(this.#path('waiting', found), path);
     for (const old of former) rmSync(old, { force: true });
     return { ok: true, value: { ...found, state: 'trusted' } };
   }
@@ -68,6 +83,10 @@ export class ServerCertificates {
     const forgotten = this.all().filter((entry) => entry.link === link);
     for (const entry of forgotten) rmSync(this.#path(entry.state, entry), { force: true });
     return forgotten;
+  }
+
+  #give(path: string): void {
+    giveToOwner(path, dirname(this.#folder));
   }
 
   /** A file is never changed under its name, as a backup wants it. */
@@ -114,7 +133,20 @@ export class ServerCertificates {
 
 type Named = Pick<ServerCertificate, 'link' | 'address' | 'thumbprint'>;
 
-function nothingWaits(link: string, waiting: readonly ServerCertificate[]): Text {
+function trustedAlready({ link, address }: ServerCertificate): Text {
+  return {
+    zh: `链路 ${link} 已经信任 ${address} 的这张证书，无需再做`,
+    en: `the link ${link} trusts this certificate of ${address} already; nothing is to be done`,
+  };
+}
+
+function nothingWaits(link: string, waiting: readonly ServerCertificate[], links: readonly string[]): Text {
+  if (waiting.length === 0 && links.length > 0) {
+    return {
+      zh: `链路 ${link} 没有等待信任的服务器证书；有的链路是：${links.join(', ')}`,
+      en: `no server certificate of the link ${link} waits to be trusted; there are of: ${links.join(', ')}`,
+    };
+  }
   if (waiting.length === 0) {
     return {
       zh: `链路 ${link} 没有等待信任的服务器证书；先让网关连接一次`,

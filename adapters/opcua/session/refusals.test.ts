@@ -90,3 +90,13 @@ test('one that fails a check while ours has expired is told as expired, which is
     en: expect.stringContaining('out of its time'),
   });
 });
+
+test('the command that is told is for the folder in which our certificate is', () => {
+  const file = '/var/lib/lamp lighter/opcua/lamplighter.der';
+  for (const said of ['BadCertificateTimeInvalid', 'BadCertificateHostNameInvalid']) {
+    const { reason } = explained(new Error(said), { endpoint, own: { ...own, file }, nowMs });
+    for (const text of [reason.zh, reason.en]) {
+      expect(text).toContain("npm run lamplighter -- certificates make --replace --data '/var/lib/lamp lighter'");
+    }
+  }
+});

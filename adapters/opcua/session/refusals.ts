@@ -1,6 +1,8 @@
+import { dirname } from 'node:path';
 import { LinkLost, SetupRefused } from '../../../model/adapter.ts';
 import type { OwnCertificate } from '../../../model/certificates.ts';
 import type { Text } from '../../../model/text.ts';
+import { typedCommand } from '../security/typed-command.ts';
 import { faultOf, isSessionGone } from './service-fault.ts';
 
 /** Characters of what the library says that are shown. */
@@ -52,10 +54,14 @@ const refusals: readonly Refusal[] = [
     zh: '服务器认为我方证书的应用 URI 与所声明的不符（BadCertificateUriInvalid）：服务器上登记的可能是旧证书，请删除后重新导入我方证书',
     en: 'to the server the application URI in our certificate is not the one we announce (BadCertificateUriInvalid): it may have an old certificate of ours; remove it there and import the present one',
   }),
-  wait(/BadCertificateHostNameInvalid/, {
-    zh: '服务器要求证书中的主机名与连接一致（BadCertificateHostNameInvalid）：本机改过名时，用 certificates make --replace 重做证书，或在服务器上关闭该检查',
-    en: 'the server wants the host name in the certificate to be that of the connection (BadCertificateHostNameInvalid): if this machine was renamed, make another with certificates make --replace, or switch the check off on the server',
-  }),
+  {
+    pattern: /BadCertificateHostNameInvalid/,
+    next: 'wait',
+    text: (own) => ({
+      zh: `服务器要求证书中的主机名与连接一致（BadCertificateHostNameInvalid）：本机改过名时，用 ${makeAnother(own)} 重做证书，或在服务器上关闭该检查`,
+      en: `the server wants the host name in the certificate to be that of the connection (BadCertificateHostNameInvalid): if this machine was renamed, make another with ${makeAnother(own)}, or switch the check off on the server`,
+    }),
+  },
   wait(/BadCertificate(Revoked|IssuerRevoked)/, {
     zh: '我方证书在服务器上已被吊销',
     en: 'our certificate was revoked on the server',
@@ -84,8 +90,8 @@ const refusals: readonly Refusal[] = [
     en: 'the server refuses this mode: set another in security.mode of the site file, or allow it on the server',
   }),
   wait(/End point must exist/, {
-    zh: '服务器不提供这种安全策略和模式的端点（站点文件没有 security 时为无加密）',
-    en: 'the server has no endpoint of this policy and mode (without encryption, where the site file has no security)',
+    zh: '服务器不提供这种安全策略和模式的端点；站点文件的链路没有 security 时为无加密，这台服务器可能要求加密：写上 security: { policy: best }',
+    en: 'the server has no endpoint of this policy and mode; a link without security in the site file is without encryption, which this server may not allow: write security: { policy: best }',
   }),
   wait(/BadTcpEndpointUrlInvalid/, {
     zh: '服务器不认这个地址（BadTcpEndpointUrlInvalid）：核对 endpoint 中的主机名和路径，须与服务器配置的一致',
@@ -170,9 +176,14 @@ function untrusted(own: OwnCertificate | undefined): Text {
 
 function outOfTime(own: OwnCertificate | undefined): Text {
   return {
-    zh: `服务器认为我方证书不在有效期内（BadCertificateTimeInvalid）：核对服务器和本机的时钟${own ? `；我方证书有效期 ${day(own.fromMs)} 至 ${day(own.untilMs)}` : ''}；若确已过期，用 npm run lamplighter -- certificates make --replace 更换`,
-    en: `to the server our certificate is out of its time (BadCertificateTimeInvalid): check the clocks of the server and of this machine${own ? `; ours is good from ${day(own.fromMs)} to ${day(own.untilMs)}` : ''}; if it has expired, make another with npm run lamplighter -- certificates make --replace`,
+    zh: `服务器认为我方证书不在有效期内（BadCertificateTimeInvalid）：核对服务器和本机的时钟${own ? `；我方证书有效期 ${day(own.fromMs)} 至 ${day(own.untilMs)}` : ''}；若确已过期，用 ${makeAnother(own)} 更换`,
+    en: `to the server our certificate is out of its time (BadCertificateTimeInvalid): check the clocks of the server and of this machine${own ? `; ours is good from ${day(own.fromMs)} to ${day(own.untilMs)}` : ''}; if it has expired, make another with ${makeAnother(own)}`,
   };
+}
+
+/** The command for the very folder in which ours is kept: elsewhere it would make one that nobody uses. */
+function makeAnother(own: OwnCertificate | undefined): string {
+  return typedCommand('certificates make --replace', own === undefined ? 'data' : dirname(dirname(own.file)));
 }
 
 function fileText(own: OwnCertificate | undefined): Text {
