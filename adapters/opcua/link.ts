@@ -85,7 +85,8 @@ export class OpcuaLink {
       if (!signal.aborted) {
         const told = explained(error, { endpoint, nowMs: Date.now(), ...this.#preparation.own });
         keeps = !(told instanceof SetupRefused) && !isSessionSpent(error);
-        throw this.#endpoints.failed(told, answered);
+        // Without its session there is nothing to come back to, and what is wrong with this one may be right with the next.
+        throw this.#endpoints.failed(told, answered && keeps);
       }
     } finally {
       over.abort();

@@ -125,6 +125,38 @@ test('a session that answers, and publishes nothing: found by silence, and made 
   await allLive(link);
 });
 
+test('answers to what the server has made are lost: nothing is there twice', async () => {
+  await server.misbehave({ lost: ['CreateSubscriptionResponse', 'CreateMonitoredItemsResponse'] });
+  onTestFinished(() => server.misbehave({}));
+  const link = await held();
+  await until('both were missed', WITHIN_MS, () => link.endings.length === 2);
+  const asked = async () => (await server.counts()).requests.CreateMonitoredItemsRequest ?? 0;
+  const askedBefore = before.requests.CreateMonitoredItemsRequest ?? 0;
+  await until('the items were asked for again', WITHIN_MS, async () => (await asked()) >= askedBefore + 2);
+  await allLive(link);
+});
+
+test('reports that overtake each other: what is older is never told after what is newer', async () => {
+  const link = await held();
+  await server.misbehave({ swapped: true });
+  onTestFinished(() => server.misbehave({}));
+  const sinceMs = Date.now();
+  const seen = () => link.samples(3).filter(({ receivedMs }) => receivedMs > sinceMs);
+  await until('it was told often', WITHIN_MS, () => seen().length > 15);
+  const values = seen().map(({ value }) => value);
+  expect(values).toEqual(values.toSorted((a, b) => a - b));
+  expect(link.ups).toBe(1);
+});
+
+test('nodes that are read more seldom than the server remembers a session: it is kept all the same', async () => {
+  await server.misbehave({ sessionTimeoutMs: 800 });
+  onTestFinished(() => server.misbehave({}));
+  const link = new HeldOpcuaLink(server.endpoint, ITEMS, { subscription: false, sampling: '2s' });
+  onTestFinished(() => link.end());
+  await until('all are read again', WITHIN_MS, () => link.samples(0).length > 2);
+  expect(link.endings).toEqual([]);
+});
+
 test('frozen for longer than every time-out, then thawed: live again, in one session', async () => {
   const link = await held({ refresh: '500ms' });
   server.freeze();
@@ -153,14 +185,18 @@ test('whenever a run is ended, no session is left', async () => {
   }
 });
 
-test('redundant endpoints: the next is tried, the one in use is told, and the first is not needed', async () => {
+test('redundant endpoints: the next is tried, also after one that only greets, and the one in use is told', async () => {
   const other = await OpcuaServerProcess.start({ items: ITEMS, changeEveryMs: 100 });
   onTestFinished(() => other.stop());
+  // It answers, and each session is spent.
+  await server.misbehave({ noSubscriptions: 'BadSessionNotActivated' });
+  onTestFinished(() => server.misbehave({}));
   const nobody = `opc.tcp://127.0.0.1:${await freePort()}/UA`;
-  const link = new HeldOpcuaLink(nobody, ITEMS, { alternatives: [other.endpoint, server.endpoint] });
+  const link = new HeldOpcuaLink(nobody, ITEMS, { alternatives: [server.endpoint, other.endpoint] });
   onTestFinished(() => link.end());
   await allLive(link, other);
   expect(link.wire.facts().address).toBe(other.endpoint);
+  await server.misbehave({});
   await other.kill();
   await allLive(link, server);
   expect(link.wire.facts().address).toBe(server.endpoint);

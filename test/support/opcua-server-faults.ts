@@ -10,6 +10,12 @@ export interface OpcuaServerFaults {
   readonly noSubscriptions?: string;
   /** It takes no more nodes in one call than so many, of which it says nothing beforehand, but this afterwards. */
   readonly secretPerCall?: { readonly nodes: number; readonly status: string };
+  /** It does what it is asked the first time, and its answers of these names get lost, e.g. `CreateSubscriptionResponse`. */
+  readonly lost?: readonly string[];
+  /** Of two reports the newer one is sent first, as a server does whose threads overtake each other. */
+  readonly swapped?: boolean;
+  /** It lets a session of which it hears nothing live for so long only, ms, and says so. */
+  readonly sessionTimeoutMs?: number;
 }
 
 /** Calls of a server as the library names them; each gets what was asked for and the channel for the answer. */
@@ -24,7 +30,8 @@ interface Asked {
  * answers, which are given wherever there is none.
  */
 export async function misbehave(server: OPCUAServer, faults: () => OpcuaServerFaults): Promise<void> {
-  const { ServiceFault, Subscription, coerceStatusCode, MonitoredItemCreateResult } = await import('node-opcua');
+  const opcua = await import('node-opcua');
+  const { ServiceFault, Subscription, coerceStatusCode, MonitoredItemCreateResult, ServerSecureChannelLayer } = opcua;
   const handlers = server as unknown as Handlers;
   const before = (name: string, refusal: (message: Message) => string | undefined) => {
     const own = handlers[name]?.bind(server);
@@ -47,7 +54,13 @@ export async function misbehave(server: OPCUAServer, faults: () => OpcuaServerFa
     const { itemsToCreate } = request as unknown as { itemsToCreate: readonly { itemToMonitor: Asked }[] };
     return refusalOf(itemsToCreate.map(({ itemToMonitor }) => itemToMonitor));
   });
+  before('_on_CreateSessionRequest', ({ request }) => {
+    const asked = request as unknown as { requestedSessionTimeout: number };
+    asked.requestedSessionTimeout = faults().sessionTimeoutMs ?? asked.requestedSessionTimeout;
+    return undefined;
+  });
   before('_on_CreateSubscriptionRequest', () => faults().noSubscriptions);
+  answerBadly(ServerSecureChannelLayer, faults);
   const { preCreateMonitoredItem } = Subscription.prototype;
   Subscription.prototype.preCreateMonitoredItem = function (addressSpace, timestamps, wanted) {
     const { unmonitored } = faults();
@@ -57,6 +70,29 @@ export async function misbehave(server: OPCUAServer, faults: () => OpcuaServerFa
     }
     const statusCode = coerceStatusCode(unmonitored.status);
     return { createResult: new MonitoredItemCreateResult({ statusCode }), monitoredItemCreateRequest: wanted };
+  };
+}
+
+/** Answers that are lost on their way, or overtaken; the rest of the server knows nothing of it. */
+function answerBadly({ prototype }: typeof ServerSecureChannelLayer, faults: () => OpcuaServerFaults): void {
+  const own = prototype.send_response;
+  const lost = new Set<string>();
+  let overtaken: (() => void) | undefined;
+  prototype.send_response = function (type, response, message, callback) {
+    const { name } = response.schema;
+    if (faults().lost?.includes(name) && !lost.has(name)) {
+      lost.add(name);
+      return;
+    }
+    const send = () => own.call(this, type, response, message, callback);
+    if (faults().swapped && name === 'PublishResponse' && overtaken === undefined) {
+      overtaken = send;
+      return;
+    }
+    send();
+    if (name !== 'PublishResponse') return;
+    overtaken?.();
+    overtaken = undefined;
   };
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ClientSession } from 'node-opcua';
 import type { LinkPlan } from '../../../model/adapter.ts';
 import { parseDuration } from '../../../model/duration.ts';
@@ -21,6 +22,10 @@ import { isDue, locate, type Watched, watchedOf } from './watched.ts';
 const REFUSED_EVERY_READS = 60;
 /** Reads of all nodes after which the server is asked again how many items it has. */
 const COUNTED_EVERY_READS = 12;
+
+/** Signs of life that a session gives within its time-out, and the least real ms between two. */
+const SIGNS_PER_TIMEOUT = 3;
+const LEAST_SIGN_MS = 250;
 
 /** What one connection gives to read on. */
 export interface ReaderRun {
@@ -54,6 +59,8 @@ export class NodeReader {
   #toldPolled = 0;
   #toldUnfiltered = 0;
   #clockOff = false;
+  /** The server names more items of a subscription than it has for us. */
+  #toleratesMore = false;
   /** The namespaces by which the structures' types were learnt. */
   #typesOf = '';
 
@@ -109,7 +116,11 @@ export class NodeReader {
     over.throwIfAborted();
     await this.#createItems();
     await this.#assertItems();
-    return await Promise.race([this.#refreshForEver(reading), poll(() => this.#polled(), this.#plan.clock, reading)]);
+    return await Promise.race([
+      this.#refreshForEver(reading),
+      poll(() => this.#polled(), this.#plan.clock, reading),
+      this.#keepSession(reading),
+    ]);
   }
 
   /** Takes the connection for everything that is asked from now on. */
@@ -160,6 +171,15 @@ export class NodeReader {
     }
   }
 
+  /** A server forgets a session of which it hears nothing; nodes that are read seldom, and not reported, say nothing. */
+  async #keepSession({ session, over }: Reading): Promise<never> {
+    const everyMs = Math.max(LEAST_SIGN_MS, session.timeout / SIGNS_PER_TIMEOUT);
+    for (;;) {
+      await delay(everyMs, undefined, { signal: over });
+      await this.#serverState();
+    }
+  }
+
   /** Waits until the next read is due, or there is something to look after. */
   async #pauseFor(refreshMs: number, over: AbortSignal): Promise<void> {
     over.throwIfAborted();
@@ -193,28 +213,34 @@ export class NodeReader {
   }
 
   /**
-   * Sees to it that the server has all items that it granted, as far as it tells: a subscription that has lost some is
-   * made anew, with everything read again. Throws where that does not help.
+   * Sees to it that the server has the items that it granted, as far as it tells: a subscription that has lost some, or
+   * has more, because its answer to their making was lost, is made anew, with everything read again. Throws where items
+   * are missing all the same; a server that has more again counts in another way, and is not asked about it any more.
    */
   async #assertItems(): Promise<void> {
-    const incomplete = await this.#incomplete();
-    if (incomplete.length === 0) return;
-    for (const subscription of incomplete) {
-      this.#plan.log.warn({}, 'server has lost monitored items; they are made anew');
+    const miscounted = await this.#miscounted();
+    if (miscounted.length === 0) return;
+    for (const { subscription } of miscounted) {
+      this.#plan.log.warn({}, 'server has other monitored items than it granted; they are made anew');
       await this.#publishing?.unsubscribe(subscription);
       this.#items?.ended(subscription);
     }
     await this.#createItems();
     await this.#refresh(this.#reading as Reading);
-    if ((await this.#incomplete()).length === 0) return;
+    const again = await this.#miscounted();
+    this.#toleratesMore ||= again.some(({ isMissing }) => !isMissing);
+    if (!again.some(({ isMissing }) => isMissing)) return;
     throw new SessionSpent({ zh: '服务器丢失监视项', en: 'the server has fewer monitored items than it granted' });
   }
 
-  async #incomplete(): Promise<Subscription[]> {
-    const found: Subscription[] = [];
+  async #miscounted(): Promise<{ subscription: Subscription; isMissing: boolean }[]> {
+    const found: { subscription: Subscription; isMissing: boolean }[] = [];
     for (const subscription of this.#items?.subscriptions ?? []) {
       const items = await itemsOnServer((this.#run as ReaderRun).session, subscription, this.#plan.wire);
-      if (items !== undefined && items < (this.#items?.countOf(subscription) ?? 0)) found.push(subscription);
+      const granted = this.#items?.countOf(subscription) ?? 0;
+      if (items === undefined || items === granted) continue;
+      const isMissing = items < granted;
+      if (isMissing || !this.#toleratesMore) found.push({ subscription, isMissing });
     }
     return found;
   }

@@ -35,6 +35,10 @@ const MAX_REPUBLISHED = 100;
 /** Acknowledgements that wait for the next request. */
 const MAX_ACKNOWLEDGED = 1_000;
 const LARGEST_SEQUENCE = 0xffff_ffff;
+/** Messages by which one may be late; one that seems to be later is of a count that the server began anew. */
+const MOST_LATE = 20;
+/** Subscriptions of one connection that the server is asked to delete because nobody wants them. */
+const MAX_UNWANTED = 100;
 
 /** A subscription as the server granted it. */
 export interface Subscription {
@@ -84,6 +88,12 @@ export class Publishing {
   #acknowledged: { readonly subscriptionId: number; readonly sequenceNumber: number }[] = [];
   #watch: NodeJS.Timeout | undefined;
   #lookedMs = 0;
+  /** Answers that are taken, one behind the other: one may have to wait for messages that are asked for again. */
+  #taken: Promise<void> = Promise.resolve();
+  /** Subscriptions that the server was asked to delete, for it has them and nobody wants them. */
+  readonly #unwanted = new Set<number>();
+  /** Subscriptions that are asked for, of which the server may tell before it has answered. */
+  #making = 0;
 
   constructor(session: ClientSession, wire: Wire) {
     this.#session = session;
@@ -111,6 +121,8 @@ export class Publishing {
     this.#connection += 1;
     this.#waiting = 0;
     this.#allowed = WAITING_REQUESTS;
+    this.#unwanted.clear();
+    this.#taken = Promise.resolve();
     clearInterval(this.#watch);
   }
 
@@ -150,18 +162,18 @@ export class Publishing {
   async subscribe(publishingMs: number): Promise<Subscription> {
     const connection = this.#connection;
     const keepAlives = Math.max(1, Math.ceil(KEEPALIVE_MS / publishingMs));
-    const response = await request(
-      this.#wire,
-      this.#services.createSubscription({
-        requestedPublishingInterval: publishingMs,
-        requestedMaxKeepAliveCount: keepAlives,
-        requestedLifetimeCount: Math.max(3 * keepAlives, Math.ceil(LIFETIME_MS / publishingMs)),
-        maxNotificationsPerPublish: 0,
-        publishingEnabled: true,
-        priority: 1,
-      }),
-      'create the subscription',
-    );
+    const asked = this.#services.createSubscription({
+      requestedPublishingInterval: publishingMs,
+      requestedMaxKeepAliveCount: keepAlives,
+      requestedLifetimeCount: Math.max(3 * keepAlives, Math.ceil(LIFETIME_MS / publishingMs)),
+      maxNotificationsPerPublish: 0,
+      publishingEnabled: true,
+      priority: 1,
+    });
+    this.#making += 1;
+    const response = await request(this.#wire, asked, 'create the subscription').finally(() => {
+      this.#making -= 1;
+    });
     const { subscriptionId: id, revisedPublishingInterval, revisedMaxKeepAliveCount } = response;
     const held: Held = {
       id,
@@ -177,7 +189,7 @@ export class Publishing {
   }
 
   /** Forgets a subscription, and asks the server to; whether it does is of no interest, since it may not have it. */
-  async unsubscribe({ id }: Subscription): Promise<void> {
+  async unsubscribe({ id }: Pick<Subscription, 'id'>): Promise<void> {
     this.#subscriptions.delete(id);
     await request(this.#wire, this.#services.deleteSubscriptions({ subscriptionIds: [id] }), 'delete it').catch(
       () => undefined,
@@ -207,7 +219,9 @@ export class Publishing {
     this.#services.publish(asked, (error, response) => {
       // Not at once: an answer that is none would be asked for again within the asking.
       setImmediate(() => {
-        if (connection === this.#connection) void this.#answered(error, response);
+        this.#taken = this.#taken.then(async () => {
+          if (connection === this.#connection) await this.#answered(error, response);
+        });
       });
     });
   }
@@ -219,13 +233,12 @@ export class Publishing {
     try {
       if (error !== null || response === undefined) this.#refused(listener, error);
       else await this.#take(listener, response);
+      if (connection !== this.#connection) return;
+      this.#waiting -= 1;
+      this.#fill();
     } catch (cause) {
       listener.failed(cause);
-      return;
     }
-    if (connection !== this.#connection) return;
-    this.#waiting -= 1;
-    this.#fill();
   }
 
   #refused(listener: PublishingListener, error: Error | null): void {
@@ -249,9 +262,11 @@ export class Publishing {
     const hasData = (notificationMessage.notificationData?.length ?? 0) > 0;
     const { sequenceNumber } = notificationMessage;
     if (hasData) this.#acknowledge(subscriptionId, sequenceNumber);
-    if (held === undefined) return;
+    if (held === undefined) return this.#unasked(subscriptionId);
     held.signMs = performance.now();
     held.spoke = true;
+    // Overtaken by newer ones, and asked for again since: what it says is told already, or older than what is.
+    if (hasData && held.sequence !== undefined && isBefore(sequenceNumber, held.sequence)) return;
     const expected = nextSequence(held.sequence);
     if (held.sequence !== undefined && sequenceNumber !== expected) {
       await this.#republish(held, expected, listener, sequenceNumber);
@@ -261,6 +276,16 @@ export class Publishing {
       held.sequence = sequenceNumber;
       this.#tell(listener, held, notificationMessage);
     } else held.sequence ??= sequenceNumber === 1 ? undefined : previousSequence(sequenceNumber);
+  }
+
+  /**
+   * The server tells of a subscription of which we do not know: its making was never answered, or its end. Nobody wants
+   * it, and it would live for as long as the session, one of the few that there are.
+   */
+  #unasked(id: number): void {
+    if (this.#making > 0 || this.#unwanted.has(id) || this.#unwanted.size >= MAX_UNWANTED) return;
+    this.#unwanted.add(id);
+    void this.unsubscribe({ id });
   }
 
   /** Asks for messages from `from` on, to before `until` or as many as there are; gives the status that ended it. */
@@ -353,4 +378,10 @@ function nextSequence(sequence: number | undefined): number {
 
 function previousSequence(sequence: number): number {
   return sequence === 1 ? LARGEST_SEQUENCE : sequence - 1;
+}
+
+/** Whether a message is the newest or was told before it, not long ago. */
+function isBefore(sequence: number, newest: number): boolean {
+  const late = newest >= sequence ? newest - sequence : newest + LARGEST_SEQUENCE - sequence;
+  return late < MOST_LATE;
 }

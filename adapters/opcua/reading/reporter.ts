@@ -66,9 +66,14 @@ export class Reporter {
     }
   }
 
-  /** Resolves when everything that was taken so far is on disk, or could not be brought there. */
+  /**
+   * Resolves when everything that was taken so far is on disk, or could not be brought there. What is taken meanwhile is
+   * not waited for: where a server reports faster than the disk writes, that would be for ever, and nothing would be read.
+   */
   async settled(): Promise<void> {
-    while ((this.#builder.length > 0 || this.#writing !== undefined) && !this.#closed) {
+    // The batch that is being written, and the one behind it.
+    for (let batches = 0; batches < 2 && (this.#builder.length > 0 || this.#writing !== undefined); batches += 1) {
+      if (this.#closed) return;
       this.#flush();
       await this.#writing;
     }
