@@ -136,6 +136,28 @@ test('a node that makes whole calls fail is bad by itself, named, and comes back
   expect(run.ending).toBeUndefined();
 });
 
+test('a server that is too busy for a while makes all bad and none troubled: all are back with the next read', async () => {
+  const { run } = begin({ subscription: false, sampling: '100ms', refresh: '100ms' });
+  await run.until('all is read', () => good(run));
+  await server.misbehave({ poison: { items: [0], status: 'BadServerTooBusy' } });
+  await run.until('all are bad', () => items(ITEMS).every((item) => run.latest(`n${item}`)?.quality === 'bad'));
+  // So many refusals would have put a node off for sixteen reads.
+  const { requests } = run.wire.facts();
+  await run.until('it is busy for long', () => run.wire.facts().requests > requests + 40);
+  await server.misbehave({});
+  const over = run.wire.facts().requests;
+  await run.until('all are good', () => good(run));
+  expect(run.wire.facts().requests - over).toBeLessThan(12);
+  expect(run.ending).toBeUndefined();
+});
+
+test('where the namespaces cannot be read nothing can: the link is lost, and says why', async () => {
+  await server.misbehave({ poison: { items: [2255], status: 'BadUserAccessDenied' } });
+  const { run } = begin();
+  await run.until('it has ended', () => run.ending !== undefined);
+  expect(run.ending).toMatchObject({ how: 'lost', reason: { en: expect.stringContaining('NamespaceArray') } });
+});
+
 test('a server that refuses half of the items gives the other half, and the first is polled', async () => {
   await server.misbehave({ unmonitored: { every: 2, status: 'BadNotSupported' } });
   const { run } = begin({ refresh: '1h' });

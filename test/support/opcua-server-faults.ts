@@ -2,7 +2,7 @@ import type { Message, OPCUAServer, ServerSecureChannelLayer } from 'node-opcua'
 
 /** What a server does wrong; everything is well where nothing is said. */
 export interface OpcuaServerFaults {
-  /** Nodes that make the server refuse a whole call, to read or to monitor, with the status of this name. */
+  /** Nodes, the server's own by their numbers, that make it refuse a whole call, to read or to monitor, with this status. */
   readonly poison?: { readonly items: readonly number[]; readonly status: string };
   /** It makes no monitored item of every so-many-th node, and says this instead. */
   readonly unmonitored?: { readonly every: number; readonly status: string };
@@ -98,5 +98,6 @@ function answerBadly({ prototype }: typeof ServerSecureChannelLayer, faults: () 
 
 /** The number of a node `s=nNUMBER`; −1 for any other. */
 function itemOf({ nodeId: { value } }: Asked): number {
+  if (typeof value === 'number') return value;
   return typeof value === 'string' && /^n\d+$/.test(value) ? Number(value.slice(1)) : -1;
 }

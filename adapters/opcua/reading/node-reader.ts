@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ClientSession } from 'node-opcua';
-import type { LinkPlan } from '../../../model/adapter.ts';
+import { LinkLost, type LinkPlan } from '../../../model/adapter.ts';
 import { parseDuration } from '../../../model/duration.ts';
 import { DEFAULT_REFRESH_MS, type OpcuaAddress, type OpcuaSettings } from '../schema.ts';
 import { CallSize } from '../session/in-calls.ts';
@@ -49,6 +49,8 @@ export class NodeReader {
   #run: ReaderRun | undefined;
   #reading: Reading | undefined;
   #limits: ServerLimits | undefined;
+  /** Kept over connections: one that was lost to a read that took too long shall not be lost to the same again. */
+  #readSize: CallSize | undefined;
   #publishing: Publishing | undefined;
   #items: MonitoredItems | undefined;
   /** Subscriptions that are no more, and have not been looked after. */
@@ -131,7 +133,8 @@ export class NodeReader {
     this.#clockOff = false;
     this.#limits ??= await readLimits(session, plan.wire);
     const connection = { session, reporter, limits: this.#limits };
-    this.#reading = { session, reporter, readSize: new CallSize(this.#limits.nodesPerRead), wire: plan.wire, over };
+    this.#readSize ??= new CallSize(this.#limits.nodesPerRead);
+    this.#reading = { session, reporter, readSize: this.#readSize, wire: plan.wire, over };
     this.#items?.connected(connection);
     if (this.#items === undefined && plan.settings.subscription !== false) {
       const publishing = new Publishing(session, plan.wire);
@@ -165,6 +168,8 @@ export class NodeReader {
       this.#noteEnded();
       await this.#locate(await this.#serverState());
       await this.#refresh(reading);
+      // A disk that stalled may have held this up until another run had begun.
+      over.throwIfAborted();
       await this.#items?.remove(this.#nodes.filter(({ item, trouble }) => item && trouble?.reason === 'unknown-node'));
       await this.#createItems();
       if (hadEnded || reads % COUNTED_EVERY_READS === 0) await this.#assertItems();
@@ -256,7 +261,12 @@ export class NodeReader {
     const plan = this.#plan;
     const { session } = this.#run as ReaderRun;
     this.#noteClock(clockAheadMs ?? 0);
-    if (namespaces === null) return;
+    if (namespaces === null) {
+      // Without it no node has an id, and a link that reads nothing is none.
+      if (this.#nodes.some(({ nodeId, trouble }) => nodeId === undefined && trouble === undefined))
+        throw noNamespaces();
+      return;
+    }
     const moved = locate(this.#nodes, namespaces).filter(({ item }) => item !== undefined);
     // Types are in namespaces too: what is known of them goes by the indices of now.
     const typesOf = JSON.stringify(namespaces);
@@ -348,6 +358,13 @@ export class NodeReader {
   #polled(): Watched[] {
     return this.#nodes.filter((entry) => this.#isPolled(entry));
   }
+}
+
+function noNamespaces(): LinkLost {
+  return new LinkLost({
+    zh: '服务器的命名空间表（NamespaceArray，i=2255）无法读取，节点无从定位；检查该用户的读权限',
+    en: "the server's NamespaceArray (i=2255) cannot be read, and without it no node can be found; check what the user may read",
+  });
 }
 
 function refreshMsOf(settings: OpcuaSettings): number {

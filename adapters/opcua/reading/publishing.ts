@@ -28,6 +28,8 @@ const LIFETIME_MS = 60_000;
 /** Missed signs of life of a subscription, and the least real ms, after which it counts as silent. */
 const MISSED_SIGNS = 3;
 const LEAST_SILENCE_MS = 5_000;
+/** The most, whatever a server grants: nobody waits for hours to hear that a subscription is gone. */
+const MOST_SILENCE_MS = 600_000;
 /** Real ms between two looks for silence; by more than as much again they may not be late, or it was us who slept. */
 const LOOK_EVERY_MS = 500;
 /** Messages that are asked for again after one gap; what is lost beyond is read. */
@@ -178,7 +180,7 @@ export class Publishing {
     const held: Held = {
       id,
       publishingMs: revisedPublishingInterval,
-      silentAfterMs: Math.max(LEAST_SILENCE_MS, MISSED_SIGNS * revisedPublishingInterval * revisedMaxKeepAliveCount),
+      silentAfterMs: silentAfter(revisedPublishingInterval * revisedMaxKeepAliveCount),
       sequence: undefined,
       signMs: performance.now(),
       spoke: false,
@@ -384,4 +386,10 @@ function previousSequence(sequence: number): number {
 function isBefore(sequence: number, newest: number): boolean {
   const late = newest >= sequence ? newest - sequence : newest + LARGEST_SEQUENCE - sequence;
   return late < MOST_LATE;
+}
+
+/** Real ms of silence after which a subscription with keep-alives each `keepAliveMs` counts as lost. */
+export function silentAfter(keepAliveMs: number): number {
+  const ms = Number.isFinite(keepAliveMs) ? MISSED_SIGNS * keepAliveMs : MOST_SILENCE_MS;
+  return Math.min(MOST_SILENCE_MS, Math.max(LEAST_SILENCE_MS, ms));
 }

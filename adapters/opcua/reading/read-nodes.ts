@@ -2,7 +2,8 @@ import { AttributeIds, type ClientSession, type StatusCode } from 'node-opcua';
 import type { Wire } from '../../../model/adapter.ts';
 import type { Text } from '../../../model/text.ts';
 import { type CallSize, inCalls } from '../session/in-calls.ts';
-import { request } from '../session/request.ts';
+import { isLate, request } from '../session/request.ts';
+import { isOfServer } from '../session/service-fault.ts';
 import { lastingReason } from './node-status.ts';
 import type { Reporter } from './reporter.ts';
 import { badText, troubled, type Watched } from './watched.ts';
@@ -24,32 +25,34 @@ export interface Reading {
  */
 export async function readNodes(nodes: readonly Watched[], reading: Reading): Promise<void> {
   const { reporter, readSize, wire } = reading;
-  const refused = (entry: Watched, { name }: StatusCode) => {
-    troubled(entry, 'bad-status', name);
-    wire.failed(badText(entry, name));
-  };
-  const failed: Watched[] = [];
+  const failed: { readonly entry: Watched; readonly status: StatusCode }[] = [];
   await inCalls(
     nodes,
     readSize,
     (part) => readPart(part, reading),
     (entry, status) => {
-      refused(entry, status);
-      failed.push(entry);
+      // What the server suffers from is no trouble of the node, which is asked for again with all others.
+      if (!isOfServer(status)) troubled(entry, 'bad-status', status.name);
+      wire.failed(badText(entry, status.name));
+      failed.push({ entry, status });
     },
   );
-  for (const entry of failed) {
+  for (const { entry, status } of failed) {
     await reporter.room(entry.points.length);
-    if (entry.trouble !== undefined) reporter.bad(entry, entry.trouble.reason, entry.trouble.detail);
+    reporter.bad(entry, 'bad-status', status.name);
   }
   await reporter.settled();
 }
 
-async function readPart(part: readonly Watched[], { session, reporter, wire, over }: Reading): Promise<void> {
+async function readPart(part: readonly Watched[], { session, reporter, readSize, wire, over }: Reading): Promise<void> {
   await reporter.room(part.reduce((sum, { points }) => sum + points.length, 0));
   const arrivals = part.map((entry) => entry.arrivals);
   const asked = part.flatMap(({ nodeId }) => (nodeId ? [{ nodeId, attributeId: AttributeIds.Value }] : []));
-  const values = await request(wire, session.read(asked), 'read');
+  const askedMs = performance.now();
+  const values = await request(wire, session.read(asked), 'read').catch((error: unknown) => {
+    if (isLate(askedMs)) readSize.late(part.length);
+    throw error;
+  });
   if (over.aborted) return;
   if (values.length !== part.length) throw new Error(`asked for ${part.length} values and got ${values.length}`);
   let refusal: Text | undefined;

@@ -61,7 +61,10 @@ export class Preparation {
     const { user, untilMs: userUntilMs } = await userIdentity(settings);
     if (settings.security === undefined) {
       if (userUntilMs !== null) this.#plan.wire.certified({ ownUntilMs: null, serverUntilMs: null, userUntilMs });
-      this.#unsecured ??= createClientIdentity();
+      this.#unsecured ??= createClientIdentity().catch((error: unknown) => {
+        this.#unsecured = undefined;
+        throw error;
+      });
       const identity = await this.#unsecured;
       return { identity, user, securityMode: MessageSecurityMode.None, securityPolicy: SecurityPolicy.None };
     }

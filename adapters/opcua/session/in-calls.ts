@@ -1,5 +1,5 @@
 import type { StatusCode } from 'node-opcua';
-import { faultOf, isTooMuch, mayBisect } from './service-fault.ts';
+import { faultOf, isOfServer, isTooMuch, mayBisect } from './service-fault.ts';
 
 /** Nodes of one call to a server that does not say how many it takes; small controllers refuse more. */
 const UNTOLD_PER_CALL = 100;
@@ -8,7 +8,10 @@ const MOST_PER_CALL = 1_000;
 /** Calls by which the nodes are sought that make a whole call fail; what is not found by then is refused as it stands. */
 const MAX_BISECTIONS = 64;
 
-/** How much goes into one call of one service. What a server turned out not to take is remembered for the connection. */
+/** Below so many a call is not made smaller because it took too long: then it is the server that is slow. */
+const LEAST_LATE = 10;
+
+/** How much goes into one call of one service. What a server turned out not to take is remembered. */
 export class CallSize {
   #size: number;
 
@@ -24,6 +27,11 @@ export class CallSize {
   /** A call of `length` was too much. */
   refused(length: number): void {
     this.#size = Math.max(1, Math.min(this.#size, Math.floor(length / 2)));
+  }
+
+  /** A call of `length` was not answered in time. */
+  late(length: number): void {
+    if (length > LEAST_LATE) this.#size = Math.min(this.#size, Math.max(LEAST_LATE, Math.floor(length / 2)));
   }
 }
 
@@ -56,7 +64,7 @@ export async function inCalls<T>(
       if (part.length > 1 && isTooMuch(status)) {
         size.refused(part.length);
         waiting.push(part);
-      } else if (part.length > 1 && bisections < MAX_BISECTIONS) {
+      } else if (part.length > 1 && bisections < MAX_BISECTIONS && !isOfServer(status)) {
         bisections += 1;
         const half = Math.ceil(part.length / 2);
         waiting.push(part.slice(half), part.slice(0, half));

@@ -13,9 +13,14 @@ export async function request<T>(wire: Wire, work: Promise<T>, what: string): Pr
     wire.answered(performance.now() - askedMs);
     return answer;
   } catch (error) {
-    if (performance.now() - askedMs >= ALMOST * REQUEST_TIMEOUT_MS) wire.timedOut();
+    if (isLate(askedMs)) wire.timedOut();
     throw error;
   }
+}
+
+/** Whether what was asked for at `askedMs`, of `performance.now()`, has taken all the time that it may. */
+export function isLate(askedMs: number): boolean {
+  return performance.now() - askedMs >= ALMOST * REQUEST_TIMEOUT_MS;
 }
 
 /** Rejects where `work` takes longer than `limitMs` of real time. */

@@ -21,6 +21,16 @@ const lost: ReadonlySet<number> = new Set(
   ].map(({ value }) => value),
 );
 
+/** Statuses of a whole call that tell of the server: it can do no more just now, whatever is asked for. */
+const ofServer: ReadonlySet<number> = new Set(
+  [
+    StatusCodes.BadServerTooBusy,
+    StatusCodes.BadTcpServerTooBusy,
+    StatusCodes.BadOutOfMemory,
+    StatusCodes.BadResourceUnavailable,
+  ].map(({ value }) => value),
+);
+
 /** Statuses of a session that is no more, or never came to be. */
 const gone: ReadonlySet<number> = new Set(
   [StatusCodes.BadSessionIdInvalid, StatusCodes.BadSessionClosed, StatusCodes.BadSessionNotActivated].map(
@@ -49,6 +59,11 @@ export function faultOf(error: unknown): StatusCode | undefined {
 /** Whether a call that was refused with this status may succeed in other words: in parts, or without one of its nodes. */
 export function mayBisect(status: StatusCode): boolean {
   return !lost.has(status.value);
+}
+
+/** Whether the server says that it can do no more just now: no fault of what it was asked for, and no call in parts helps. */
+export function isOfServer(status: StatusCode): boolean {
+  return ofServer.has(status.value);
 }
 
 /** Whether the server says that there was too much in one call. */
