@@ -66,7 +66,6 @@ export class Connection {
   /** Numbers by which the codec tells requests under way apart; as many as may be under way. */
   readonly #freeSlots: number[];
   #broken = false;
-  #stuck = false;
   #isClosing = false;
   #closedByPeer = false;
   #lost: Text | undefined;
@@ -190,15 +189,15 @@ export class Connection {
   /** A half-open connection takes what is written to it until the system's buffers are full, and then nothing. */
   #closeIfStuck(): void {
     if (this.#transport.waiting === 0) return;
-    this.#stuck = true;
+    this.#lost ??= this.#lostText('EPIPE');
     void this.#transport.close();
   }
 
   #onClosed(cause: string): void {
     // A serial port that goes has been pulled out.
-    const isOurs = this.#isClosing || this.#broken || this.#stuck || this.#lost !== undefined;
+    const isOurs = this.#isClosing || this.#broken || this.#lost !== undefined;
     this.#closedByPeer = !isOurs && this.#endpoint.kind !== 'serial' && ['', 'ECONNRESET', 'EPIPE'].includes(cause);
-    this.#lost ??= this.#lostText(this.#stuck ? 'EPIPE' : cause);
+    this.#lost ??= this.#lostText(cause);
     this.#framing.abandon();
     this.#onLost?.(this.#lost);
   }
